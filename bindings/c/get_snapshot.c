@@ -1,0 +1,337 @@
+/*
+ * get_snapshot - show one cloud backup snapshot of MongoDB Atlas
+ *
+ *     get_snapshot [--json] PROJECT CLUSTER SNAPSHOT
+ *
+ * The credentials come from the environment, as for the Atlas CLI; `get_snapshot --help` lists the variables.
+ * Build it with
+ *
+ *     cc -std=c99 -o get_snapshot get_snapshot.c -latlas_backup
+ *
+ * Exit codes, which a script can tell apart:
+ *
+ *      0  the snapshot was printed
+ *      1  it was read, but could not be written to standard output (disk full, say)
+ *      2  wrong usage
+ *     10 + the atlas_error_kind of atlas_backup.h: 12 settings, 13 credentials refused, 14 forbidden, 15 no such
+ *         project, cluster or snapshot, 17 too many requests, 18 trouble at Atlas, 19 time was up, 20 network, ...
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "atlas_backup.h"
+
+enum { EXIT_OK = 0, EXIT_OUTPUT = 1, EXIT_USAGE = 2, EXIT_ERROR = 10 };
+
+#define LABEL_WIDTH 18
+
+static void usage(FILE *out)
+{
+    fputs("usage: get_snapshot [--json] PROJECT CLUSTER SNAPSHOT\n"
+          "\n"
+          "Shows one cloud backup snapshot of MongoDB Atlas.\n"
+          "\n"
+          "  PROJECT   the project's id, 24 hexadecimal digits\n"
+          "  CLUSTER   the cluster's name\n"
+          "  SNAPSHOT  the snapshot's id, 24 hexadecimal digits\n"
+          "  --json    print what Atlas sent, byte for byte, instead of a table\n"
+          "\n"
+          "Credentials come from the environment; the first complete set counts:\n"
+          "  MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET         a service account\n"
+          "  MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY  an API key\n"
+          "  MONGODB_ATLAS_ACCESS_TOKEN                                      a token you fetched yourself\n"
+          "\n"
+          "Exit codes:\n"
+          "   0  printed                      17  too many requests\n"
+          "   1  could not write the output   18  trouble at Atlas\n"
+          "   2  wrong usage                  19  time was up\n"
+          "  11  malformed argument           20  network\n"
+          "  12  settings                     21  TLS certificate or handshake\n"
+          "  13  credentials refused          22  not an answer Atlas should give\n"
+          "  14  not allowed                  25  defect of the library\n"
+          "  15  no such project, cluster or snapshot\n"
+          "  16  Atlas did not accept the request\n",
+          out);
+}
+
+/* Text from elsewhere, with control characters as spaces: a description must not be able to steer the terminal. */
+static void put_text(const char *text, FILE *out)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (; *at != '\0'; at++) {
+        if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { /* U+0080 to U+009F */
+            at++;
+            putc(' ', out);
+        } else {
+            putc(*at < 0x20 || *at == 0x7F ? ' ' : *at, out);
+        }
+    }
+}
+
+static void print_label(const char *label)
+{
+    printf("%-*s", LABEL_WIDTH, label);
+}
+
+static void print_text(const char *label, const char *value)
+{
+    print_label(label);
+    put_text(value != NULL ? value : "-", stdout);
+    putchar('\n');
+}
+
+/* "1.5 GiB (1574477824 bytes)" */
+static void print_size(const char *label, int64_t bytes)
+{
+    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    const int last = (int)(sizeof units / sizeof *units) - 1;
+    double size = (double)bytes / 1024;
+    int unit = 0;
+
+    print_label(label);
+    if (bytes == ATLAS_ABSENT) {
+        puts("-");
+    } else if (bytes < 1024) {
+        printf("%" PRId64 " bytes\n", bytes);
+    } else {
+        while (size >= 1023.95 && unit < last) { /* would be rounded to "1024.0" */
+            size /= 1024;
+            unit++;
+        }
+        printf("%.1f %s (%" PRId64 " bytes)\n", size, units[unit], bytes);
+    }
+}
+
+/* "3 hours ago", "in 2 days" */
+static void print_distance(int64_t from_now)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+        int64_t up_to; /* this many seconds are better told in the next unit */
+    } units[] = {
+        { "second", 1, 120 },
+        { "minute", 60, 2 * 3600 },
+        { "hour", 3600, 2 * 86400 },
+        { "day", 86400, 60 * (int64_t)86400 },
+        { "month", 2629746, 24 * (int64_t)2629746 },
+        { "year", 31556952, INT64_MAX },
+    };
+    int64_t distance = from_now < 0 ? -from_now : from_now;
+    int64_t count;
+    int unit = 0;
+
+    while (distance >= units[unit].up_to)
+        unit++;
+    count = distance / units[unit].seconds;
+    printf("%s%" PRId64 " %s%s%s", from_now > 0 ? "in " : "", count, units[unit].name, count == 1 ? "" : "s",
+           from_now > 0 ? "" : " ago");
+}
+
+/* "2026-08-10 03:27:08 UTC (3 hours ago)"; a date that cannot be read is shown as it came. */
+static void print_time(const char *label, const char *text, int64_t milliseconds)
+{
+    int64_t seconds;
+    time_t moment;
+    const struct tm *utc = NULL;
+    char date[64];
+
+    if (text == NULL || milliseconds == ATLAS_ABSENT) {
+        print_text(label, text);
+        return;
+    }
+    seconds = milliseconds / 1000 - (milliseconds % 1000 < 0); /* rounds down before 1970 too */
+    moment = (time_t)seconds;
+    if ((int64_t)moment == seconds) /* time_t may be narrower */
+        utc = gmtime(&moment);
+    if (utc == NULL || strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", utc) == 0) {
+        print_text(label, text);
+        return;
+    }
+    print_label(label);
+    printf("%s (", date);
+    print_distance(seconds - (int64_t)time(NULL));
+    puts(")");
+}
+
+/* Several values, one a line, under a single label. */
+typedef const char *item_fn(const atlas_snapshot *, size_t);
+
+static void print_items(const char *label, const atlas_snapshot *snapshot, size_t count, item_fn *item)
+{
+    size_t i;
+
+    if (count == 0)
+        print_text(label, NULL);
+    for (i = 0; i < count; i++)
+        print_text(i == 0 ? label : "", item(snapshot, i));
+}
+
+static void print_links(const char *label, const atlas_snapshot *snapshot)
+{
+    size_t i, count = atlas_snapshot_link_count(snapshot);
+
+    if (count == 0)
+        print_text(label, NULL);
+    for (i = 0; i < count; i++) {
+        const char *rel = atlas_snapshot_link_rel(snapshot, i);
+        const char *href = atlas_snapshot_link_href(snapshot, i);
+
+        print_label(i == 0 ? label : "");
+        put_text(href != NULL ? href : "-", stdout);
+        fputs(" (", stdout);
+        put_text(rel != NULL ? rel : "-", stdout);
+        puts(")");
+    }
+}
+
+/* A snapshot of a sharded cluster has one member per shard and config server. */
+static void print_members(const atlas_snapshot *snapshot)
+{
+    size_t i, count = atlas_snapshot_member_count(snapshot);
+
+    for (i = 0; i < count; i++) {
+        const char *values[3];
+        size_t k;
+
+        values[0] = atlas_snapshot_member_id(snapshot, i);
+        values[1] = atlas_snapshot_member_replica_set_name(snapshot, i);
+        values[2] = atlas_snapshot_member_cloud_provider(snapshot, i);
+        print_label(i == 0 ? "members" : "");
+        for (k = 0; k < 3; k++) {
+            put_text(values[k] != NULL ? values[k] : "-", stdout);
+            putchar(k < 2 ? ' ' : '\n');
+        }
+    }
+}
+
+static void print_table(const atlas_snapshot *s)
+{
+    print_text("id", atlas_snapshot_id(s));
+    print_text("status", atlas_snapshot_status(s));
+    print_text("description", atlas_snapshot_description(s));
+    print_time("created", atlas_snapshot_created_at(s), atlas_snapshot_created_at_ms(s));
+    print_time("expires", atlas_snapshot_expires_at(s), atlas_snapshot_expires_at_ms(s));
+    print_size("size", atlas_snapshot_storage_size_bytes(s));
+    print_text("snapshot type", atlas_snapshot_snapshot_type(s));
+    print_text("frequency", atlas_snapshot_frequency_type(s));
+    print_text("cluster type", atlas_snapshot_type(s));
+    print_text("replica set", atlas_snapshot_replica_set_name(s));
+    print_text("mongod version", atlas_snapshot_mongod_version(s));
+    print_text("cloud provider", atlas_snapshot_cloud_provider(s));
+    print_text("master key", atlas_snapshot_master_key_uuid(s));
+    print_items("copy regions", s, atlas_snapshot_copy_region_count(s), atlas_snapshot_copy_region);
+    print_items("policy items", s, atlas_snapshot_policy_item_count(s), atlas_snapshot_policy_item);
+    print_links("links", s);
+    if (atlas_snapshot_config_server_type(s) != NULL)
+        print_text("config servers", atlas_snapshot_config_server_type(s));
+    print_members(s);
+    if (atlas_snapshot_snapshot_id_count(s) > 0)
+        print_items("snapshot ids", s, atlas_snapshot_snapshot_id_count(s), atlas_snapshot_snapshot_id);
+}
+
+/* The message first, which says what to do; then the facts that a ticket to the support should quote. */
+static void print_error(const atlas_error *error)
+{
+    fputs("get_snapshot: ", stderr);
+    put_text(error->message, stderr);
+    fprintf(stderr, "\n  kind        %s", atlas_error_kind_name(error->kind));
+    if (error->http_status != 0) {
+        fprintf(stderr, "\n  status      %" PRId32 " ", error->http_status);
+        put_text(error->reason, stderr);
+    }
+    if (error->code[0] != '\0') {
+        fputs("\n  code        ", stderr);
+        put_text(error->code, stderr);
+    }
+    if (error->detail[0] != '\0') {
+        fputs("\n  detail      ", stderr);
+        put_text(error->detail, stderr);
+    }
+    if (error->parameters[0] != '\0') {
+        fputs("\n  parameters  ", stderr);
+        put_text(error->parameters, stderr);
+    }
+    if (error->retry_after >= 0)
+        fprintf(stderr, "\n  try again   in %" PRId32 " seconds, as Atlas asks", error->retry_after);
+    else if (error->flags & ATLAS_ERROR_FLAG_RETRYABLE)
+        fputs("\n  try again   the same command may succeed later", stderr);
+    else if (error->kind == ATLAS_ERROR_CONFIG || error->kind == ATLAS_ERROR_UNAUTHENTICATED)
+        fputs("\n  settings    come from the environment: get_snapshot --help", stderr);
+    putc('\n', stderr);
+}
+
+/* Output that did not arrive must not look like success: `get_snapshot ... > file` on a full disk. */
+static int finish_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_OK;
+    fprintf(stderr, "get_snapshot: cannot write to standard output%s%s\n", errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return EXIT_OUTPUT;
+}
+
+int main(int argc, char **argv)
+{
+    const char *ids[3];
+    int count = 0, json = 0, options = 1, i;
+    atlas_config *config;
+    atlas_client *client;
+    atlas_snapshot *snapshot = NULL;
+    atlas_error error;
+
+    for (i = 1; i < argc; i++) {
+        if (options && strcmp(argv[i], "--json") == 0) {
+            json = 1;
+        } else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+            usage(stdout);
+            return finish_output();
+        } else if (options && strcmp(argv[i], "--") == 0) {
+            options = 0;
+        } else if (options && argv[i][0] == '-') {
+            fprintf(stderr, "get_snapshot: unknown option %s\n\n", argv[i]);
+            usage(stderr);
+            return EXIT_USAGE;
+        } else if (count < 3) {
+            ids[count++] = argv[i];
+        } else {
+            count = 4;
+        }
+    }
+    if (count != 3) {
+        fprintf(stderr, "get_snapshot: %s\n\n", count < 3 ? "too few arguments" : "too many arguments");
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+
+    config = atlas_config_from_env();
+    client = atlas_client_new(config, &error);
+    atlas_config_free(config); /* the client has its own copy */
+    if (client != NULL) {
+        snapshot = atlas_client_get_snapshot(client, ids[0], ids[1], ids[2], 0, &error);
+        atlas_client_free(client); /* the snapshot does not need it any more */
+    }
+    if (snapshot == NULL) {
+        print_error(&error);
+        return EXIT_ERROR + error.kind;
+    }
+
+    if (json) {
+        size_t length;
+        const char *text = atlas_snapshot_json(snapshot, &length);
+
+        fwrite(text, 1, length, stdout);
+    } else {
+        print_table(snapshot);
+    }
+    atlas_snapshot_free(snapshot);
+    return finish_output();
+}

@@ -1,0 +1,203 @@
+"""The C library: found, loaded, checked and declared. The one place that knows ``ctypes`` types and C names.
+
+``atlas_backup.h`` is the manual of every function below.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, Final
+
+__version__ = "0.1.0"
+"""The version of this package. The library it loads has the same MAJOR.MINOR."""
+
+VARIABLE: Final = "ATLAS_BACKUP_LIBRARY"
+SONAME: Final = "libatlas_backup.so.0"
+BUNDLED: Final = Path(__file__).resolve().with_name("libatlas_backup.so")
+
+ENVELOPE: Final = 1
+PRETTY: Final = 2
+ABSENT: Final = -(2**63)
+"""``ATLAS_ABSENT``: what a number or a time is that Atlas did not send."""
+
+
+class ConfigHandle(c_void_p):
+    """``atlas_config *``. Types of their own keep handles from being mixed up, at a third of the price of POINTER."""
+
+
+class ClientHandle(c_void_p):
+    """``atlas_client *``"""
+
+
+class SnapshotHandle(c_void_p):
+    """``atlas_snapshot *``"""
+
+
+class Error(ctypes.Structure):
+    """``atlas_error``, frozen for ever."""
+
+    _fields_ = [
+        ("kind", c_int32),
+        ("http_status", c_int32),
+        ("retry_after", c_int32),
+        ("flags", c_uint32),
+        ("code", c_char * 96),
+        ("reason", c_char * 64),
+        ("detail", c_char * 768),
+        ("parameters", c_char * 256),
+        ("message", c_char * 768),
+        ("reserved", c_uint8 * 80),
+    ]
+
+
+ERROR_RETRYABLE: Final = 1
+ERROR_TRUNCATED: Final = 2
+ERROR_SIZE: Final = 2048
+ERROR_OFFSETS: Final = {
+    "kind": 0,
+    "http_status": 4,
+    "retry_after": 8,
+    "flags": 12,
+    "code": 16,
+    "reason": 112,
+    "detail": 176,
+    "parameters": 944,
+    "message": 1200,
+    "reserved": 1968,
+}
+
+
+class Owned:
+    """A handle that is freed when nothing refers to this object any more.
+
+    Whoever uses the handle refers to this object meanwhile, a call in progress on another thread too, so a handle
+    is never freed under anyone. At the end of the process nothing is freed: threads may still be inside a call.
+    """
+
+    __slots__ = ("handle", "__weakref__")
+
+    def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
+        self.handle = handle
+        weakref.finalize(self, free, handle).atexit = False
+
+
+def _load() -> ctypes.CDLL:
+    """Loads the library from the first place that has it."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        places = {f"{VARIABLE}={chosen}": os.path.abspath(chosen)}
+        remedy = f"Correct {VARIABLE}, or unset it to use the library that is installed."
+    else:
+        places = {f"{VARIABLE} is not set": "", "beside the package": str(BUNDLED), "installed": SONAME}
+        remedy = (
+            f"Install libatlas_backup (make install, then ldconfig), install this package with the library inside "
+            f"(pip install ./bindings/python), or set {VARIABLE} to the path of libatlas_backup.so."
+        )
+    tried = []
+    for place, path in places.items():
+        if not path:
+            tried.append(f"  {place}")
+            continue
+        try:
+            return ctypes.CDLL(path)
+        except OSError as problem:
+            tried.append(f"  {place}: {problem}")
+    raise ImportError("\n".join(["atlas_backup cannot load its library libatlas_backup.so:", *tried, remedy]), name=__package__)
+
+
+_blocking = _load()
+_brief = ctypes.PyDLL(_blocking._name)
+
+DECLARED: Final[Dict[str, Any]] = {}
+"""Every function of the library that has been declared, by its C name."""
+
+lib: Any = SimpleNamespace()
+"""The declared functions: ``lib.atlas_client_new(...)``."""
+
+
+def declare(name: str, result: Any, *parameters: Any, blocks: bool = False) -> Any:
+    """Declares the C function `name` and returns it.
+
+    `blocks` says that it may wait or work for long, and so must let other Python threads run. All others keep the
+    interpreter's lock: giving it up costs more than they take, and can cost 5 ms when another thread is computing.
+    """
+    try:
+        function = (_blocking if blocks else _brief)[name]
+    except AttributeError:
+        raise ImportError(
+            f"{_blocking._name} has no function {name}: it is older than this package ({__version__})",
+            name=__package__,
+            path=_blocking._name,
+        ) from None
+    function.restype = result
+    function.argtypes = parameters
+    DECLARED[name] = function
+    setattr(lib, name, function)
+    return function
+
+
+def _check() -> None:
+    """Refuses a library that is not the one this package was written for."""
+    if ctypes.sizeof(Error) != ERROR_SIZE or any(
+        getattr(Error, member).offset != offset for member, offset in ERROR_OFFSETS.items()
+    ):
+        raise ImportError("atlas_error is laid out differently on this platform", name=__package__)
+    path = _blocking._name
+    found = declare("atlas_backup_version", c_char_p)().decode()
+    if found.split(".")[:2] != __version__.split(".")[:2]:
+        raise ImportError(
+            f"{path} is libatlas_backup {found}, but the Python package is {__version__}: the first two numbers must "
+            f"be equal. Install the two together, or point {VARIABLE} to the library that belongs to this package.",
+            name=__package__,
+            path=path,
+        )
+    size = declare("atlas_error_size", c_size_t)()
+    if size != ERROR_SIZE:
+        raise ImportError(f"{path} has an atlas_error of {size} bytes, not {ERROR_SIZE}", name=__package__, path=path)
+
+
+_check()
+
+# The table of declarations. The accessors of the snapshot's fields are declared by the fields: see _snapshot.py.
+
+declare("atlas_error_kind_name", c_char_p, c_int32)
+
+declare("atlas_config_new", ConfigHandle)
+declare("atlas_config_from_env", ConfigHandle)
+declare("atlas_config_free", None, ConfigHandle)
+declare("atlas_config_set_service_account", None, ConfigHandle, c_char_p, c_char_p)
+declare("atlas_config_set_api_key", None, ConfigHandle, c_char_p, c_char_p)
+declare("atlas_config_set_access_token", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_base_url", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_api_version", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_timeout_ms", None, ConfigHandle, c_uint32)
+declare("atlas_config_set_connect_timeout_ms", None, ConfigHandle, c_uint32)
+declare("atlas_config_set_max_retries", None, ConfigHandle, c_uint32)
+declare("atlas_config_set_ca_file", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_proxy", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_user_agent", None, ConfigHandle, c_char_p)
+
+_IDS = (c_char_p, c_char_p, c_char_p)
+_ERROR = POINTER(Error)
+
+declare("atlas_client_new", ClientHandle, ConfigHandle, _ERROR, blocks=True)
+declare("atlas_client_free", None, ClientHandle, blocks=True)
+declare("atlas_client_get_snapshot", SnapshotHandle, ClientHandle, *_IDS, c_uint32, _ERROR, blocks=True)
+
+declare("atlas_snapshot_parse", SnapshotHandle, c_char_p, c_size_t, _ERROR, blocks=True)
+declare("atlas_snapshot_copy", SnapshotHandle, SnapshotHandle)
+declare("atlas_snapshot_free", None, SnapshotHandle)
+declare("atlas_snapshot_json", c_char_p, SnapshotHandle, POINTER(c_size_t))
+declare("atlas_snapshot_field_count", c_size_t, SnapshotHandle)
+declare("atlas_snapshot_field_name", c_char_p, SnapshotHandle, c_size_t)
+declare("atlas_snapshot_field", c_char_p, SnapshotHandle, c_char_p)
+declare("atlas_snapshot_http_status", c_int32, SnapshotHandle)
+declare("atlas_snapshot_header", c_char_p, SnapshotHandle, c_char_p)
+declare("atlas_snapshot_header_count", c_size_t, SnapshotHandle)
+declare("atlas_snapshot_header_name", c_char_p, SnapshotHandle, c_size_t)
+declare("atlas_snapshot_header_value", c_char_p, SnapshotHandle, c_size_t)

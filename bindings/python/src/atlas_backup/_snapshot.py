@@ -1,0 +1,412 @@
+"""A snapshot and its fields."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_char_p, c_int32, c_int64, c_size_t
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from types import MappingProxyType
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Generic,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    overload,
+)
+
+from ._errors import from_library
+from ._library import ABSENT, Error, Owned, SnapshotHandle, declare, lib
+
+T = TypeVar("T")
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class OpenEnum(str, Enum):
+    """Text of which Atlas documents some values, but may send others.
+
+    Members are text: ``snapshot.status == "completed"``. A value that is new to this package becomes a member too,
+    named UNKNOWN, that keeps the text; two of them are equal (``==``, not ``is``) if their texts are. In a snapshot the
+    known values are recognised in upper and lower case; its ``…_text`` attributes tell how Atlas spelt them.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Optional[OpenEnum]:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = "UNKNOWN"
+        member._value_ = str(value)
+        return member
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, form: str) -> str:
+        return format(str(self.value), form)
+
+    def __reduce_ex__(self, protocol: Any) -> Tuple[Any, ...]:
+        return type(self), (self.value,)
+
+
+# In the order of the library's codes, which begin at 1.
+
+
+class Status(OpenEnum):
+    """How far a snapshot is. Only this tells: a snapshot in progress may already have its date and size."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "inProgress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class CloudProvider(OpenEnum):
+    """Where a snapshot is kept."""
+
+    AWS = "AWS"
+    AZURE = "AZURE"
+    GCP = "GCP"
+
+
+class FrequencyType(OpenEnum):
+    """Which rule of the backup schedule made a snapshot."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    YEARLY = "yearly"
+    ON_DEMAND = "ondemand"
+
+
+class SnapshotType(OpenEnum):
+    """Why a snapshot was made."""
+
+    ON_DEMAND = "onDemand"
+    SCHEDULED = "scheduled"
+    FALLBACK = "fallback"
+
+
+class ClusterType(OpenEnum):
+    """What was backed up."""
+
+    REPLICA_SET = "replicaSet"
+    SHARDED_CLUSTER = "shardedCluster"
+
+
+class Link(NamedTuple):
+    """A link to something related, as Atlas sends it."""
+
+    href: Optional[str]
+    rel: Optional[str]
+
+
+class Member(NamedTuple):
+    """The part of a sharded cluster's snapshot that belongs to one shard or to the config servers."""
+
+    id: Optional[str]
+    cloud_provider: Optional[str]
+    replica_set_name: Optional[str]
+
+
+class Headers(Mapping[str, str]):
+    """HTTP headers of an answer. Names are found in any case; of several headers with one name the first counts."""
+
+    def __init__(self, headers: List[Tuple[str, str]]) -> None:
+        self._headers: Dict[str, Tuple[str, str]] = {}
+        for name, value in headers:
+            self._headers.setdefault(name.lower(), (name, value))
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._headers.values())
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self._headers.values())!r})"
+
+
+# The fields. An attribute of Snapshot is one line: its kind and its documentation. Its name is that of the C accessor,
+# which the field declares for itself.
+
+
+class Field(Generic[T]):
+    """An attribute that is read from the library when first asked for."""
+
+    def __init__(self, documentation: Optional[str]) -> None:
+        self.__doc__ = documentation
+
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        self.name = name
+        self.declare(name)
+
+    def declare(self, name: str) -> None:
+        """Declares the C functions that `read` calls."""
+
+    def read(self, handle: SnapshotHandle) -> T:
+        raise NotImplementedError
+
+    @overload
+    def __get__(self, snapshot: None, owner: Any) -> Field[T]: ...
+    @overload
+    def __get__(self, snapshot: Snapshot, owner: Any) -> T: ...
+    def __get__(self, snapshot: Optional[Snapshot], owner: Any) -> Union[Field[T], T]:
+        if snapshot is None:
+            return self
+        values = snapshot._values
+        name = self.name
+        if name in values:
+            return values[name]  # type: ignore[no-any-return]
+        value = values[name] = self.read(snapshot._handle)
+        return value
+
+    def __set__(self, snapshot: Snapshot, value: object) -> NoReturn:
+        raise AttributeError(f"{self.name} cannot be set: a snapshot is what Atlas sent")
+
+
+class Text(Field[Optional[str]]):
+    """Text as Atlas spells it. An attribute named ``created_at_text`` is the text of ``created_at``."""
+
+    def declare(self, name: str) -> None:
+        suffix = "_text"
+        field = name[: -len(suffix)] if name.endswith(suffix) else name
+        self.text = declare(f"atlas_snapshot_{field}", c_char_p, SnapshotHandle)
+
+    def read(self, handle: SnapshotHandle) -> Optional[str]:
+        text = self.text(handle)
+        return None if text is None else text.decode()
+
+
+E = TypeVar("E", bound=OpenEnum)
+
+
+class Choice(Field[Optional[E]]):
+    """Text with documented values. The library says which of them it is."""
+
+    def __init__(self, members: Type[E], documentation: str) -> None:
+        super().__init__(documentation)
+        self.members = members
+        self.by_code: Tuple[Optional[E], ...] = (None, *members)
+
+    def declare(self, name: str) -> None:
+        self.code = declare(f"atlas_snapshot_{name}_code", c_int32, SnapshotHandle)
+        self.text = declare(f"atlas_snapshot_{name}", c_char_p, SnapshotHandle)
+
+    def read(self, handle: SnapshotHandle) -> Optional[E]:
+        code: int = self.code(handle)
+        if 0 < code < len(self.by_code):
+            return self.by_code[code]
+        text: Optional[bytes] = self.text(handle)
+        return None if text is None else self.members(text.decode())
+
+
+class Time(Field[Optional[datetime]]):
+    def declare(self, name: str) -> None:
+        self.milliseconds = declare(f"atlas_snapshot_{name}_ms", c_int64, SnapshotHandle)
+
+    def read(self, handle: SnapshotHandle) -> Optional[datetime]:
+        milliseconds = self.milliseconds(handle)
+        try:
+            return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(milliseconds=milliseconds)
+        except OverflowError:  # before year 1 or after year 9999
+            return None
+
+
+class Integer(Field[Optional[int]]):
+    def declare(self, name: str) -> None:
+        self.number = declare(f"atlas_snapshot_{name}", c_int64, SnapshotHandle)
+
+    def read(self, handle: SnapshotHandle) -> Optional[int]:
+        number: int = self.number(handle)
+        return None if number == ABSENT else number
+
+
+class Texts(Field[Tuple[str, ...]]):
+    """A list of texts: ``copy_regions`` from ``…_copy_region_count`` and ``…_copy_region``."""
+
+    def declare(self, name: str) -> None:
+        element = f"atlas_snapshot_{name[:-1]}"
+        self.count = declare(f"{element}_count", c_size_t, SnapshotHandle)
+        self.element = declare(element, c_char_p, SnapshotHandle, c_size_t)
+
+    def read(self, handle: SnapshotHandle) -> Tuple[str, ...]:
+        return tuple([self.element(handle, i).decode() for i in range(self.count(handle))])
+
+
+R = TypeVar("R", bound=NamedTuple)
+
+
+class Rows(Field[Tuple[R, ...]]):
+    """A list of objects: ``links`` from ``…_link_count``, ``…_link_href`` and ``…_link_rel``."""
+
+    def __init__(self, row: Type[R], documentation: str) -> None:
+        super().__init__(documentation)
+        self.row = row
+
+    def declare(self, name: str) -> None:
+        element = f"atlas_snapshot_{name[:-1]}"
+        self.count = declare(f"{element}_count", c_size_t, SnapshotHandle)
+        self.columns = [declare(f"{element}_{column}", c_char_p, SnapshotHandle, c_size_t) for column in self.row._fields]
+
+    def read(self, handle: SnapshotHandle) -> Tuple[R, ...]:
+        texts = ([column(handle, i) for column in self.columns] for i in range(self.count(handle)))
+        return tuple([self.row._make([None if text is None else text.decode() for text in row]) for row in texts])
+
+
+class Answer(Field[T]):
+    """Not one field of the document, but something about the answer as a whole."""
+
+    def __init__(self, read: Callable[[SnapshotHandle], T], documentation: str) -> None:
+        super().__init__(documentation)
+        self._read = read
+
+    def read(self, handle: SnapshotHandle) -> T:
+        return self._read(handle)
+
+
+def _json(handle: SnapshotHandle) -> bytes:
+    body: bytes = lib.atlas_snapshot_json(handle, None)
+    return body
+
+
+def _fields(handle: SnapshotHandle) -> Mapping[str, str]:
+    names = [lib.atlas_snapshot_field_name(handle, i) for i in range(lib.atlas_snapshot_field_count(handle))]
+    return MappingProxyType({name.decode(): lib.atlas_snapshot_field(handle, name).decode() for name in names})
+
+
+def _http_status(handle: SnapshotHandle) -> Optional[int]:
+    return lib.atlas_snapshot_http_status(handle) or None
+
+
+def _headers(handle: SnapshotHandle) -> Headers:
+    name, value = lib.atlas_snapshot_header_name, lib.atlas_snapshot_header_value
+    return Headers(
+        [
+            (name(handle, i).decode("utf-8", "replace"), value(handle, i).decode("utf-8", "replace"))
+            for i in range(lib.atlas_snapshot_header_count(handle))
+        ]
+    )
+
+
+class Snapshot:
+    """One cloud backup snapshot, as Atlas sent it.
+
+    Client.get_snapshot and Snapshot.parse make one. Each attribute may be missing: Atlas sends the fields in stages
+    while it takes a snapshot. A field that was not sent, or is null, or has another type than documented is None, and
+    a list is empty; `field` and `fields` still have what was sent.
+
+    A snapshot does not change and needs no network, client or closing. Threads may share it. Pickling keeps all of it.
+    """
+
+    __slots__ = ("_handle", "_owner", "_values", "__weakref__")
+
+    id = Text("""Unique id, 24 hexadecimal digits.""")
+    status = Choice(Status, """How far the snapshot is.""")
+    description = Text("""The label that people gave to an on-demand snapshot.""")
+    created_at = Time("""When Atlas took the snapshot (UTC, to the millisecond), None also if the date cannot be read.""")
+    expires_at = Time("""When Atlas will delete it (UTC); changes once when the snapshot completes.""")
+    storage_size_bytes = Integer("""Size in bytes, 0 until it is known.""")
+    snapshot_type = Choice(SnapshotType, """Why the snapshot was made: on demand, by the schedule, or as a fallback.""")
+    frequency_type = Choice(FrequencyType, """Which rule of the schedule made it.""")
+    type = Choice(ClusterType, """What was backed up: a replica set or a sharded cluster.""")
+    cloud_provider = Choice(CloudProvider, """Where it is kept. For a sharded cluster see `members`.""")
+    replica_set_name = Text("""Name of the replica set. For a sharded cluster see `members`.""")
+    config_server_type = Text("""EMBEDDED or DEDICATED: the config servers of a sharded cluster.""")
+    mongod_version = Text("""Version of MongoDB that ran, "8.0.24-rc0" say.""")
+    master_key_uuid = Text("""Id of the AWS KMS key that encrypts the snapshot; none if it isn't encrypted so.""")
+    copy_regions = Texts("""Regions that Atlas copies the snapshot to.""")
+    policy_items = Texts("""Ids of the backup policy items that made the snapshot.""")
+    links = Rows(Link, """Links to the snapshot itself and to its cluster.""")
+    members = Rows(Member, """Of a sharded cluster: one for each shard and the config servers.""")
+    snapshot_ids = Texts("""Of a sharded cluster: the ids of the members' own snapshots.""")
+
+    status_text = Text("""`status` as Atlas spelt it.""")
+    created_at_text = Text("""`created_at` as Atlas wrote it, also if it could not be read.""")
+    expires_at_text = Text("""`expires_at` as Atlas wrote it, also if it could not be read.""")
+    snapshot_type_text = Text("""`snapshot_type` as Atlas spelt it.""")
+    frequency_type_text = Text("""`frequency_type` as Atlas spelt it.""")
+    type_text = Text("""`type` as Atlas spelt it.""")
+    cloud_provider_text = Text("""`cloud_provider` as Atlas spelt it.""")
+
+    json = Answer(_json, """The whole body, byte for byte as it was received, envelope included.""")
+    fields = Answer(_fields, """What Atlas sent, also what this package does not know: name to JSON text as received.""")
+    http_status = Answer(_http_status, """HTTP status of the answer, None if parsed from text.""")
+    headers = Answer(_headers, """HTTP headers of the answer, found in any case. Empty if parsed from text.""")
+
+    _handle: SnapshotHandle
+    _owner: Owned
+    _values: Dict[str, Any]
+
+    def __init__(self, handle: SnapshotHandle, owner: Optional[Owned] = None) -> None:
+        """For this package only: takes over `handle`, or borrows it from `owner`."""
+        self._handle = handle
+        self._owner = Owned(handle, lib.atlas_snapshot_free) if owner is None else owner
+        self._values = {}
+
+    @classmethod
+    def parse(cls, json: Union[str, bytes, bytearray, memoryview]) -> Snapshot:
+        """Reads a snapshot's JSON that was kept, plain or enveloped.
+
+        Raises InvalidResponseError if it is not one JSON object in UTF-8 (the message says where and what), and the
+        error that it would be from the server if it is one.
+        """
+        if isinstance(json, str):
+            json = json.encode("utf-8", "surrogatepass")
+        elif not isinstance(json, bytes):
+            json = bytes(memoryview(json))
+        error = Error()
+        handle = lib.atlas_snapshot_parse(json, len(json), byref(error))
+        if not handle:
+            raise from_library(error)
+        return cls(handle)
+
+    def field(self, name: str) -> Optional[str]:
+        """The JSON text of a top-level field as received: "null" if it was null, None if it was not sent."""
+        encoded = name.encode("utf-8", "surrogatepass")
+        text = None if b"\0" in encoded else lib.atlas_snapshot_field(self._handle, encoded)
+        return None if text is None else text.decode()
+
+    def to_dict(self) -> Dict[str, Any]:
+        """All documented fields by the names of the attributes, lists as lists and links and members as dicts."""
+        return {name: _plain(getattr(self, name)) for name in DOCUMENTED}
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.id} {self.status}>"
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _restore, (self.json, self.http_status, list(self.headers.items()))
+
+
+DOCUMENTED = tuple(
+    name
+    for name, field in vars(Snapshot).items()
+    if isinstance(field, Field) and not isinstance(field, Answer) and not name.endswith("_text")
+)
+"""Names of the attributes that are documented fields, in the order above."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [row._asdict() if hasattr(row, "_asdict") else row for row in value]
+    return value
+
+
+def _restore(json: bytes, http_status: Optional[int], headers: List[Tuple[str, str]]) -> Snapshot:
+    """A pickled snapshot again."""
+    snapshot = Snapshot.parse(json)
+    snapshot._values.update(http_status=http_status, headers=Headers(headers))
+    return snapshot

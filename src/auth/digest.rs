@@ -1,0 +1,344 @@
+//! HTTP Digest (RFC 7616, and 2069 for servers without `qop`) in one round trip: the first request is challenged,
+//! every later one signs ahead with the kept nonce and a rising count.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use md5::Md5;
+use rustix::rand::{GetRandomFlags, getrandom};
+use sha2::{Sha256, Sha512_256};
+use ureq::http::{HeaderMap, HeaderValue};
+use zeroize::Zeroizing;
+
+use super::{Secret, Send, challenge};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Answer, Outgoing};
+
+/// How often a nonce may turn out stale within one request before we stop: other threads or a strict server may use
+/// it up meanwhile, but not for ever.
+const STALE_LIMIT: u32 = 3;
+
+/// An API key and the nonce that all threads share.
+#[derive(Debug)]
+pub(crate) struct Digest {
+    public_key: String,
+    private_key: Secret,
+    kept: Mutex<Option<Arc<Nonce>>>,
+}
+
+impl Digest {
+    pub(super) fn new(public_key: String, private_key: Secret) -> Digest {
+        Digest {
+            public_key,
+            private_key,
+            kept: Mutex::new(None),
+        }
+    }
+
+    /// Sends `request` signed; an answer of 401 means that the key was refused, or that it cannot be used at all.
+    pub(super) fn send(&self, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+        let mut nonce = self.kept();
+        // A nonce of our own is used by nobody else until it has worked, so its refusal is the key's.
+        let mut is_ours = false;
+        let mut stale = 0;
+        let mut again = request.again;
+        loop {
+            let authorization = match &nonce {
+                Some(nonce) => Some(nonce.sign(&self.public_key, request)?),
+                None => None,
+            };
+            let answer = send(&Outgoing {
+                authorization,
+                again,
+                ..request.clone()
+            })?;
+            if answer.status != 401 {
+                if let (true, Some(nonce)) = (is_ours, nonce) {
+                    self.keep(nonce);
+                }
+                return Ok(answer);
+            }
+            let Some(fresh) = self.challenged(&answer.headers) else {
+                return Ok(answer);
+            };
+            if is_ours && !fresh.stale || stale == STALE_LIMIT {
+                return Ok(answer);
+            }
+            again = "the server challenged";
+            if let Some(used) = &nonce {
+                again = "the nonce was stale";
+                stale += 1;
+                // Another thread may have had the same answer and already a nonce that works.
+                if let Some(kept) = self.kept()
+                    && !is_ours
+                    && !Arc::ptr_eq(&kept, used)
+                {
+                    nonce = Some(kept);
+                    continue;
+                }
+            }
+            nonce = Some(Arc::new(fresh));
+            is_ours = true;
+        }
+    }
+
+    /// The strongest challenge that we can answer.
+    fn challenged(&self, headers: &HeaderMap) -> Option<Nonce> {
+        challenge::of(headers)
+            .iter()
+            .filter(|challenge| challenge.is("Digest"))
+            .filter_map(|challenge| Nonce::new(challenge, &self.public_key, &self.private_key))
+            .max_by_key(|nonce| nonce.algorithm.strength())
+    }
+
+    fn kept(&self) -> Option<Arc<Nonce>> {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn keep(&self, nonce: Arc<Nonce>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Algorithm {
+    Md5,
+    Sha256,
+    Sha512Trunc256,
+}
+
+impl Algorithm {
+    fn parse(name: &str) -> Option<(Algorithm, bool)> {
+        let name = name.to_ascii_lowercase();
+        let (name, is_session) = match name.strip_suffix("-sess") {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        let algorithm = match name {
+            "md5" => Algorithm::Md5,
+            "sha-256" => Algorithm::Sha256,
+            "sha-512-256" => Algorithm::Sha512Trunc256,
+            _ => return None,
+        };
+        Some((algorithm, is_session))
+    }
+
+    fn strength(self) -> u8 {
+        self as u8
+    }
+
+    fn hash(self, parts: &[&str]) -> String {
+        fn hex<D: sha2::Digest>(parts: &[&str]) -> String {
+            let mut hasher = D::new();
+            for (index, part) in parts.iter().enumerate() {
+                if index > 0 {
+                    hasher.update(b":");
+                }
+                hasher.update(part);
+            }
+            let sum = hasher.finalize();
+            let mut text = String::with_capacity(2 * sum.len());
+            for byte in sum {
+                for digit in [byte >> 4, byte & 15] {
+                    text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+                }
+            }
+            text
+        }
+        match self {
+            Algorithm::Md5 => hex::<Md5>(parts),
+            Algorithm::Sha256 => hex::<Sha256>(parts),
+            Algorithm::Sha512Trunc256 => hex::<Sha512_256>(parts),
+        }
+    }
+}
+
+/// A challenge with what is needed to answer it again and again.
+#[derive(Debug)]
+struct Nonce {
+    realm: String,
+    value: String,
+    opaque: Option<String>,
+    /// As the server spelled it; absent if it named none.
+    algorithm_name: Option<String>,
+    algorithm: Algorithm,
+    is_session: bool,
+    /// Whether to answer with `qop=auth`; without it the older form counts nothing.
+    has_qop: bool,
+    stale: bool,
+    /// H(A1) of the RFC: as good as the password here, so wiped like it.
+    secret: Zeroizing<String>,
+    /// One for the life of the nonce: a `-sess` server may compute its key with the first or with the current one.
+    client_nonce: String,
+    uses: AtomicU32,
+}
+
+impl Nonce {
+    fn new(
+        challenge: &challenge::Challenge,
+        public_key: &str,
+        private_key: &Secret,
+    ) -> Option<Nonce> {
+        let realm = challenge.get("realm")?;
+        let algorithm_name = challenge.get("algorithm");
+        let (algorithm, is_session) = Algorithm::parse(algorithm_name.unwrap_or("MD5"))?;
+        let has_qop = match challenge.get("qop") {
+            None => false,
+            Some(list)
+                if list
+                    .split(',')
+                    .any(|qop| qop.trim().eq_ignore_ascii_case("auth")) =>
+            {
+                true
+            }
+            Some(_) => return None,
+        };
+        let value = challenge.get("nonce")?;
+        let client_nonce = client_nonce().ok()?;
+        let mut secret = Zeroizing::new(algorithm.hash(&[public_key, realm, private_key.expose()]));
+        if is_session {
+            secret = Zeroizing::new(algorithm.hash(&[&secret, value, &client_nonce]));
+        }
+        Some(Nonce {
+            value: value.to_owned(),
+            opaque: challenge.get("opaque").map(str::to_owned),
+            algorithm_name: algorithm_name.map(str::to_owned),
+            stale: challenge
+                .get("stale")
+                .is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+            secret,
+            client_nonce,
+            realm: realm.to_owned(),
+            algorithm,
+            is_session,
+            has_qop,
+            uses: AtomicU32::new(0),
+        })
+    }
+
+    /// The `Authorization` for one request; no two are counted alike.
+    fn sign(&self, public_key: &str, request: &Outgoing) -> Result<HeaderValue> {
+        let count = format!(
+            "{:08x}",
+            self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+        );
+        let client_nonce = &self.client_nonce;
+        let uri = request.uri.path_and_query().map_or("/", |uri| uri.as_str());
+        let method = if request.form.is_some() {
+            "POST"
+        } else {
+            "GET"
+        };
+        let hash = |parts: &[&str]| self.algorithm.hash(parts);
+
+        let target = hash(&[method, uri]);
+        let response = if self.has_qop {
+            hash(&[
+                &self.secret,
+                &self.value,
+                &count,
+                client_nonce,
+                "auth",
+                &target,
+            ])
+        } else {
+            hash(&[&self.secret, &self.value, &target])
+        };
+
+        let mut header = String::with_capacity(384);
+        header.push_str("Digest username=");
+        push_quoted(&mut header, public_key);
+        for (name, value) in [
+            (", realm=", self.realm.as_str()),
+            (", nonce=", &self.value),
+            (", uri=", uri),
+        ] {
+            header.push_str(name);
+            push_quoted(&mut header, value);
+        }
+        if let Some(name) = &self.algorithm_name {
+            header.push_str(", algorithm=");
+            header.push_str(name);
+        }
+        if self.has_qop {
+            let _ = write!(header, ", qop=auth, nc={count}, cnonce=\"{client_nonce}\"");
+        } else if self.is_session {
+            let _ = write!(header, ", cnonce=\"{client_nonce}\"");
+        }
+        let _ = write!(header, ", response=\"{response}\"");
+        if let Some(opaque) = &self.opaque {
+            header.push_str(", opaque=");
+            push_quoted(&mut header, opaque);
+        }
+        HeaderValue::try_from(header).map_err(|_| {
+            Error::new(
+                ErrorKind::InvalidResponse,
+                "the server's Digest challenge cannot be answered in a header",
+            )
+        })
+    }
+}
+
+fn push_quoted(header: &mut String, value: &str) {
+    header.push('"');
+    for character in value.chars() {
+        if matches!(character, '"' | '\\') {
+            header.push('\\');
+        }
+        header.push(character);
+    }
+    header.push('"');
+}
+
+/// 64 bits from the kernel: a generator in this process would be copied by `fork()`.
+fn client_nonce() -> Result<String> {
+    let mut bytes = [0; 8];
+    getrandom(&mut bytes, GetRandomFlags::empty())
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("no random numbers: {error}")))?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7616, 3.9.1: the client nonce there is fixed, so only the hashes are compared.
+    #[test]
+    fn hashes_are_those_of_the_rfc() {
+        let realm = "http-auth@example.org";
+        let nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
+        let client_nonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+        for (algorithm, expected) in [
+            (Algorithm::Md5, "8ca523f5e9506fed4657c9700eebdbec"),
+            (
+                Algorithm::Sha256,
+                "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+            ),
+        ] {
+            let secret = algorithm.hash(&["Mufasa", realm, "Circle of Life"]);
+            let target = algorithm.hash(&["GET", "/dir/index.html"]);
+            let response =
+                algorithm.hash(&[&secret, nonce, "00000001", client_nonce, "auth", &target]);
+            assert_eq!(response, expected);
+        }
+    }
+
+    #[test]
+    fn algorithms_are_recognized_in_any_case() {
+        for (name, expected) in [
+            ("MD5", Some((Algorithm::Md5, false))),
+            ("md5-SESS", Some((Algorithm::Md5, true))),
+            ("sha-256", Some((Algorithm::Sha256, false))),
+            ("SHA-256-sess", Some((Algorithm::Sha256, true))),
+            ("SHA-512-256", Some((Algorithm::Sha512Trunc256, false))),
+            ("SHA-1", None),
+            ("", None),
+        ] {
+            assert_eq!(Algorithm::parse(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Who we are: signs a request, answers challenges, fetches tokens. Knows neither sockets nor retries: it is handed a
+//! way to send.
+
+mod challenge;
+mod digest;
+mod service_account;
+mod token_cache;
+
+use std::fmt;
+
+use bytes::Bytes;
+use ureq::http::HeaderValue;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::call::Call;
+use crate::config::Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Answer, Outgoing};
+use digest::Digest;
+use service_account::ServiceAccount;
+
+/// One round trip.
+pub(crate) type Send<'a> = dyn FnMut(&Outgoing) -> Result<Answer> + 'a;
+
+/// Text that is wiped when freed and never shown.
+#[derive(Clone)]
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn new(text: &str) -> Secret {
+        Secret(Zeroizing::new(text.to_owned()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What the settings say about who we are.
+#[derive(Debug, Clone)]
+pub(crate) enum Credentials {
+    /// OAuth 2.0 client credentials.
+    ServiceAccount {
+        client_id: String,
+        client_secret: Secret,
+    },
+    /// HTTP Digest.
+    ApiKey {
+        public_key: String,
+        private_key: Secret,
+    },
+    /// A bearer token somebody else fetched.
+    AccessToken(Secret),
+}
+
+/// The credentials at work, with what they have earned: a nonce, a token.
+#[derive(Debug)]
+pub(crate) enum Auth {
+    ServiceAccount(Box<ServiceAccount>),
+    ApiKey(Digest),
+    AccessToken(HeaderValue),
+}
+
+impl Auth {
+    pub(crate) fn new(settings: &Settings) -> Result<Auth> {
+        Ok(match &settings.credentials {
+            Credentials::ServiceAccount {
+                client_id,
+                client_secret,
+            } => Auth::ServiceAccount(Box::new(ServiceAccount::new(
+                client_id,
+                client_secret,
+                settings,
+            )?)),
+            Credentials::ApiKey {
+                public_key,
+                private_key,
+            } => Auth::ApiKey(Digest::new(public_key.clone(), private_key.clone())),
+            Credentials::AccessToken(token) => {
+                Auth::AccessToken(secret_header("Bearer ", token.expose().as_bytes())?)
+            }
+        })
+    }
+
+    /// Sends `request` with our credentials. An answer of 401 means that they were refused after all that could be
+    /// done about it.
+    pub(crate) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+        match self {
+            Auth::ServiceAccount(account) => account.send(call, request, send),
+            Auth::ApiKey(digest) => digest.send(request, send),
+            Auth::AccessToken(header) => send(&Outgoing {
+                authorization: Some(header.clone()),
+                ..request.clone()
+            }),
+        }
+    }
+
+    /// Gives a service account's token back. Other credentials have none that would be ours to give back.
+    pub(crate) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
+        match self {
+            Auth::ServiceAccount(account) => account.revoke(call, again, send),
+            Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
+        }
+    }
+
+    /// Completes the error for an answer of 401: which credentials were refused, and what to do.
+    pub(crate) fn refused(&self, settings: &Settings, error: Error) -> Error {
+        match &settings.credentials {
+            Credentials::ServiceAccount { client_id, .. } => error.adding(&format!(
+                "an access token of the service account {client_id} was refused: check that it belongs to this \
+                 project's organization and still exists"
+            )),
+            Credentials::ApiKey { public_key, .. } => error.adding(&format!(
+                "the API key with the public key {public_key} was refused: check both halves, and that it belongs to \
+                 this project's organization"
+            )),
+            Credentials::AccessToken(_) => {
+                error.adding("the access token was refused: it is wrong or over (tokens live an hour); fetch a new one")
+            }
+        }
+    }
+
+    /// Takes out of an error what a server may have echoed of our secrets.
+    pub(crate) fn redact(&self, settings: &Settings, error: Error) -> Error {
+        let error = match &settings.credentials {
+            Credentials::ServiceAccount {
+                client_secret: secret,
+                ..
+            }
+            | Credentials::ApiKey {
+                private_key: secret,
+                ..
+            }
+            | Credentials::AccessToken(secret) => error.without(secret.expose()),
+        };
+        match self {
+            Auth::ServiceAccount(account) => account.redact(error),
+            Auth::ApiKey(_) | Auth::AccessToken(_) => error,
+        }
+    }
+}
+
+/// A header value whose bytes are wiped when the last copy is freed.
+fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
+    struct Wiped(Vec<u8>);
+    impl AsRef<[u8]> for Wiped {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    impl Drop for Wiped {
+        fn drop(&mut self) {
+            self.0.zeroize();
+        }
+    }
+    let text = [scheme.as_bytes(), value].concat();
+    let mut header =
+        HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(text))).map_err(|_| {
+            Error::new(
+                ErrorKind::InvalidResponse,
+                "an access token has characters no header can carry",
+            )
+        })?;
+    header.set_sensitive(true);
+    Ok(header)
+}

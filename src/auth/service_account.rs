@@ -1,0 +1,494 @@
+//! OAuth 2.0 client credentials: one access token for all threads, fetched by one of them.
+
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rustix::event::PollFlags;
+use serde_json::Value;
+use ureq::http::{HeaderValue, Uri};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::token_cache::{Entry, Patience, TokenCache};
+use super::{Secret, Send, secret_header};
+use crate::call::{Bell, Call};
+use crate::config::Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Answer, Outgoing};
+use crate::log::{Level, Logger};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// What Atlas grants, for answers that do not say it in a way we understand.
+const USUAL_LIFE: Duration = Duration::from_secs(3600);
+/// No token is believed to live longer; a refused one is replaced anyway.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// A token that claims to be over already is used for this long, lest every request fetch its own.
+const SHORTEST_LIFE: Duration = Duration::from_secs(60);
+/// A token with less than this or a tenth of its life left, whichever is less, is refreshed ahead.
+const REFRESH_AHEAD: Duration = Duration::from_secs(300);
+/// How long a failed refresh is not repeated while the old token lives.
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
+
+/// A service account and its token.
+#[derive(Debug)]
+pub(crate) struct ServiceAccount {
+    client_id: String,
+    basic: HeaderValue,
+    token_uri: Uri,
+    revoke_uri: Uri,
+    state: Mutex<State>,
+    cache: Option<TokenCache>,
+    logger: Logger,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    token: Option<Arc<Token>>,
+    fetching: Option<Arc<Fetch>>,
+}
+
+#[derive(Debug)]
+struct Token {
+    value: Secret,
+    header: HeaderValue,
+    life: Duration,
+    refresh_at: Instant,
+    ends_at: Instant,
+}
+
+/// A fetch going on, which other threads may wait for.
+#[derive(Debug)]
+struct Fetch {
+    bell: Bell,
+    outcome: OnceLock<Result<Arc<Token>>>,
+}
+
+/// What a thread in need of a token does.
+enum Turn {
+    Use(Arc<Token>),
+    Wait(Arc<Fetch>),
+    /// Fetch; the old token still lives if it is there.
+    Fetch(Arc<Fetch>, Option<Arc<Token>>),
+}
+
+impl ServiceAccount {
+    pub(super) fn new(
+        client_id: &str,
+        client_secret: &Secret,
+        settings: &Settings,
+    ) -> Result<ServiceAccount> {
+        let pair = Zeroizing::new(format!("{client_id}:{}", client_secret.expose()));
+        let encoded = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
+        let uri = |path: &str| {
+            Uri::try_from(format!("{}{path}", settings.base_url))
+                .map_err(|error| Error::new(ErrorKind::Config, format!("base_url: {error}")))
+        };
+        Ok(ServiceAccount {
+            client_id: client_id.to_owned(),
+            basic: secret_header("Basic ", encoded.as_bytes())?,
+            token_uri: uri("/api/oauth/token")?,
+            revoke_uri: uri("/api/oauth/revoke")?,
+            state: Mutex::default(),
+            cache: settings.token_cache.as_ref().map(|directory| {
+                TokenCache::new(
+                    directory,
+                    &settings.base_url,
+                    client_id,
+                    client_secret,
+                    settings.logger.clone(),
+                )
+            }),
+            logger: settings.logger.clone(),
+        })
+    }
+
+    /// Sends `request` with the token; a refused token is dropped and replaced once.
+    pub(super) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+        let token = self.token(call, None, send)?;
+        let answer = send(&Outgoing {
+            authorization: Some(token.header.clone()),
+            ..request.clone()
+        })?;
+        if answer.status != 401 {
+            return Ok(answer);
+        }
+        self.forget(&token);
+        let token = self.token(call, Some(&token), send)?;
+        let again = "the access token was refused";
+        send(&Outgoing {
+            authorization: Some(token.header.clone()),
+            again,
+            ..request.clone()
+        })
+    }
+
+    /// Gives the token back, and that of the cache if it is another; having none is fine.
+    pub(super) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
+        let held = self.state().token.clone().map(|token| token.value.clone());
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(TokenCache::read)
+            .map(|entry| entry.token);
+        let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
+        tokens.dedup_by(|one, other| one.expose() == other.expose());
+        for token in &tokens {
+            let mut form = Zeroizing::new(String::from("token="));
+            push_form_encoded(&mut form, token.expose());
+            form.push_str("&token_type_hint=access_token");
+            let answer = send(&Outgoing {
+                uri: &self.revoke_uri,
+                accept: &JSON,
+                authorization: Some(self.basic.clone()),
+                form: Some(form.as_bytes()),
+                again,
+            })?;
+            if !matches!(answer.status, 200 | 204) {
+                return Err(self.refusal(&answer).without(token.expose()));
+            }
+            let mut state = self.state();
+            if state
+                .token
+                .as_ref()
+                .is_some_and(|held| held.value.expose() == token.expose())
+            {
+                state.token = None;
+            }
+        }
+        if let Some(cache) = &self.cache
+            && !tokens.is_empty()
+            && let Some(locked) = cache.lock(call, Patience::Half)?
+            && let Some(entry) = locked.read()
+            && tokens
+                .iter()
+                .any(|token| token.expose() == entry.token.expose())
+        {
+            locked.clear();
+        }
+        Ok(())
+    }
+
+    pub(super) fn redact(&self, error: Error) -> Error {
+        match &self.state().token {
+            Some(token) => error.without(token.value.expose()),
+            None => error,
+        }
+    }
+
+    /// A token that lives and is not the `refused` one: ours, another thread's, another process's, or a new one.
+    fn token(&self, call: &Call, refused: Option<&Token>, send: &mut Send) -> Result<Arc<Token>> {
+        let is_refused = |token: &Token| {
+            refused.is_some_and(|refused| refused.value.expose() == token.value.expose())
+        };
+        loop {
+            match self.turn()? {
+                // Another thread may have found it in the cache once more.
+                Turn::Use(token) if is_refused(&token) => self.forget(&token),
+                Turn::Use(token) => return Ok(token),
+                Turn::Wait(fetch) => {
+                    call.wait(fetch.bell.as_fd(), PollFlags::IN, None)?;
+                    match fetch.outcome.get() {
+                        Some(Ok(token)) if !is_refused(token) => return Ok(token.clone()),
+                        // Another call's cancellation or deadline is not ours; nor is a panic, which leaves nothing.
+                        Some(Err(error))
+                            if !matches!(error.kind, ErrorKind::Cancelled | ErrorKind::Timeout) =>
+                        {
+                            return Err(error.clone());
+                        }
+                        _ => {}
+                    }
+                }
+                Turn::Fetch(fetch, old) => {
+                    let finish = Finish {
+                        account: self,
+                        fetch: &fetch,
+                    };
+                    let outcome = match (self.obtain(call, refused, old.as_deref(), send), old) {
+                        (Err(error), Some(old)) if error.kind != ErrorKind::Cancelled => {
+                            self.logger.log(Level::Warning, || {
+                                format!("the access token could not be refreshed and is used on: {error}")
+                            });
+                            old.used_on().map(Arc::new)
+                        }
+                        (outcome, _) => outcome.map(Arc::new),
+                    };
+                    if let Ok(token) = &outcome {
+                        self.state().token = Some(token.clone());
+                    }
+                    let _ = fetch.outcome.set(outcome.clone());
+                    drop(finish);
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    /// A token from the cache, or a new one that is put there.
+    fn obtain(
+        &self,
+        call: &Call,
+        refused: Option<&Token>,
+        old: Option<&Token>,
+        send: &mut Send,
+    ) -> Result<Token> {
+        let Some(cache) = &self.cache else {
+            return self.fetch(send);
+        };
+        let usable = |entry: Entry| Token::cached(entry, refused);
+        let cached = cache.read().and_then(usable);
+        if let Some(token) = cached.filter(|token| Instant::now() < token.refresh_at) {
+            return Ok(token);
+        }
+        // Whoever still has a living token need not wait until another process has refreshed it.
+        let patience = if old.is_some() {
+            Patience::None
+        } else {
+            Patience::Half
+        };
+        let locked = cache.lock(call, patience)?;
+        let Some(locked) = locked else {
+            return match old {
+                Some(old) => old.used_on(),
+                None => self.fetch(send),
+            };
+        };
+        let cached = match locked.read().and_then(usable) {
+            Some(token) if Instant::now() < token.refresh_at => return Ok(token),
+            cached => cached,
+        };
+        match (self.fetch(send), cached) {
+            (Ok(token), _) => {
+                locked.write(&token.entry());
+                Ok(token)
+            }
+            (Err(error), Some(living)) if error.kind != ErrorKind::Cancelled => {
+                self.logger.log(Level::Warning, || {
+                    format!("the access token could not be refreshed and is used on: {error}")
+                });
+                living.used_on()
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn turn(&self) -> Result<Turn> {
+        let mut state = self.state();
+        let now = Instant::now();
+        let living = state.token.clone().filter(|token| now < token.ends_at);
+        let (fetching, living) = match (&state.fetching, living) {
+            (_, Some(token)) if now < token.refresh_at => return Ok(Turn::Use(token)),
+            // Somebody refreshes it already, and it still lives.
+            (Some(_), Some(token)) => return Ok(Turn::Use(token)),
+            (fetching, living) => (fetching.clone(), living),
+        };
+        if let Some(fetch) = fetching {
+            return Ok(Turn::Wait(fetch));
+        }
+        let fetch = Arc::new(Fetch {
+            bell: Bell::new()?,
+            outcome: OnceLock::new(),
+        });
+        state.fetching = Some(fetch.clone());
+        Ok(Turn::Fetch(fetch, living))
+    }
+
+    fn fetch(&self, send: &mut Send) -> Result<Token> {
+        let asked = Instant::now();
+        let mut answer = send(&Outgoing {
+            uri: &self.token_uri,
+            accept: &JSON,
+            authorization: Some(self.basic.clone()),
+            form: Some(b"grant_type=client_credentials"),
+            again: "",
+        })
+        .map_err(|error| error.during("fetch an access token"))?;
+        let token = self.read(&answer, asked);
+        answer.body.zeroize();
+        token.map_err(|error| error.during("fetch an access token"))
+    }
+
+    fn read(&self, answer: &Answer, asked: Instant) -> Result<Token> {
+        if answer.status != 200 {
+            return Err(self.refusal(answer));
+        }
+        answer.refuse_encoding()?;
+        let invalid = |what: &str| {
+            let mut error = Error::new(
+                ErrorKind::InvalidResponse,
+                format!("the token endpoint {what}"),
+            );
+            error.http_status = answer.status;
+            error
+        };
+        // The parsed document holds the token too, and is wiped below as far as it is ours.
+        let mut document: Value = serde_json::from_slice(&answer.body)
+            .map_err(|_| invalid("did not answer with JSON"))?;
+        let value = match document["access_token"].take() {
+            Value::String(value) if !value.is_empty() => Zeroizing::new(value),
+            _ => return Err(invalid("gave no access_token")),
+        };
+        if document["token_type"]
+            .as_str()
+            .is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer"))
+        {
+            return Err(invalid("gave a token that is not a bearer token"));
+        }
+        if value.len() > 8 * 1024 {
+            return Err(invalid("gave an access_token too long for a header"));
+        }
+        let life = life(&document["expires_in"]);
+        Token::new(&value, life, life.saturating_sub(asked.elapsed()))
+    }
+
+    /// What a token or revoke endpoint means that does not do what it was asked.
+    fn refusal(&self, answer: &Answer) -> Error {
+        let error = Error::from_answer(answer.status, Some(&answer.headers), &answer.body);
+        match error.kind {
+            ErrorKind::Unauthenticated => error.adding(&format!(
+                "the service account {} was refused: check client id and secret, and that the secret has not expired",
+                self.client_id
+            )),
+            _ => error,
+        }
+    }
+
+    fn forget(&self, refused: &Arc<Token>) {
+        let mut state = self.state();
+        if state
+            .token
+            .as_ref()
+            .is_some_and(|token| Arc::ptr_eq(token, refused))
+        {
+            state.token = None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Token {
+    /// A token granted for `life`, of which `left` is left.
+    fn new(value: &str, life: Duration, left: Duration) -> Result<Token> {
+        let now = Instant::now();
+        Ok(Token {
+            value: Secret::new(value),
+            header: secret_header("Bearer ", value.as_bytes())?,
+            life,
+            refresh_at: now + left.saturating_sub(REFRESH_AHEAD.min(life / 10)),
+            ends_at: now + left,
+        })
+    }
+
+    /// The token of the cache if it lives and is not the `refused` one.
+    fn cached(entry: Entry, refused: Option<&Token>) -> Option<Token> {
+        if refused.is_some_and(|refused| refused.value.expose() == entry.token.expose()) {
+            return None;
+        }
+        let now = SystemTime::now();
+        let left = entry
+            .ends_at
+            .duration_since(now)
+            .ok()
+            .filter(|left| !left.is_zero())?;
+        let life = entry.ends_at.duration_since(entry.issued_at).ok()?;
+        // More than was ever granted: the file or the clock is wrong.
+        if life > LONGEST_LIFE || left > life {
+            return None;
+        }
+        Token::new(entry.token.expose(), life, left).ok()
+    }
+
+    /// The token as the cache keeps it.
+    fn entry(&self) -> Entry {
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        let ends_at = SystemTime::now() + left;
+        Entry {
+            token: self.value.clone(),
+            issued_at: ends_at - self.life,
+            ends_at,
+        }
+    }
+
+    /// The same token after a failed refresh, which is not to be tried again at once.
+    fn used_on(&self) -> Result<Token> {
+        Ok(Token {
+            value: self.value.clone(),
+            header: self.header.clone(),
+            life: self.life,
+            refresh_at: Instant::now() + REFRESH_PAUSE,
+            ends_at: self.ends_at,
+        })
+    }
+}
+
+/// Ends a fetch, whatever became of it: others wait for it.
+struct Finish<'a> {
+    account: &'a ServiceAccount,
+    fetch: &'a Arc<Fetch>,
+}
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.account.state().fetching = None;
+        self.fetch.bell.ring();
+    }
+}
+
+fn push_form_encoded(form: &mut String, value: &str) {
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                form.push(byte.into())
+            }
+            _ => form.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
+/// The life a token endpoint grants, survived whatever it says.
+fn life(expires_in: &Value) -> Duration {
+    let seconds = match expires_in {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds) if seconds <= 0.0 => SHORTEST_LIFE,
+        Some(seconds) if !seconds.is_nan() => Duration::try_from_secs_f64(seconds)
+            .unwrap_or(LONGEST_LIFE)
+            .min(LONGEST_LIFE),
+        _ => USUAL_LIFE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_tokens_life_survives_whatever_the_server_says() {
+        for (expires_in, seconds) in [
+            (json!(3600), 3600),
+            (json!(3600.9), 3600),
+            (json!("3599"), 3599),
+            (json!(30), 30),
+            (json!(0), 60),
+            (json!(-1), 60),
+            (json!("-inf"), 60),
+            (json!("inf"), 86400),
+            (json!(null), 3600),
+            (json!("soon"), 3600),
+            (json!("NaN"), 3600),
+            (json!([1]), 3600),
+            (json!(1e300), 86400),
+            (json!(u64::MAX), 86400),
+        ] {
+            assert_eq!(life(&expires_in).as_secs(), seconds, "{expires_in}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! One access token for all processes of a machine, in a file: the token endpoint allows few requests a minute, and a
+//! service account few live tokens, while cron jobs run one process for each snapshot.
+//!
+//! The cache never fails a call: whatever is wrong with it is a warning, and the token is fetched as without it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hmac::{Hmac, Mac};
+use rustix::fs::{
+    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, fchmod, flock, fstat, mkdirat, openat,
+    renameat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::Secret;
+use crate::call::{Call, Stop};
+use crate::log::{Level, Logger};
+
+/// No token is longer; a larger file is not ours to read.
+const SIZE_LIMIT: u64 = 64 * 1024;
+const LOCK_POLL: Duration = Duration::from_millis(20);
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// The cache entry of one service account at one base URL.
+#[derive(Debug)]
+pub(super) struct TokenCache {
+    directory: PathBuf,
+    name: String,
+    logger: Logger,
+}
+
+/// A token as the file has it.
+pub(super) struct Entry {
+    pub(super) token: Secret,
+    pub(super) issued_at: SystemTime,
+    pub(super) ends_at: SystemTime,
+}
+
+/// The entry, locked against other processes and threads until dropped.
+pub(super) struct Locked<'a> {
+    cache: &'a TokenCache,
+    directory: OwnedFd,
+    lock: OwnedFd,
+}
+
+/// Why the cache is not used.
+enum Fault {
+    /// Something that is not ours stands where the file should.
+    Alien(String),
+    Io(io::Error),
+}
+
+impl From<Errno> for Fault {
+    fn from(errno: Errno) -> Fault {
+        Fault::Io(errno.into())
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        Fault::Io(error)
+    }
+}
+
+impl TokenCache {
+    pub(super) fn new(
+        directory: &Path,
+        base_url: &str,
+        client_id: &str,
+        client_secret: &Secret,
+        logger: Logger,
+    ) -> TokenCache {
+        // Under the secret, so that whoever has a wrong or an old one finds nothing.
+        let mut mac = Hmac::<Sha256>::new_from_slice(client_secret.expose().as_bytes())
+            .expect("HMAC takes keys of any length");
+        mac.update(base_url.as_bytes());
+        mac.update(&[0]);
+        mac.update(client_id.as_bytes());
+        let name = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        TokenCache {
+            directory: directory.to_owned(),
+            name,
+            logger,
+        }
+    }
+
+    /// The entry, if there is a usable one. Needs no lock, since a new one replaces it whole.
+    pub(super) fn read(&self) -> Option<Entry> {
+        let directory = self.warned(self.open_directory())?;
+        self.warned(self.read_in(&directory)).flatten()
+    }
+
+    /// Locks the entry, waiting as long as `patience` allows; `None` if the cache cannot be used or stays locked.
+    pub(super) fn lock(&self, call: &Call, patience: Patience) -> Result<Option<Locked<'_>>, Stop> {
+        let Some(directory) = self.warned(self.open_directory()) else {
+            return Ok(None);
+        };
+        let Some(lock) = self.warned(self.open_lock(&directory)) else {
+            return Ok(None);
+        };
+        let give_up = match (patience, call.deadline()) {
+            (Patience::None, _) => Some(Instant::now()),
+            // A process that was stopped while it held the lock must not stop all others.
+            (Patience::Half, Some(deadline)) => {
+                let now = Instant::now();
+                Some(now + deadline.saturating_duration_since(now) / 2)
+            }
+            (Patience::Half, None) => None,
+        };
+        loop {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    return Ok(Some(Locked {
+                        cache: self,
+                        directory,
+                        lock,
+                    }));
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    let now = Instant::now();
+                    if give_up.is_some_and(|give_up| now >= give_up) {
+                        return Ok(None);
+                    }
+                    call.sleep_until(now + LOCK_POLL)?;
+                }
+                Err(errno) => {
+                    self.warned::<()>(Err(errno.into()));
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn open_directory(&self) -> Result<OwnedFd, Fault> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = match openat(CWD, &self.directory, flags, Mode::empty()) {
+            Err(Errno::NOENT) => {
+                // Also its parent, since ~/.cache may be missing; a deeper hole is a mistyped path.
+                if let Some(parent) = self.directory.parent() {
+                    let _ = mkdirat(CWD, parent, Mode::RWXU);
+                }
+                match mkdirat(CWD, &self.directory, Mode::RWXU) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+                openat(CWD, &self.directory, flags, Mode::empty())?
+            }
+            opened => opened?,
+        };
+        let stat = fstat(&directory)?;
+        let owner = stat.st_uid;
+        if owner != geteuid().as_raw() && owner != 0 {
+            return Err(Fault::Alien("the directory belongs to another user".into()));
+        }
+        if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
+            return Err(Fault::Alien("the directory is writable by others".into()));
+        }
+        Ok(directory)
+    }
+
+    fn open_lock(&self, directory: &OwnedFd) -> Result<OwnedFd, Fault> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let lock = openat(directory, format!("{}.lock", self.name), flags, PRIVATE)?;
+        is_ours(&lock)?;
+        Ok(lock)
+    }
+
+    fn read_in(&self, directory: &OwnedFd) -> Result<Option<Entry>, Fault> {
+        // NONBLOCK: opening a FIFO somebody put there would wait for its writer.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = match openat(directory, &self.name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => {
+                return Err(Fault::Alien(format!("{} is a symbolic link", self.name)));
+            }
+            Err(errno) => return Err(errno.into()),
+        };
+        is_ours(&file)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(4096));
+        File::from(file).take(SIZE_LIMIT).read_to_end(&mut text)?;
+        let entry = parse(&text);
+        if entry.is_none() {
+            self.logger.log(Level::Debug, || {
+                format!(
+                    "token_cache: {} is damaged and will be rewritten",
+                    self.name
+                )
+            });
+        }
+        Ok(entry)
+    }
+
+    fn warned<T>(&self, outcome: Result<T, Fault>) -> Option<T> {
+        outcome
+            .map_err(|fault| {
+                self.logger.log(Level::Warning, || {
+                    let why = match fault {
+                        Fault::Alien(why) => why,
+                        Fault::Io(error) => error.to_string(),
+                    };
+                    format!(
+                        "token_cache {} is not used: {why}",
+                        self.directory.display()
+                    )
+                });
+            })
+            .ok()
+    }
+}
+
+/// How long to wait for a lock somebody else holds.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    /// Not at all.
+    None,
+    /// Half the time the call has left.
+    Half,
+}
+
+impl Locked<'_> {
+    /// The entry as it is now that nobody else changes it.
+    pub(super) fn read(&self) -> Option<Entry> {
+        self.cache
+            .warned(self.cache.read_in(&self.directory))
+            .flatten()
+    }
+
+    /// Replaces the entry, all of it or nothing.
+    pub(super) fn write(&self, entry: &Entry) {
+        self.cache.warned(self.replace(entry));
+    }
+
+    fn replace(&self, entry: &Entry) -> Result<(), Fault> {
+        // What stands there may be alien, and is then not touched.
+        self.cache.read_in(&self.directory)?;
+        let text = Zeroizing::new(
+            json!({
+                "access_token": entry.token.expose(),
+                "issued_at": unix(entry.issued_at),
+                "expires_at": unix(entry.ends_at),
+            })
+            .to_string(),
+        );
+        let temporary = format!("{}.tmp", self.cache.name);
+        let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.directory, &temporary, flags, PRIVATE)?;
+        let written = fchmod(&file, PRIVATE) // the umask may have taken more than it should
+            .map_err(io::Error::from)
+            .and_then(|()| File::from(file).write_all(text.as_bytes()))
+            .and_then(|()| {
+                Ok(renameat(
+                    &self.directory,
+                    &temporary,
+                    &self.directory,
+                    &self.cache.name,
+                )?)
+            });
+        if written.is_err() {
+            let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
+        }
+        Ok(written?)
+    }
+
+    /// Removes the entry.
+    pub(super) fn clear(&self) {
+        self.cache
+            .warned(match self.cache.read_in(&self.directory) {
+                Ok(_) => match unlinkat(&self.directory, &self.cache.name, AtFlags::empty()) {
+                    Ok(()) | Err(Errno::NOENT) => Ok(()),
+                    Err(errno) => Err(errno.into()),
+                },
+                Err(fault) => Err(fault),
+            });
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Closing would not do: a child forked meanwhile has the descriptor too.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
+}
+
+/// Whether the open file is a plain one of ours that nobody else can read.
+fn is_ours(file: impl AsFd) -> Result<(), Fault> {
+    let stat = fstat(file)?;
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Fault::Alien("what stands there is no plain file".into()));
+    }
+    if stat.st_uid != geteuid().as_raw() {
+        return Err(Fault::Alien("the file belongs to another user".into()));
+    }
+    if mode.intersection(Mode::RWXU | Mode::RWXG | Mode::RWXO) != PRIVATE {
+        return Err(Fault::Alien(format!(
+            "the file has mode {:04o}, not 0600",
+            mode.as_raw_mode() & 0o7777
+        )));
+    }
+    Ok(())
+}
+
+fn parse(text: &[u8]) -> Option<Entry> {
+    let mut document: Value = serde_json::from_slice(text).ok()?;
+    let time = |name: &str| UNIX_EPOCH.checked_add(Duration::from_secs(document[name].as_u64()?));
+    let (issued_at, ends_at) = (time("issued_at")?, time("expires_at")?);
+    let Value::String(token) = document["access_token"].take() else {
+        return None;
+    };
+    let token = Zeroizing::new(token);
+    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    is_token.then(|| Entry {
+        token: Secret::new(&token),
+        issued_at,
+        ends_at,
+    })
+}
+
+fn unix(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

@@ -1,0 +1,206 @@
+//! One call of the user: its deadline, and the wire on which it can be cancelled. Everything that blocks waits here,
+//! so that a call ends in time whatever it waits for.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::{Errno, write};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Why a wait ended before what it waited for happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// `atlas_client_cancel` was called.
+    Cancelled,
+    /// The deadline passed.
+    TimeUp,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stop::Cancelled => "the call was cancelled",
+            Stop::TimeUp => "the time set for the call was up",
+        })
+    }
+}
+
+impl std::error::Error for Stop {}
+
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Error {
+        let kind = match stop {
+            Stop::Cancelled => ErrorKind::Cancelled,
+            Stop::TimeUp => ErrorKind::Timeout,
+        };
+        Error::new(kind, stop.to_string())
+    }
+}
+
+impl From<Stop> for io::Error {
+    fn from(stop: Stop) -> io::Error {
+        io::Error::other(stop)
+    }
+}
+
+/// A descriptor that becomes readable once and stays so, for any number of waiters.
+#[derive(Debug)]
+pub(crate) struct Bell(OwnedFd);
+
+impl Bell {
+    pub(crate) fn new() -> Result<Bell> {
+        eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map(Bell)
+            .map_err(|errno| {
+                Error::new(
+                    ErrorKind::Network,
+                    format!("no file descriptor to wait with: {errno}"),
+                )
+            })
+    }
+
+    /// Wakes all who wait and will wait.
+    pub(crate) fn ring(&self) {
+        // Fails only when the counter is full, and then it is readable already.
+        let _ = write(&self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What cancels the calls of a client: each call keeps the bell that hung here when it was entered, and cancelling
+/// rings that bell and takes it down.
+#[derive(Debug, Default)]
+pub(crate) struct Canceller(Mutex<Option<Arc<Bell>>>);
+
+impl Canceller {
+    /// Enters a call that must end by `deadline`.
+    pub(crate) fn enter(&self, deadline: Option<Instant>) -> Result<Call> {
+        let mut hanging = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bell = match &*hanging {
+            Some(bell) => bell.clone(),
+            None => hanging.insert(Arc::new(Bell::new()?)).clone(),
+        };
+        Ok(Call { deadline, bell })
+    }
+
+    /// Ends every call entered so far.
+    pub(crate) fn cancel(&self) {
+        let bell = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(bell) = bell {
+            bell.ring();
+        }
+    }
+}
+
+/// A call in progress. Clones are the same call.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    deadline: Option<Instant>,
+    bell: Arc<Bell>,
+}
+
+impl Call {
+    /// The same call with an earlier deadline.
+    pub(crate) fn within(&self, limit: Duration) -> Call {
+        Call {
+            deadline: earlier(self.deadline, Instant::now().checked_add(limit)),
+            bell: self.bell.clone(),
+        }
+    }
+
+    /// When the call must have ended, if ever.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Waits until `fd` is ready for `interest` (true) or `until` has come (false).
+    pub(crate) fn wait(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: PollFlags,
+        until: Option<Instant>,
+    ) -> std::result::Result<bool, Stop> {
+        let mut fds = [
+            PollFd::from_borrowed_fd(fd, interest),
+            PollFd::new(&*self.bell, PollFlags::IN),
+        ];
+        self.poll(&mut fds, until)?;
+        Ok(!fds[0].revents().is_empty())
+    }
+
+    /// Waits until one of `fds` is ready or `until` has come; `revents` tells which.
+    pub(crate) fn wait_any<'a>(
+        &'a self,
+        fds: &mut Vec<PollFd<'a>>,
+        until: Option<Instant>,
+    ) -> std::result::Result<(), Stop> {
+        fds.push(PollFd::new(&*self.bell, PollFlags::IN));
+        let outcome = self.poll(fds, until);
+        fds.pop();
+        outcome
+    }
+
+    /// Sleeps until `until`.
+    pub(crate) fn sleep_until(&self, until: Instant) -> std::result::Result<(), Stop> {
+        self.poll(&mut [PollFd::new(&*self.bell, PollFlags::IN)], Some(until))
+    }
+
+    /// The last of `fds` is the bell.
+    fn poll(
+        &self,
+        fds: &mut [PollFd<'_>],
+        until: Option<Instant>,
+    ) -> std::result::Result<(), Stop> {
+        let until = earlier(self.deadline, until);
+        loop {
+            let now = Instant::now();
+            // A server that always has a byte ready must not outlast the deadline.
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(Stop::TimeUp);
+            }
+            let left = until.map(|until| timespec(until.saturating_duration_since(now)));
+            match poll(fds, left.as_ref()) {
+                Ok(0)
+                    if self
+                        .deadline
+                        .is_some_and(|deadline| deadline <= Instant::now()) =>
+                {
+                    return Err(Stop::TimeUp);
+                }
+                Ok(0) => return Ok(()),
+                Ok(_) if !fds[fds.len() - 1].revents().is_empty() => return Err(Stop::Cancelled),
+                Ok(_) => return Ok(()),
+                // A signal neither fails nor prolongs a call: the time left is computed anew. Out of kernel memory
+                // (EAGAIN) is passing too.
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                // EINVAL and ENOMEM: more descriptors than RLIMIT_NOFILE or than memory. A call that cannot wait ends.
+                Err(_) => return Err(Stop::TimeUp),
+            }
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
+/// The earlier of two times that may never come.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

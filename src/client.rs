@@ -1,0 +1,552 @@
+//! The operations people call.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use once_cell::race::OnceBox;
+use ureq::http::Uri;
+
+use crate::auth::Auth;
+use crate::call::{Call, Canceller, Stop};
+use crate::config::{Config, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Answer, Http, Outgoing};
+use crate::log::Level;
+use crate::retry;
+use crate::snapshot::{Snapshot, SnapshotList, Status};
+use crate::sys;
+
+/// How Atlas is asked to format its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Format {
+    /// `envelope=true`: the answer is wrapped with its status; the snapshot is found inside.
+    pub envelope: bool,
+    /// `pretty=true`: the JSON is indented.
+    pub pretty: bool,
+}
+
+/// Which of Atlas' two kinds of cluster, and so which of its resources, a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A replica set.
+    ReplicaSet,
+    /// A sharded cluster.
+    ShardedCluster,
+}
+
+/// How to wait for a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct Polling {
+    /// The pause between two polls, give or take a tenth; `Retry-After` may lengthen it.
+    pub interval: Duration,
+    /// How long to wait at most; `None`: for ever. Each poll is bounded by the client's timeout besides.
+    pub timeout: Option<Duration>,
+    /// How Atlas is asked to format its answers.
+    pub format: Format,
+}
+
+/// The largest page Atlas serves.
+const PAGE_SIZE: usize = 500;
+/// Half a million snapshots: more than any retention policy keeps, so a longer list has no end.
+const MAX_PAGES: usize = 1000;
+
+/// A client of the Atlas Administration API that reads backup snapshots. It may be used by many threads at once.
+///
+/// After `fork()` the child's copy starts afresh with connections, nonces and tokens of its own.
+pub struct Client {
+    settings: Settings,
+    first: Process,
+}
+
+/// What a client has going in one process. A child of `fork()` finds its parent's here and puts its own behind it:
+/// the parent's locks may be held for ever, and its connections are the parent's to use.
+struct Process {
+    generation: u32,
+    /// Taken only when dropped.
+    parts: Option<Parts>,
+    next: OnceBox<Process>,
+}
+
+struct Parts {
+    canceller: Canceller,
+    http: Http,
+    auth: Auth,
+}
+
+impl Process {
+    fn new(settings: &Settings) -> Result<Process> {
+        let parts = Parts {
+            canceller: Canceller::default(),
+            http: Http::new(&settings.destination, settings.logger.clone())?,
+            auth: Auth::new(settings)?,
+        };
+        Ok(Process {
+            generation: sys::generation(),
+            parts: Some(parts),
+            next: OnceBox::new(),
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The parent's parts are leaked: freeing them could wait for a lock or speak on a connection of the parent.
+        if self.generation != sys::generation() {
+            mem::forget(self.parts.take());
+        }
+    }
+}
+
+impl Client {
+    /// A client with a copy of the settings. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// `Config`, naming the setting that is missing, contradictory or unreadable.
+    pub fn new(config: &Config) -> Result<Client> {
+        sys::watch_forks().map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("pthread_atfork failed: {error}"),
+            )
+        })?;
+        let settings = config
+            .check()
+            .map_err(|error| error.during("set up a client"))?;
+        let first = Process::new(&settings)?;
+        settings.logger.log(Level::Info, || settings.summary());
+        Ok(Client { settings, first })
+    }
+
+    /// One snapshot: Atlas' `getGroupClusterBackupSnapshot`, or `getGroupClusterBackupSnapshotShardedCluster`.
+    ///
+    /// `group_id` (the project's) and `snapshot_id` are 24 lower-case hexadecimal digits, `cluster_name` is 1 to 64
+    /// letters, digits and hyphens.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`] but `SnapshotFailed`.
+    pub fn get_snapshot(
+        &self,
+        shape: Shape,
+        group_id: &str,
+        cluster_name: &str,
+        snapshot_id: &str,
+        format: Format,
+    ) -> Result<Snapshot> {
+        self.reported(|| {
+            let target = Target::snapshot("get", shape, group_id, cluster_name, snapshot_id)?;
+            let (parts, call) = self.enter(Some(self.settings.timeout))?;
+            self.fetch(parts, &call, &target, format)
+        })
+    }
+
+    /// All snapshots of a cluster, every page of them, in Atlas' order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get_snapshot`](Self::get_snapshot); `InvalidResponse` also when the pages repeat or do not end.
+    pub fn list_snapshots(
+        &self,
+        shape: Shape,
+        group_id: &str,
+        cluster_name: &str,
+        format: Format,
+    ) -> Result<SnapshotList> {
+        self.reported(|| {
+            let target = Target::list(shape, group_id, cluster_name)?;
+            let (parts, call) = self.enter(Some(self.settings.timeout))?;
+            let mut list = SnapshotList::default();
+            let mut seen = HashSet::new();
+            for number in 1..=MAX_PAGES {
+                let query = format!("itemsPerPage={PAGE_SIZE}&includeCount=true&pageNum={number}");
+                let uri = self.uri(&target.path, &query, format)?;
+                let page = self
+                    .ask(parts, &call, &uri, |answer| {
+                        SnapshotList::from_answer(Some(&answer.headers), answer.body)
+                    })
+                    .map_err(|error| target.explain(error))?;
+                page.iter()
+                    .for_each(|snapshot| self.warn_of_oddities(snapshot));
+                // Items may move by a place while pages are read, so only a page of the same items is a loop.
+                let count = page.len();
+                if count > 0 && !seen.insert(fingerprint(&page)) {
+                    return Err(target.explain(Error::new(
+                        ErrorKind::InvalidResponse,
+                        format!(
+                            "page {number} repeats an earlier page; this is not what Atlas promises"
+                        ),
+                    )));
+                }
+                list.append(page);
+                if count < PAGE_SIZE {
+                    return Ok(list);
+                }
+            }
+            Err(target.explain(Error::new(
+                ErrorKind::InvalidResponse,
+                format!("the list does not end within {MAX_PAGES} pages of {PAGE_SIZE}"),
+            )))
+        })
+    }
+
+    /// Asks for a snapshot again and again until it is completed. `progress` sees every answer; returning false
+    /// cancels.
+    ///
+    /// Passing failures between polls are ridden out, permanent ones end the wait.
+    ///
+    /// # Errors
+    ///
+    /// `SnapshotFailed` when its status is `failed`; `NotFound` also when it was deleted meanwhile; `Timeout` naming
+    /// the last status seen; `Cancelled`; and what [`get_snapshot`](Self::get_snapshot) fails with for good.
+    pub fn wait_for_snapshot(
+        &self,
+        shape: Shape,
+        group_id: &str,
+        cluster_name: &str,
+        snapshot_id: &str,
+        polling: Polling,
+        progress: &mut dyn FnMut(&Snapshot) -> bool,
+    ) -> Result<Snapshot> {
+        self.reported(|| {
+            let target = Target::snapshot("wait for", shape, group_id, cluster_name, snapshot_id)?;
+            let (mut parts, mut whole) = self.enter(polling.timeout)?;
+            let mut last_status: Option<String> = None;
+            loop {
+                // A callback may have forked; its child goes on with parts of its own.
+                let here = self.parts()?;
+                if !std::ptr::eq(here, parts) {
+                    parts = here;
+                    whole = parts.canceller.enter(whole.deadline())?;
+                }
+                let poll = whole.within(self.settings.timeout);
+                let mut pause = polling.interval.mul_f64(0.9 + 0.2 * retry::fraction());
+                let trouble = match self.fetch(parts, &poll, &target, polling.format) {
+                    Ok(snapshot) => {
+                        if !progress(&snapshot) {
+                            let why = "progress asked to stop";
+                            return Err(target.explain(Error::new(ErrorKind::Cancelled, why)));
+                        }
+                        match snapshot.status_code() {
+                            Status::Completed => return Ok(snapshot),
+                            Status::Failed => return Err(target.explain(failed(&snapshot))),
+                            _ => {}
+                        }
+                        last_status = Some(snapshot.status().unwrap_or("unknown").to_owned());
+                        None
+                    }
+                    Err(error) if error.kind == ErrorKind::NotFound && last_status.is_some() => {
+                        return Err(error
+                            .adding("the snapshot was there before, so it was deleted meanwhile"));
+                    }
+                    Err(error) if error.kind.is_retryable() => {
+                        self.settings
+                            .logger
+                            .log(Level::Warning, || format!("{error}; the wait goes on"));
+                        let asked = error
+                            .retry_after
+                            .map(|seconds| Duration::from_secs(seconds.into()));
+                        pause = pause.max(asked.unwrap_or_default());
+                        Some(error)
+                    }
+                    Err(error) => return Err(error),
+                };
+                let resume = Instant::now().checked_add(pause);
+                let ends_before = |at: &Instant| whole.deadline().is_some_and(|end| end <= *at);
+                let Some(resume) = resume.filter(|at| !ends_before(at)) else {
+                    // The rest of the time is waited out, so that a cancellation can still come.
+                    if let Some(end) = whole.deadline()
+                        && let Err(Stop::Cancelled) = whole.sleep_until(end)
+                    {
+                        return Err(target.explain(Stop::Cancelled.into()));
+                    }
+                    return Err(target.explain(not_in_time(last_status, trouble)));
+                };
+                whole
+                    .sleep_until(resume)
+                    .map_err(|stop| target.explain(stop.into()))?;
+            }
+        })
+    }
+
+    /// Gives a service account's access token back to Atlas; fine if there is none. Later calls fetch a new one.
+    ///
+    /// # Errors
+    ///
+    /// What the revoke endpoint answers, or that it could not be reached; the token is then kept.
+    pub fn revoke_token(&self) -> Result<()> {
+        self.reported(|| {
+            let (parts, call) = self.enter(Some(self.settings.timeout))?;
+            let outcome = retry::run(&call, self.settings.max_retries, |again| {
+                parts
+                    .auth
+                    .revoke(&call, again, &mut |request| parts.http.send(&call, request))
+            });
+            outcome.map_err(|error| {
+                parts
+                    .auth
+                    .redact(&self.settings, error)
+                    .during("revoke the access token")
+            })
+        })
+    }
+
+    /// Ends every call of this client that was entered before, with `Cancelled`. Later calls are not touched.
+    pub fn cancel(&self) {
+        if let Ok(parts) = self.parts() {
+            parts.canceller.cancel();
+        }
+    }
+
+    fn fetch(
+        &self,
+        parts: &Parts,
+        call: &Call,
+        target: &Target,
+        format: Format,
+    ) -> Result<Snapshot> {
+        let uri = self.uri(&target.path, "", format)?;
+        let snapshot = self
+            .ask(parts, call, &uri, |answer| {
+                Snapshot::from_answer(answer.status, answer.headers, answer.body, format.envelope)
+            })
+            .map_err(|error| target.explain(error))?;
+        self.warn_of_oddities(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Sends a GET until it succeeds or fails for good, and has the answer read.
+    fn ask<T>(
+        &self,
+        parts: &Parts,
+        call: &Call,
+        uri: &Uri,
+        read: impl Fn(Answer) -> Result<T>,
+    ) -> Result<T> {
+        let outcome = retry::run(call, self.settings.max_retries, |again| {
+            let request = Outgoing {
+                uri,
+                accept: &self.settings.accept,
+                authorization: None,
+                form: None,
+                again,
+            };
+            let answer = parts.auth.send(call, &request, &mut |request| {
+                parts.http.send(call, request)
+            })?;
+            let outcome = match answer.status {
+                200 => answer.refuse_encoding().and_then(|()| read(answer)),
+                status => Err(Error::from_answer(
+                    status,
+                    Some(&answer.headers),
+                    &answer.body,
+                )),
+            };
+            outcome.map_err(|error| match error.kind {
+                ErrorKind::Unauthenticated => parts.auth.refused(&self.settings, error),
+                _ => error,
+            })
+        });
+        outcome.map_err(|error| parts.auth.redact(&self.settings, error))
+    }
+
+    /// Enters a call that may take `timeout`.
+    fn enter(&self, timeout: Option<Duration>) -> Result<(&Parts, Call)> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let parts = self.parts()?;
+        Ok((parts, parts.canceller.enter(deadline)?))
+    }
+
+    /// What belongs to this process.
+    fn parts(&self) -> Result<&Parts> {
+        let generation = sys::generation();
+        let mut process = &self.first;
+        while process.generation != generation {
+            process = process
+                .next
+                .get_or_try_init(|| Process::new(&self.settings).map(Box::new))?;
+        }
+        process
+            .parts
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "the client is being freed"))
+    }
+
+    fn uri(&self, path: &str, query: &str, format: Format) -> Result<Uri> {
+        let mut url = format!("{}{path}", self.settings.base_url);
+        let flags = [
+            (!query.is_empty(), query),
+            (format.envelope, "envelope=true"),
+            (format.pretty, "pretty=true"),
+        ];
+        let mut mark = '?';
+        for (_, part) in flags.iter().filter(|(is_set, _)| *is_set) {
+            url.push(mark);
+            url.push_str(part);
+            mark = '&';
+        }
+        Uri::try_from(url).map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("no URL can be made of this: {error}"),
+            )
+        })
+    }
+
+    fn warn_of_oddities(&self, snapshot: &Snapshot) {
+        for field in snapshot.odd_fields() {
+            self.settings.logger.log(Level::Warning, || {
+                format!(
+                    "{field} of snapshot {} has another type than documented and counts as absent",
+                    snapshot.id().unwrap_or("(without id)")
+                )
+            });
+        }
+    }
+
+    /// Runs a call and logs its failure.
+    fn reported<T>(&self, body: impl FnOnce() -> Result<T>) -> Result<T> {
+        let outcome = body();
+        if let Err(error) = &outcome {
+            self.settings
+                .logger
+                .log(Level::Error, || error.message.clone());
+        }
+        outcome
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.settings.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a call is about: where it is found, and how messages call it.
+struct Target {
+    path: String,
+    what: String,
+    shape: Shape,
+}
+
+impl Target {
+    fn list(shape: Shape, group_id: &str, cluster_name: &str) -> Result<Target> {
+        let mut path =
+            cluster_path(group_id, cluster_name).map_err(|error| error.during("list snapshots"))?;
+        if shape == Shape::ShardedCluster {
+            path.push_str("/shardedClusters");
+        }
+        let what = format!("list snapshots of cluster {cluster_name} in project {group_id}");
+        Ok(Target { path, what, shape })
+    }
+
+    fn snapshot(
+        doing: &str,
+        shape: Shape,
+        group_id: &str,
+        cluster_name: &str,
+        snapshot_id: &str,
+    ) -> Result<Target> {
+        let checked = cluster_path(group_id, cluster_name)
+            .and_then(|path| check_id("snapshot_id", snapshot_id).map(|()| path));
+        let mut path = checked.map_err(|error| error.during(&format!("{doing} snapshot")))?;
+        if shape == Shape::ShardedCluster {
+            path.push_str("/shardedCluster");
+        }
+        path.push('/');
+        path.push_str(snapshot_id);
+        let what = format!(
+            "{doing} snapshot {snapshot_id} of cluster {cluster_name} in project {group_id}"
+        );
+        Ok(Target { path, what, shape })
+    }
+
+    /// Completes a failure's message.
+    fn explain(&self, error: Error) -> Error {
+        // Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it.
+        let mentions_shards = format!("{} {}", error.code, error.detail)
+            .to_ascii_lowercase()
+            .contains("shard");
+        let error = match error.kind {
+            ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
+                error.adding(match self.shape {
+                    Shape::ReplicaSet => "for a sharded cluster use the calls named _sharded_",
+                    Shape::ShardedCluster => "for a replica set use the calls not named _sharded_",
+                })
+            }
+            _ => error,
+        };
+        error.during(&self.what)
+    }
+}
+
+fn cluster_path(group_id: &str, cluster_name: &str) -> Result<String> {
+    check_id("group_id", group_id)?;
+    let bytes = cluster_name.as_bytes();
+    let is_name = (1..=64).contains(&bytes.len())
+        && bytes[0] != b'-'
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    if !is_name {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "cluster_name is not 1 to 64 letters, digits and hyphens beginning with a letter or digit",
+        ));
+    }
+    Ok(format!(
+        "/api/atlas/v2/groups/{group_id}/clusters/{cluster_name}/backup/snapshots"
+    ))
+}
+
+fn check_id(name: &str, id: &str) -> Result<()> {
+    let is_id = id.len() == 24
+        && id
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then_some(()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{name} is not 24 lower-case hexadecimal digits"),
+        )
+    })
+}
+
+fn failed(snapshot: &Snapshot) -> Error {
+    let id = snapshot.id().unwrap_or("(without id)");
+    let mut error = Error::new(
+        ErrorKind::SnapshotFailed,
+        format!(
+            "snapshot {id} failed; Atlas gives no reason, so see the project's activity feed and take another"
+        ),
+    );
+    error.http_status = snapshot.http_status().unwrap_or(0);
+    error
+}
+
+fn not_in_time(last_status: Option<String>, trouble: Option<Error>) -> Error {
+    let status = last_status.as_deref().unwrap_or("none");
+    let trouble = trouble.map_or_else(String::new, |error| {
+        format!("; the last try failed: {error}")
+    });
+    Error::new(
+        ErrorKind::Timeout,
+        format!(
+            "it was not completed in the time set for the wait; the last status seen was {status}{trouble}"
+        ),
+    )
+}
+
+/// The same for pages with the same items, to notice a server that goes round in circles.
+fn fingerprint(page: &SnapshotList) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for snapshot in page {
+        snapshot.json().hash(&mut hasher);
+    }
+    hasher.finish()
+}

@@ -1,0 +1,383 @@
+//! What can go wrong, and what a person can do about it.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, NaiveDateTime};
+use serde_json::Value;
+use ureq::http::HeaderMap;
+
+/// Result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The kinds of failure. The numbers are those of `atlas_error_kind` in the C header and never change meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is missing, not UTF-8, or against its documented pattern; nothing was sent.
+    InvalidArgument = 1,
+    /// A setting is missing, contradictory or unreadable; the message names it.
+    Config = 2,
+    /// 401, or the token endpoint's `invalid_client`.
+    Unauthenticated = 3,
+    /// 403: the role is missing, or the address is not on the access list.
+    Forbidden = 4,
+    /// 404.
+    NotFound = 5,
+    /// 400 and every other 4xx.
+    BadRequest = 6,
+    /// 429, after the retries.
+    RateLimited = 7,
+    /// 5xx, after the retries; gateways' HTML pages included.
+    Server = 8,
+    /// Our own deadline, or a 408.
+    Timeout = 9,
+    /// DNS, connect, proxy, reset, cut off.
+    Network = 10,
+    /// Certificate or handshake.
+    Tls = 11,
+    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect.
+    InvalidResponse = 12,
+    /// The call was cancelled.
+    Cancelled = 13,
+    /// Waiting for a snapshot ended in `failed`.
+    SnapshotFailed = 14,
+    /// A defect of this library.
+    Internal = 15,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [ErrorKind; 15] = [
+        ErrorKind::InvalidArgument,
+        ErrorKind::Config,
+        ErrorKind::Unauthenticated,
+        ErrorKind::Forbidden,
+        ErrorKind::NotFound,
+        ErrorKind::BadRequest,
+        ErrorKind::RateLimited,
+        ErrorKind::Server,
+        ErrorKind::Timeout,
+        ErrorKind::Network,
+        ErrorKind::Tls,
+        ErrorKind::InvalidResponse,
+        ErrorKind::Cancelled,
+        ErrorKind::SnapshotFailed,
+        ErrorKind::Internal,
+    ];
+
+    /// The kind's name, `not_found`.
+    pub fn name(self) -> &'static str {
+        self.c_name().to_str().unwrap_or("unknown")
+    }
+
+    pub(crate) fn c_name(self) -> &'static CStr {
+        match self {
+            ErrorKind::InvalidArgument => c"invalid_argument",
+            ErrorKind::Config => c"config",
+            ErrorKind::Unauthenticated => c"unauthenticated",
+            ErrorKind::Forbidden => c"forbidden",
+            ErrorKind::NotFound => c"not_found",
+            ErrorKind::BadRequest => c"bad_request",
+            ErrorKind::RateLimited => c"rate_limited",
+            ErrorKind::Server => c"server",
+            ErrorKind::Timeout => c"timeout",
+            ErrorKind::Network => c"network",
+            ErrorKind::Tls => c"tls",
+            ErrorKind::InvalidResponse => c"invalid_response",
+            ErrorKind::Cancelled => c"cancelled",
+            ErrorKind::SnapshotFailed => c"snapshot_failed",
+            ErrorKind::Internal => c"internal",
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            ErrorKind::RateLimited | ErrorKind::Server | ErrorKind::Timeout | ErrorKind::Network
+        )
+    }
+
+    fn of_status(status: u16) -> ErrorKind {
+        match status {
+            401 => ErrorKind::Unauthenticated,
+            403 => ErrorKind::Forbidden,
+            404 => ErrorKind::NotFound,
+            408 => ErrorKind::Timeout,
+            429 => ErrorKind::RateLimited,
+            400..=499 => ErrorKind::BadRequest,
+            500..=599 => ErrorKind::Server,
+            _ => ErrorKind::InvalidResponse,
+        }
+    }
+}
+
+/// A failure with everything known about it.
+///
+/// One pointer wide, so that a `Result` stays small. The details are reached through `Deref`.
+#[derive(Clone)]
+pub struct Error(Box<ErrorDetails>);
+
+/// What is known about a failure.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ErrorDetails {
+    /// What kind of failure it is.
+    pub kind: ErrorKind,
+    /// HTTP status of Atlas (inside an envelope: the inner one); 0 if there was no HTTP answer.
+    pub http_status: u16,
+    /// Seconds the server asked to wait, if it did.
+    pub retry_after: Option<u32>,
+    /// Atlas' `errorCode` (`RESOURCE_NOT_FOUND`) or the OAuth error; empty if none.
+    pub code: String,
+    /// Atlas' `reason` (`Not Found`); empty if none.
+    pub reason: String,
+    /// Atlas' `detail` or OAuth's `error_description`, then each field of `badRequestDetail` as `; field: description`.
+    pub detail: String,
+    /// Atlas' `parameters` as JSON text; empty if none.
+    pub parameters: String,
+    /// One line for people: what was tried, what happened, what to do.
+    pub message: String,
+    /// Whether trying again at once, without anybody changing anything, makes sense.
+    pub(crate) transient: bool,
+}
+
+impl Error {
+    /// A failure with a message alone.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error(Box::new(ErrorDetails {
+            kind,
+            http_status: 0,
+            retry_after: None,
+            code: String::new(),
+            reason: String::new(),
+            detail: String::new(),
+            parameters: String::new(),
+            message: one_line(&message.into()),
+            transient: false,
+        }))
+    }
+
+    /// A failure that may be gone at the next try.
+    pub(crate) fn transient(kind: ErrorKind, message: impl Into<String>) -> Error {
+        let mut error = Error::new(kind, message);
+        error.transient = true;
+        error
+    }
+
+    /// Puts what was tried in front of the message.
+    pub(crate) fn during(mut self, what: &str) -> Error {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Adds a sentence to the message.
+    pub(crate) fn adding(mut self, sentence: &str) -> Error {
+        self.message = format!("{}; {sentence}", self.message);
+        self
+    }
+
+    /// Replaces secrets that a server may have echoed.
+    pub(crate) fn without(mut self, secret: &str) -> Error {
+        if !secret.is_empty() {
+            let details = &mut *self.0;
+            for text in [
+                &mut details.code,
+                &mut details.reason,
+                &mut details.detail,
+                &mut details.parameters,
+                &mut details.message,
+            ] {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "[secret]");
+                }
+            }
+        }
+        self
+    }
+
+    /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
+    /// Atlas, `{"error","error_description"}` of OAuth, or something a gateway said.
+    pub(crate) fn from_answer(status: u16, headers: Option<&HeaderMap>, body: &[u8]) -> Error {
+        let header = |name: &str| {
+            headers
+                .and_then(|headers| headers.get(name))
+                .and_then(|value| value.to_str().ok())
+        };
+        let document: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+
+        let mut error = Error::new(ErrorKind::of_status(status), "");
+        error.http_status = status;
+        error.retry_after = header("retry-after").and_then(seconds_until);
+        error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
+        error.reason = text("reason");
+        if let Some(oauth) = document["error"].as_str() {
+            error.code = oauth.to_owned();
+            error.detail = text("error_description");
+            if oauth == "invalid_client" {
+                error.kind = ErrorKind::Unauthenticated;
+            }
+        } else {
+            error.code = text("errorCode");
+            error.detail = text("detail");
+        }
+        if error.code.is_empty() {
+            error.code = header("x-error-code").unwrap_or_default().to_owned();
+        }
+        if let Some(fields) = document["badRequestDetail"]["fields"].as_array() {
+            for field in fields {
+                let name = field["field"].as_str().unwrap_or_default();
+                let description = field["description"].as_str().unwrap_or_default();
+                if !error.detail.is_empty() {
+                    error.detail.push_str("; ");
+                }
+                error.detail.push_str(&format!("{name}: {description}"));
+            }
+        }
+        if !document["parameters"].is_null() {
+            error.parameters = document["parameters"].to_string();
+        }
+        error.message = one_line(&error.explain(&document, body));
+        error
+    }
+
+    fn explain(&self, document: &Value, body: &[u8]) -> String {
+        let mut message = format!("Atlas answered {}", self.http_status);
+        for part in [&self.code, &self.reason] {
+            if !part.is_empty() {
+                message.push(' ');
+                message.push_str(part);
+            }
+        }
+        if !self.detail.is_empty() {
+            message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
+        } else if !document.is_object() && !body.is_empty() {
+            message.push_str(&format!(" ({})", describe_page(body)));
+        }
+        let advice = self.advice(document);
+        if !advice.is_empty() {
+            message.push_str("; ");
+            message.push_str(&advice);
+        }
+        message
+    }
+
+    fn advice(&self, document: &Value) -> String {
+        match (self.kind, self.code.as_str()) {
+            (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
+                let seen = document["parameters"][0].as_str().map_or_else(
+                    || "the address of this machine".to_owned(),
+                    |address| format!("{address}, the address Atlas saw,"),
+                );
+                format!("add {seen} to the API access list of these credentials in Atlas")
+            }
+            (ErrorKind::Forbidden, "access_denied") => {
+                "the service account may have too many live access tokens (100): share a token cache between processes or revoke tokens".into()
+            }
+            (ErrorKind::Forbidden, _) => {
+                "the credentials need the role Project Read Only or Project Backup Manager in this project".into()
+            }
+            (ErrorKind::NotFound, "CLUSTER_NOT_FOUND") => "check the cluster's name and that it is in this project".into(),
+            (ErrorKind::NotFound, "GROUP_NOT_FOUND") => {
+                "check the project id and that the credentials belong to its organization".into()
+            }
+            (ErrorKind::NotFound, _) => "check the ids; a snapshot that expired or was deleted is gone".into(),
+            (ErrorKind::BadRequest, "CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API") => {
+                "snapshots of flex clusters are not read by this library".into()
+            }
+            (ErrorKind::BadRequest, "INVALID_VERSION_DATE" | "VERSION_GONE") => {
+                "set an API version that Atlas still serves, such as 2024-05-30".into()
+            }
+            (ErrorKind::RateLimited, _) => match self.retry_after {
+                Some(seconds) => format!("call less often; Atlas asks to wait {seconds} s"),
+                None => "call less often and try again later".into(),
+            },
+            (ErrorKind::Server, _) => "the trouble is on Atlas' side: try again later, see status.mongodb.com".into(),
+            (ErrorKind::Timeout, _) => "try again".into(),
+            (ErrorKind::InvalidResponse, _) => {
+                "this is not what Atlas promises: check the base URL and proxies on the way".into()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl Deref for Error {
+    type Target = ErrorDetails;
+
+    fn deref(&self) -> &ErrorDetails {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut ErrorDetails {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Text from outside on one line: control characters would forge log lines or talk to the terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// The beginning of a body that is not Atlas' JSON, as far as it helps to recognize who wrote it.
+fn describe_page(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+    let lower = text.to_ascii_lowercase();
+    if let (Some(start), Some(end)) = (lower.find("<title>"), lower.find("</title>"))
+        && start + 7 <= end
+    {
+        return format!("an HTML page titled \"{}\"", text[start + 7..end].trim());
+    }
+    if lower.contains("<html") {
+        return "an HTML page".into();
+    }
+    let short: String = text.chars().take(80).collect();
+    format!("a body beginning \"{}\"", short.trim())
+}
+
+/// `Retry-After`: seconds, or one of the three forms of an HTTP date; a date in the past is 0.
+fn seconds_until(value: &str) -> Option<u32> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Digits that overflow still mean "very long".
+        return Some(value.parse().unwrap_or(u32::MAX).min(i32::MAX as u32));
+    }
+    let date = DateTime::parse_from_rfc2822(value)
+        .map(|date| date.to_utc())
+        .or_else(|_| {
+            NaiveDateTime::parse_from_str(value, "%A, %d-%b-%y %H:%M:%S GMT")
+                .or_else(|_| NaiveDateTime::parse_from_str(value, "%a %b %e %H:%M:%S %Y"))
+                .map(|date| date.and_utc())
+        })
+        .ok()?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // Rounded up: coming back a fraction of a second early earns another refusal.
+    let millis = date
+        .timestamp_millis()
+        .saturating_sub_unsigned(now.as_millis() as u64)
+        .max(0);
+    Some(((millis + 999) / 1000).min(i64::from(i32::MAX)) as u32)
+}

@@ -1,0 +1,397 @@
+//! The operations, the C side.
+
+use std::ffi::{c_char, c_void};
+use std::ptr::from_ref;
+use std::time::Duration;
+
+use super::config::atlas_config;
+use super::error::atlas_error;
+use super::snapshot::{atlas_snapshot, atlas_snapshot_list};
+use super::{attempt, borrow, fallible, free, guard, null, required};
+use crate::client::{Client, Format, Polling, Shape};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A client of the Atlas Administration API: connections, credentials, settings.
+///
+/// Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
+/// go on using its copy, which starts afresh.
+#[allow(non_camel_case_types)]
+pub struct atlas_client(Client);
+
+/// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
+pub const ATLAS_ENVELOPE: u32 = 1;
+/// Flag: Atlas indents its answer (`pretty=true`), for `atlas_snapshot_json()`.
+pub const ATLAS_PRETTY: u32 = 2;
+
+/// A client with a copy of these settings. Nothing is sent yet.
+///
+/// Free it with `atlas_client_free()`. On failure NULL: ATLAS_ERROR_CONFIG names the setting that is missing,
+/// contradictory or unreadable; no credentials at all is one. The proxy's environment variables, SSL_CERT_FILE and
+/// SSL_CERT_DIR are read here, and nothing is read from the environment later.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_new(
+    config: *const atlas_config,
+    error: *mut atlas_error,
+) -> *mut atlas_client {
+    // SAFETY: the caller's handles are NULL or alive.
+    unsafe {
+        fallible(error, || {
+            let config = borrow(config).ok_or_else(|| null("config"))?;
+            Client::new(&config.0).map(atlas_client)
+        })
+    }
+}
+
+/// Frees a client, wipes its secrets and closes its connections. Nobody may be inside one of its calls. NULL does
+/// nothing. Snapshots it returned live on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_free(client: *mut atlas_client) {
+    // SAFETY: NULL or a client the caller gives back.
+    unsafe { free(client) }
+}
+
+/// Ends every call of this client that was entered before, with ATLAS_ERROR_CANCELLED and within a tenth of a second,
+/// wherever it blocks. Calls entered later are not touched. To cancel one call alone give it a client of its own.
+///
+/// Any thread and any callback may call it, but no signal handler. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_cancel(client: *mut atlas_client) {
+    // SAFETY: the caller's handle is NULL or alive.
+    if let Some(client) = unsafe { borrow(client) } {
+        guard((), || client.0.cancel());
+    }
+}
+
+/// Gives the service account's access token back to Atlas and empties its entry in the token cache. Later calls fetch a
+/// new one; calls in flight, also in processes that share the cache, are answered 401 and try once more by themselves.
+///
+/// Returns an `atlas_error_kind`: ATLAS_ERROR_NONE when the token was given back or there was none, which is always so
+/// for an API key or an access token of yours. On failure the token is kept.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_revoke_token(
+    client: *mut atlas_client,
+    error: *mut atlas_error,
+) -> i32 {
+    let mut kind = ErrorKind::Internal as i32;
+    // SAFETY: the caller's handle is NULL or alive.
+    let done = unsafe {
+        attempt(error, || {
+            let outcome = borrow(client)
+                .ok_or_else(|| null("client"))
+                .and_then(|client| client.0.revoke_token());
+            if let Err(error) = &outcome {
+                kind = error.kind as i32;
+            }
+            outcome
+        })
+    };
+    if done.is_some() { 0 } else { kind }
+}
+
+/// One snapshot of a replica set: Atlas' getGroupClusterBackupSnapshot, which needs the role Project Read Only or
+/// Project Backup Manager.
+///
+/// group_id       the project's id, 24 lower-case hexadecimal digits
+/// cluster_name   1 to 64 letters, digits and hyphens
+/// snapshot_id    24 lower-case hexadecimal digits
+/// flags          0, or ATLAS_ENVELOPE and ATLAS_PRETTY
+///
+/// Blocks until the answer is there, at most the timeout of the settings. Free the result with
+/// `atlas_snapshot_free()`. On failure NULL, with any kind but ATLAS_ERROR_SNAPSHOT_FAILED. Should Atlas answer for a
+/// sharded cluster, the snapshot says so (`atlas_snapshot_type()`); should it refuse, the message says which call to use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_get_snapshot(
+    client: *mut atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    snapshot_id: *const c_char,
+    flags: u32,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot {
+    // SAFETY: the same contract.
+    unsafe {
+        get(
+            Shape::ReplicaSet,
+            client,
+            group_id,
+            cluster_name,
+            snapshot_id,
+            flags,
+            error,
+        )
+    }
+}
+
+/// One snapshot of a sharded cluster: Atlas' getGroupClusterBackupSnapshotShardedCluster. The same as
+/// `atlas_client_get_snapshot()` otherwise; the result has members, one for each shard and config server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
+    client: *mut atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    snapshot_id: *const c_char,
+    flags: u32,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot {
+    // SAFETY: the same contract.
+    unsafe {
+        get(
+            Shape::ShardedCluster,
+            client,
+            group_id,
+            cluster_name,
+            snapshot_id,
+            flags,
+            error,
+        )
+    }
+}
+
+/// All snapshots of a replica set, in Atlas' order: Atlas' listGroupClusterBackupSnapshots, every page of it.
+///
+/// Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
+/// the result with `atlas_snapshot_list_free()`. Pages that repeat or do not end are ATLAS_ERROR_INVALID_RESPONSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_list_snapshots(
+    client: *mut atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    flags: u32,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot_list {
+    // SAFETY: the same contract.
+    unsafe {
+        list(
+            Shape::ReplicaSet,
+            client,
+            group_id,
+            cluster_name,
+            flags,
+            error,
+        )
+    }
+}
+
+/// All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters. The same as
+/// `atlas_client_list_snapshots()` otherwise.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
+    client: *mut atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    flags: u32,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot_list {
+    // SAFETY: the same contract.
+    unsafe {
+        list(
+            Shape::ShardedCluster,
+            client,
+            group_id,
+            cluster_name,
+            flags,
+            error,
+        )
+    }
+}
+
+/// Sees every answer while a snapshot is waited for. Returning 0 goes on, anything else cancels the wait.
+///
+/// `latest` is lent until it returns; `atlas_snapshot_copy()` keeps it. It runs on the thread that waits and may call
+/// anything but `atlas_client_free()`. It must not throw, longjmp or end the thread.
+#[allow(non_camel_case_types)]
+pub type atlas_progress_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, latest: *const atlas_snapshot) -> i32>;
+
+/// Waits until a snapshot of a replica set is completed, asking for it again and again.
+///
+/// poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
+///                    may ask for a longer one (Retry-After)
+/// timeout_ms         how long to wait as a whole; 0: for ever. The timeout of the settings bounds each poll besides
+/// progress           sees every answer; may be NULL
+/// user_data          handed to `progress`
+///
+/// The other parameters are those of `atlas_client_get_snapshot()`. Returns the completed snapshot, which is yours: free
+/// it with `atlas_snapshot_free()`. On failure NULL: ATLAS_ERROR_SNAPSHOT_FAILED when its status is "failed",
+/// ATLAS_ERROR_NOT_FOUND also when it was deleted meanwhile, ATLAS_ERROR_TIMEOUT with the last status seen in the
+/// message, ATLAS_ERROR_CANCELLED by `progress` or `atlas_client_cancel()`. Passing failures between polls are ridden
+/// out; those that will not pass (401, 403, TLS) end the wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_wait_for_snapshot(
+    client: *mut atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    snapshot_id: *const c_char,
+    flags: u32,
+    poll_interval_ms: u32,
+    timeout_ms: u32,
+    progress: atlas_progress_fn,
+    user_data: *mut c_void,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot {
+    let report = Report {
+        progress,
+        user_data,
+    };
+    let times = (poll_interval_ms, timeout_ms);
+    // SAFETY: the same contract.
+    unsafe {
+        wait(
+            Shape::ReplicaSet,
+            client,
+            [group_id, cluster_name, snapshot_id],
+            flags,
+            times,
+            report,
+            error,
+        )
+    }
+}
+
+/// Waits until a snapshot of a sharded cluster is completed. The same as `atlas_client_wait_for_snapshot()` otherwise.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_client_wait_for_sharded_snapshot(
+    client: *mut atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    snapshot_id: *const c_char,
+    flags: u32,
+    poll_interval_ms: u32,
+    timeout_ms: u32,
+    progress: atlas_progress_fn,
+    user_data: *mut c_void,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot {
+    let report = Report {
+        progress,
+        user_data,
+    };
+    let times = (poll_interval_ms, timeout_ms);
+    // SAFETY: the same contract.
+    unsafe {
+        wait(
+            Shape::ShardedCluster,
+            client,
+            [group_id, cluster_name, snapshot_id],
+            flags,
+            times,
+            report,
+            error,
+        )
+    }
+}
+
+/// # Safety
+/// As for [`atlas_client_get_snapshot`].
+unsafe fn get(
+    shape: Shape,
+    client: *const atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    snapshot_id: *const c_char,
+    flags: u32,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot {
+    // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated.
+    unsafe {
+        fallible(error, || {
+            let client = borrow(client).ok_or_else(|| null("client"))?;
+            let group_id = required(group_id, "group_id")?;
+            let cluster_name = required(cluster_name, "cluster_name")?;
+            let snapshot_id = required(snapshot_id, "snapshot_id")?;
+            client
+                .0
+                .get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
+        })
+        .cast()
+    }
+}
+
+/// # Safety
+/// As for [`atlas_client_list_snapshots`].
+unsafe fn list(
+    shape: Shape,
+    client: *const atlas_client,
+    group_id: *const c_char,
+    cluster_name: *const c_char,
+    flags: u32,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot_list {
+    // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated.
+    unsafe {
+        fallible(error, || {
+            let client = borrow(client).ok_or_else(|| null("client"))?;
+            let group_id = required(group_id, "group_id")?;
+            let cluster_name = required(cluster_name, "cluster_name")?;
+            client
+                .0
+                .list_snapshots(shape, group_id, cluster_name, format(flags)?)
+        })
+        .cast()
+    }
+}
+
+/// The callback of a wait with what it is to be handed.
+struct Report {
+    progress: atlas_progress_fn,
+    user_data: *mut c_void,
+}
+
+/// # Safety
+/// As for [`atlas_client_wait_for_snapshot`]; `ids` are group, cluster and snapshot.
+unsafe fn wait(
+    shape: Shape,
+    client: *const atlas_client,
+    ids: [*const c_char; 3],
+    flags: u32,
+    (poll_interval_ms, timeout_ms): (u32, u32),
+    report: Report,
+    error: *mut atlas_error,
+) -> *mut atlas_snapshot {
+    let interval_ms = if poll_interval_ms == 0 {
+        4000
+    } else {
+        poll_interval_ms.max(500)
+    };
+    // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated, and `progress` keeps its
+    // documented contract.
+    unsafe {
+        fallible(error, || {
+            let client = borrow(client).ok_or_else(|| null("client"))?;
+            let group_id = required(ids[0], "group_id")?;
+            let cluster_name = required(ids[1], "cluster_name")?;
+            let snapshot_id = required(ids[2], "snapshot_id")?;
+            let polling = Polling {
+                interval: Duration::from_millis(interval_ms.into()),
+                timeout: (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into())),
+                format: format(flags)?,
+            };
+            client.0.wait_for_snapshot(
+                shape,
+                group_id,
+                cluster_name,
+                snapshot_id,
+                polling,
+                &mut |latest| match report.progress {
+                    Some(progress) => progress(report.user_data, from_ref(latest).cast()) == 0,
+                    None => true,
+                },
+            )
+        })
+        .cast()
+    }
+}
+
+fn format(flags: u32) -> Result<Format> {
+    let unknown = flags & !(ATLAS_ENVELOPE | ATLAS_PRETTY);
+    if unknown != 0 {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("flags has unknown bits {unknown:#x}"),
+        ));
+    }
+    Ok(Format {
+        envelope: flags & ATLAS_ENVELOPE != 0,
+        pretty: flags & ATLAS_PRETTY != 0,
+    })
+}

@@ -1,0 +1,275 @@
+//! Settings, the C side.
+
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::sync::Arc;
+
+use super::{borrow, free, guard};
+use crate::config::Config;
+use crate::log::{Level, Sink};
+
+/// Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
+///
+/// One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
+#[allow(non_camel_case_types)]
+pub struct atlas_config(pub(super) Config);
+
+/// Settings with their defaults. No `MONGODB_ATLAS_*` variable is read.
+///
+/// Free it with `atlas_config_free()`. NULL only if the library has a defect.
+#[unsafe(no_mangle)]
+pub extern "C" fn atlas_config_new() -> *mut atlas_config {
+    guard(std::ptr::null_mut(), || {
+        Box::into_raw(Box::new(atlas_config(Config::new())))
+    })
+}
+
+/// Settings with their defaults, then what the environment says. An empty variable is as good as unset.
+///
+/// Credentials:   MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (a service account), else
+///                MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY (or MONGODB_ATLAS_PUBLIC_KEY and
+///                MONGODB_ATLAS_PRIVATE_KEY), else MONGODB_ATLAS_ACCESS_TOKEN. The first complete one counts; half a
+///                pair is an error only when nothing is complete.
+/// Base URL:      MONGODB_ATLAS_OPS_MANAGER_URL, else MONGODB_ATLAS_BASE_URL, else MONGODB_ATLAS_SERVICE ("cloud", or
+///                "cloudgov" for https://cloud.mongodbgov.com).
+/// Others:        MONGODB_ATLAS_API_VERSION, MONGODB_ATLAS_CA_FILE, MONGODB_ATLAS_TOKEN_CACHE,
+///                MONGODB_ATLAS_TIMEOUT_MS.
+///
+/// The variables are those of the Atlas CLI and the Terraform provider, the last three are ours. Do not change the
+/// environment from another thread meanwhile. Free the result with `atlas_config_free()`.
+#[unsafe(no_mangle)]
+pub extern "C" fn atlas_config_from_env() -> *mut atlas_config {
+    guard(std::ptr::null_mut(), || {
+        Box::into_raw(Box::new(atlas_config(Config::from_env())))
+    })
+}
+
+/// Frees settings and wipes the secrets in them. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_free(config: *mut atlas_config) {
+    // SAFETY: NULL or a config the caller gives back.
+    unsafe { free(config) }
+}
+
+/// Runs a setter; NULL and panics do nothing.
+///
+/// # Safety
+/// `config` is NULL or a live config that no other thread uses.
+unsafe fn set(config: *mut atlas_config, setter: impl FnOnce(&mut Config)) {
+    // SAFETY: as demanded above.
+    if let Some(config) = unsafe { config.as_mut() } {
+        guard((), || setter(&mut config.0));
+    }
+}
+
+/// The bytes of a text; `None` for NULL.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
+unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: not NULL behind `borrow`, hence NUL-terminated.
+    unsafe { borrow(text).map(|text| CStr::from_ptr(text).to_bytes()) }
+}
+
+/// Authenticates as a service account (OAuth 2.0 client credentials; "mdb_sa_id_…" and "mdb_sa_sk_…"). Of this and the
+/// next two functions the last one called wins and forgets the others.
+///
+/// NULL, empty or otherwise unusable text is reported by `atlas_client_new()`, so that a getenv() that found nothing
+/// does not vanish silently. A newline at the end, the commonest slip, is named there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_service_account(
+    config: *mut atlas_config,
+    client_id: *const c_char,
+    client_secret: *const c_char,
+) {
+    // SAFETY: the caller's texts are NULL or NUL-terminated.
+    unsafe {
+        set(config, |config| {
+            config.set_service_account(bytes(client_id), bytes(client_secret))
+        })
+    }
+}
+
+/// Authenticates with an API key: its public and private half (HTTP Digest). NULL as for a service account.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_api_key(
+    config: *mut atlas_config,
+    public_key: *const c_char,
+    private_key: *const c_char,
+) {
+    // SAFETY: the caller's texts are NULL or NUL-terminated.
+    unsafe {
+        set(config, |config| {
+            config.set_api_key(bytes(public_key), bytes(private_key))
+        })
+    }
+}
+
+/// Authenticates with an access token that somebody else fetched; it is sent until Atlas refuses it. NULL as for a
+/// service account.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_access_token(
+    config: *mut atlas_config,
+    access_token: *const c_char,
+) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe {
+        set(config, |config| {
+            config.set_access_token(bytes(access_token))
+        })
+    }
+}
+
+/// Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
+/// "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_base_url(config: *mut atlas_config, url: *const c_char) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe { set(config, |config| config.set_base_url(bytes(url))) }
+}
+
+/// The API version asked for, as a date. NULL: "2024-05-30". Atlas answers with the newest version of the resource that
+/// is not younger.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_api_version(
+    config: *mut atlas_config,
+    date: *const c_char,
+) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe { set(config, |config| config.set_api_version(bytes(date))) }
+}
+
+/// How long a call may take as a whole, in milliseconds: token, retries, pauses and the slowest answer included.
+/// Default 30000; 0 is an error. In a wait it bounds each poll.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_timeout_ms(config: *mut atlas_config, milliseconds: u32) {
+    // SAFETY: the caller's config.
+    unsafe { set(config, |config| config.set_timeout_ms(milliseconds)) }
+}
+
+/// How long connecting may take, in milliseconds: name lookup, proxy and TLS handshake included. Default 10000; 0 is
+/// an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
+    config: *mut atlas_config,
+    milliseconds: u32,
+) {
+    // SAFETY: the caller's config.
+    unsafe { set(config, |config| config.set_connect_timeout_ms(milliseconds)) }
+}
+
+/// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504.
+/// Default 3; 0: never.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_max_retries(config: *mut atlas_config, count: u32) {
+    // SAFETY: the caller's config.
+    unsafe { set(config, |config| config.set_max_retries(count)) }
+}
+
+/// A PEM file of certificate authorities to trust besides the system's: a company's, say. NULL: none. It is read by
+/// `atlas_client_new()`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_ca_file(
+    config: *mut atlas_config,
+    pem_path: *const c_char,
+) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe { set(config, |config| config.set_ca_file(bytes(pem_path))) }
+}
+
+/// The proxy: `http://`, `socks5://` (names looked up here) or `socks5h://` (names looked up there), then
+/// `[user[:password]@]host[:port]`, port 1080 if none is given. "": no proxy. NULL: what https_proxy, HTTPS_PROXY,
+/// all_proxy or ALL_PROXY says. Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl. A
+/// proxy that cannot be honoured is an error, never a silent direct connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_proxy(config: *mut atlas_config, url: *const c_char) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe { set(config, |config| config.set_proxy(bytes(url))) }
+}
+
+/// Your product, to be put before ours in User-Agent: "backup-audit/2.1". Printable ASCII. NULL: ours alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_user_agent(
+    config: *mut atlas_config,
+    product: *const c_char,
+) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe { set(config, |config| config.set_user_agent(bytes(product))) }
+}
+
+/// A directory in which the processes of this machine share a service account's access token, since Atlas allows few
+/// token requests a minute and few live tokens: an absolute path, or "default" (`$XDG_CACHE_HOME/atlas-backup`, else
+/// `~/.cache/atlas-backup`). NULL: no cache, the default.
+///
+/// A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700). A file or
+/// directory that others could have written is not used; a full disk or a read-only place costs the cache alone. Such
+/// things are warnings for the logger, never failures. Off in set-user-id programs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_token_cache(
+    config: *mut atlas_config,
+    directory: *const c_char,
+) {
+    // SAFETY: the caller's text is NULL or NUL-terminated.
+    unsafe { set(config, |config| config.set_token_cache(bytes(directory))) }
+}
+
+/// Log level: a call failed.
+pub const ATLAS_LOG_ERROR: i32 = 1;
+/// Log level: something is odd, but the call goes on.
+pub const ATLAS_LOG_WARNING: i32 = 2;
+/// Log level: one line for each round trip, and the settings in force when a client is made.
+pub const ATLAS_LOG_INFO: i32 = 3;
+/// Log level: what else helps to find a fault.
+pub const ATLAS_LOG_DEBUG: i32 = 4;
+
+const _: () = assert!(
+    Level::Error as i32 == ATLAS_LOG_ERROR
+        && Level::Warning as i32 == ATLAS_LOG_WARNING
+        && Level::Info as i32 == ATLAS_LOG_INFO
+        && Level::Debug as i32 == ATLAS_LOG_DEBUG
+);
+
+/// Takes a log line: UTF-8 without a newline, lent until it returns. No line holds a secret.
+///
+/// It runs on a thread that is inside a call of the client, on several at once if there are several, with no lock held.
+/// It may call only `atlas_client_cancel()` and accessors, and must not throw, longjmp or end the thread.
+#[allow(non_camel_case_types)]
+pub type atlas_log_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char)>;
+
+/// Who gets the log lines up to `level` (ATLAS_LOG_ERROR to ATLAS_LOG_DEBUG). Level 0 or a NULL function: nobody, the
+/// default. `user_data` must outlive every client made from this config.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_logger(
+    config: *mut atlas_config,
+    level: i32,
+    logger: atlas_log_fn,
+    user_data: *mut c_void,
+) {
+    let sink = logger.map(|log| {
+        let host = Host { log, user_data };
+        Arc::new(move |level, line: &str| host.write(level, line)) as Arc<Sink>
+    });
+    // SAFETY: the caller's config.
+    unsafe { set(config, |config| config.set_logger(level, sink)) }
+}
+
+/// The host's logger.
+struct Host {
+    log: unsafe extern "C" fn(*mut c_void, i32, *const c_char),
+    user_data: *mut c_void,
+}
+
+// SAFETY: the host promises that its logger may run on several threads at once.
+unsafe impl Send for Host {}
+// SAFETY: the same.
+unsafe impl Sync for Host {}
+
+impl Host {
+    fn write(&self, level: Level, line: &str) {
+        // Control characters, NUL among them, were replaced before.
+        if let Ok(line) = CString::new(line) {
+            // SAFETY: the host's function, with what it asked to be handed and a line that outlives the call.
+            unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) };
+        }
+    }
+}

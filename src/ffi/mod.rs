@@ -1,0 +1,118 @@
+//! The C ABI: the only place with pointers. Each function is a few lines over the safe core.
+//!
+//! What every function here relies on: a handle is NULL or came from this library and is alive, text is NULL or
+//! NUL-terminated, and an `atlas_error` is NULL or writable. The header says so to the caller.
+
+mod client;
+mod config;
+mod error;
+mod snapshot;
+
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::{Error, ErrorKind, Result};
+use error::atlas_error;
+
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => panic!("the version has a NUL"),
+    };
+
+/// The version of the library that is loaded, "0.1.0"; ATLAS_BACKUP_VERSION is that of the header you compiled with.
+/// Static text: never free it.
+#[unsafe(no_mangle)]
+pub extern "C" fn atlas_backup_version() -> *const c_char {
+    VERSION.as_ptr()
+}
+
+/// Runs the body of an accessor; a panic, which would be undefined behaviour in the caller, becomes `absent`.
+fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
+    // Unwind safety: what a panic may leave half-done is behind locks that ignore poisoning or is dropped here.
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(absent)
+}
+
+/// Runs the body of a call that can fail: fills `*error` whatever happens and returns what `body` made, or `None`.
+///
+/// # Safety
+/// `error` is NULL or points to a writable `atlas_error`.
+unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Err(Error::new(
+            ErrorKind::Internal,
+            format!("a defect in atlas-backup ({text}); please report it"),
+        ))
+    });
+    // SAFETY: `error` is NULL or writable, as our own contract demands.
+    unsafe { error::store(error, outcome.as_ref().err()) };
+    outcome.ok()
+}
+
+/// Like [`attempt`] for calls that return a new handle: boxes what `body` made, or returns NULL.
+///
+/// # Safety
+/// `error` is NULL or points to a writable `atlas_error`.
+unsafe fn fallible<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> *mut T {
+    // SAFETY: the same contract.
+    unsafe { attempt(error, body) }
+        .map_or(std::ptr::null_mut(), |value| Box::into_raw(Box::new(value)))
+}
+
+/// A handle as a reference; `None` for NULL.
+///
+/// # Safety
+/// `handle` is NULL or points to a live `T` that nobody changes meanwhile.
+unsafe fn borrow<'a, T>(handle: *const T) -> Option<&'a T> {
+    // SAFETY: as demanded above.
+    unsafe { handle.as_ref() }
+}
+
+/// Frees a handle; NULL does nothing.
+///
+/// # Safety
+/// `handle` is NULL or came from [`fallible`] (or another `Box::into_raw`) and nobody uses it any more.
+unsafe fn free<T>(handle: *mut T) {
+    if !handle.is_null() {
+        // SAFETY: not NULL, so it came from `Box::into_raw` and is ours again.
+        let handle = unsafe { Box::from_raw(handle) };
+        guard((), || drop(handle));
+    }
+}
+
+/// Text from the caller: `None` for NULL, an error when it is not UTF-8. `name` is for the message.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
+unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, hence NUL-terminated.
+    let bytes = unsafe { CStr::from_ptr(text) };
+    bytes.to_str().map(Some).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{name} is not UTF-8 (byte {})", error.valid_up_to() + 1),
+        )
+    })
+}
+
+/// Text from the caller that must be there.
+///
+/// # Safety
+/// As for [`text`].
+unsafe fn required<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
+    // SAFETY: the same contract.
+    unsafe { text(pointer, name) }?.ok_or_else(|| null(name))
+}
+
+/// The error for a NULL where something is needed.
+fn null(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("{name} is NULL"))
+}

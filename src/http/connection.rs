@@ -1,0 +1,314 @@
+//! A connection to Atlas as ureq's transport: our socket, through a proxy if need be, under TLS unless it is local.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use zeroize::Zeroize;
+
+use super::proxy::Proxy;
+use super::resolve::Names;
+use super::socket::{self, Socket};
+use super::tls;
+use crate::call::{Call, Stop};
+use crate::error::{Error, ErrorKind};
+
+/// A pooled connection used less than this ago is taken without asking the socket whether it still lives, which would
+/// be a system call per request; if it died, the exchange is simply done again.
+const SURELY_OPEN: Duration = Duration::from_secs(1);
+
+/// The way to one host, shared by all connections to it.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) proxy: Option<Arc<Proxy>>,
+    /// `None`: plain HTTP, to this machine only.
+    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub(super) connect_timeout: Duration,
+    pub(super) names: Names,
+    /// Connections of an earlier epoch are not used again.
+    pub(super) epoch: AtomicU64,
+}
+
+impl Route {
+    /// Gives up every idle connection: one was found dead, and its neighbours probably are.
+    pub(super) fn renew(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn open(&self, call: &Call) -> Result<Stream, Error> {
+        let limited = call.within(self.connect_timeout);
+        let (outcome, exchange) = socket::exchange(&limited, || self.open_within(&limited));
+        drop(exchange);
+        outcome.map_err(|error| {
+            let ours_is_up = call.deadline().is_some_and(|deadline| deadline <= Instant::now());
+            if error.kind != ErrorKind::Timeout || ours_is_up {
+                return error;
+            }
+            Error::transient(
+                ErrorKind::Timeout,
+                format!(
+                    "connecting to {}:{} took longer than connect_timeout_ms ({}); check the network, firewalls and proxies",
+                    self.host,
+                    self.port,
+                    self.connect_timeout.as_millis()
+                ),
+            )
+        })
+    }
+
+    fn open_within(&self, call: &Call) -> Result<Stream, Error> {
+        let (host, port) = match &self.proxy {
+            Some(proxy) => (proxy.host.as_str(), proxy.port),
+            None => (self.host.as_str(), self.port),
+        };
+        let addresses = self.names.resolve(call, host, port)?;
+        let mut socket = Socket::connect(call, &addresses).map_err(|error| {
+            self.names.forget(host);
+            let whom = match &self.proxy {
+                Some(proxy) => format!("the proxy {}", proxy.shown()),
+                None => format!("{host}:{port}"),
+            };
+            self.explain(error, &format!("cannot connect to {whom}"))
+        })?;
+        if let Some(proxy) = &self.proxy {
+            let address = if proxy.needs_address() {
+                let found = self.names.resolve(call, &self.host, self.port)?;
+                found.first().map(std::net::SocketAddr::ip)
+            } else {
+                None
+            };
+            proxy
+                .open_tunnel(&mut socket, &self.host, self.port, address)
+                .map_err(|error| {
+                    self.explain(
+                        error,
+                        &format!("no tunnel through the proxy {}", proxy.shown()),
+                    )
+                })?;
+        }
+        let Some((config, name)) = &self.tls else {
+            return Ok(Stream::Plain(socket));
+        };
+        let mut session = ClientConnection::new(config.clone(), name.clone())
+            .map_err(|error| tls::explain(&error, &self.host))?;
+        while session.is_handshaking() {
+            session.complete_io(&mut socket).map_err(|error| {
+                self.explain(
+                    error,
+                    &format!("the TLS handshake with {} broke off", self.host),
+                )
+            })?;
+        }
+        Ok(Stream::Tls(Box::new(StreamOwned::new(session, socket))))
+    }
+
+    /// What a failed read, write or connect means; `what` says what was being done.
+    pub(super) fn explain(&self, error: io::Error, what: &str) -> Error {
+        if let Some(inner) = error.get_ref() {
+            if let Some(stop) = inner.downcast_ref::<Stop>() {
+                return (*stop).into();
+            }
+            if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+                return tls::explain(error, &self.host);
+            }
+            if let Some(error) = inner.downcast_ref::<Error>() {
+                return error.clone();
+            }
+        }
+        Error::transient(
+            ErrorKind::Network,
+            format!("{what} ({error}); check the network, firewalls and proxies"),
+        )
+    }
+}
+
+/// Opens connections for ureq.
+#[derive(Debug)]
+pub(super) struct Opener(pub(super) Arc<Route>);
+
+impl Connector for Opener {
+    type Out = Connection;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, ureq::Error> {
+        let call = socket::current_call()?;
+        let stream = self
+            .0
+            .open(&call)
+            .map_err(|error| ureq::Error::Other(Box::new(error)))?;
+        socket::current(|exchange| exchange.connected.set(true))?;
+        Ok(Some(Connection {
+            stream,
+            buffers: Room::new(),
+            last_use: Instant::now(),
+            epoch: self.0.epoch.load(Ordering::Relaxed),
+            route: self.0.clone(),
+        }))
+    }
+}
+
+/// Tells ureq nothing: [`Opener`] looks up names itself, since it may be the proxy's that counts.
+#[derive(Debug)]
+pub(super) struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}
+
+enum Stream {
+    Plain(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+/// An open connection.
+pub(super) struct Connection {
+    stream: Stream,
+    buffers: Room,
+    last_use: Instant,
+    epoch: u64,
+    route: Arc<Route>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection to {}:{}", self.route.host, self.route.port)
+    }
+}
+
+// ureq's timeouts are not used: the call of the exchange bounds every read and write.
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        let bytes = &mut self.buffers.output[..amount];
+        let sent = match &mut self.stream {
+            Stream::Plain(socket) => socket.write_all(bytes),
+            Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+        };
+        // It held credentials.
+        bytes.zeroize();
+        Ok(sent?)
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        let space = self.buffers.input_append_buf();
+        let count = match &mut self.stream {
+            Stream::Plain(socket) => socket.read(space)?,
+            Stream::Tls(tls) => tls.read(space)?,
+        };
+        self.buffers.input_appended(count);
+        self.last_use = Instant::now();
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        if self.epoch != self.route.epoch.load(Ordering::Relaxed) {
+            return false;
+        }
+        let socket = match &mut self.stream {
+            Stream::Plain(socket) => &*socket,
+            Stream::Tls(tls) => {
+                // Bytes beyond the answer, or the server's goodbye, came with it.
+                let clean = tls.conn.process_new_packets().is_ok_and(|state| {
+                    state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()
+                });
+                if !clean {
+                    return false;
+                }
+                &tls.sock
+            }
+        };
+        self.last_use.elapsed() < SURELY_OPEN || socket.is_quiet()
+    }
+
+    fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+}
+
+/// The buffers of a connection: small to begin with, since most answers are, and grown for long headers.
+struct Room {
+    input: Vec<u8>,
+    consumed: usize,
+    filled: usize,
+    output: Vec<u8>,
+    progress: bool,
+}
+
+impl Room {
+    fn new() -> Room {
+        Room {
+            input: vec![0; 8 * 1024],
+            consumed: 0,
+            filled: 0,
+            output: vec![0; 16 * 1024],
+            progress: false,
+        }
+    }
+}
+
+impl Buffers for Room {
+    fn output(&mut self) -> &mut [u8] {
+        &mut self.output
+    }
+
+    fn input(&self) -> &[u8] {
+        &self.input[self.consumed..self.filled]
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        if self.consumed > 0 {
+            self.input.copy_within(self.consumed..self.filled, 0);
+            self.filled -= self.consumed;
+            self.consumed = 0;
+        }
+        if self.filled == self.input.len() {
+            // ureq stops at its limit for headers, and bodies are consumed as they come.
+            self.input.resize(self.filled * 2, 0);
+        }
+        &mut self.input[self.filled..]
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.filled += amount;
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.progress = amount > 0;
+        self.consumed += amount;
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        // The scratch space is for chunked request bodies, which we do not send.
+        if self.filled == self.input.len() {
+            self.input.resize(self.filled * 2, 0);
+        }
+        (&mut self.input[self.filled..], &mut self.output)
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.filled > self.consumed && self.progress
+    }
+}

@@ -1,0 +1,338 @@
+//! One request, one answer: bounded in time and size, to one host, following nobody.
+
+mod connection;
+pub(crate) mod proxy;
+mod resolve;
+pub(crate) mod roots;
+mod socket;
+mod tls;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use ureq::Agent;
+use ureq::http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
+};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+
+use crate::call::Call;
+use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::log::{Level, Logger};
+use connection::{NoResolver, Opener, Route};
+use proxy::Proxy;
+
+/// The largest body we read; Atlas' largest page is below 1 MiB.
+pub(crate) const BODY_LIMIT: usize = 16 * 1024 * 1024;
+const HEADER_LIMIT: usize = 64 * 1024;
+/// Idle connections are kept for this long; a poller asking once a minute need not shake hands each time.
+const IDLE_AGE: Duration = Duration::from_secs(90);
+/// More threads than this at once open connections that are not kept.
+const IDLE_CONNECTIONS: usize = 512;
+
+/// What to send.
+#[derive(Clone)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) uri: &'a Uri,
+    pub(crate) accept: &'a HeaderValue,
+    pub(crate) authorization: Option<HeaderValue>,
+    /// A form to POST; without one it is a GET. We send nothing else, so nothing can be changed or deleted.
+    pub(crate) form: Option<&'a [u8]>,
+    /// Why it is sent once more; empty the first time.
+    pub(crate) again: &'a str,
+}
+
+/// What came back, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Where requests go and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// The authorities to trust; `None`: plain HTTP, which the settings allow to this machine alone.
+    pub(crate) roots: Option<Arc<RootCertStore>>,
+    pub(crate) proxy: Option<Arc<Proxy>>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) user_agent: HeaderValue,
+}
+
+/// The connections to one host.
+#[derive(Debug)]
+pub(crate) struct Http {
+    agent: Agent,
+    route: Arc<Route>,
+    user_agent: HeaderValue,
+    logger: Logger,
+}
+
+impl Http {
+    pub(crate) fn new(to: &Destination, logger: Logger) -> Result<Http> {
+        let tls = match &to.roots {
+            None => None,
+            Some(roots) => {
+                let name = ServerName::try_from(to.host.clone()).map_err(|_| {
+                    Error::new(
+                        ErrorKind::Config,
+                        format!("base_url: {} is no host name", to.host),
+                    )
+                })?;
+                Some((tls::client_config(roots.clone())?, name))
+            }
+        };
+        let route = Arc::new(Route {
+            host: to.host.clone(),
+            port: to.port,
+            proxy: to.proxy.clone(),
+            tls,
+            connect_timeout: to.connect_timeout,
+            names: Default::default(),
+            epoch: AtomicU64::new(0),
+        });
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .user_agent("") // both are set for each request, from a kept value
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(HEADER_LIMIT)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .max_idle_age(IDLE_AGE)
+            .build();
+        let agent = Agent::with_parts(config, Opener(route.clone()), NoResolver);
+        Ok(Http {
+            agent,
+            route,
+            user_agent: to.user_agent.clone(),
+            logger,
+        })
+    }
+
+    /// Sends `request` and reads the answer to its end, whatever its status, except that a redirect is an error.
+    pub(crate) fn send(&self, call: &Call, request: &Outgoing) -> Result<Answer> {
+        match self.send_once(call, request)? {
+            Sent::Answer(answer) => Ok(answer),
+            // A server may close an idle connection at any time, so this is nobody's fault and counts as no retry.
+            // Its neighbours in the pool were probably closed too.
+            Sent::Stale => {
+                self.route.renew();
+                let again = "the kept connection was closed";
+                match self.send_once(
+                    call,
+                    &Outgoing {
+                        again,
+                        ..request.clone()
+                    },
+                )? {
+                    Sent::Answer(answer) => Ok(answer),
+                    Sent::Stale => Err(Error::transient(
+                        ErrorKind::Network,
+                        format!("{} closes every connection at once", self.route.host),
+                    )),
+                }
+            }
+        }
+    }
+
+    fn send_once(&self, call: &Call, request: &Outgoing) -> Result<Sent> {
+        let start = Instant::now();
+        let mut status = 0;
+        let (outcome, exchange) = socket::exchange(call, || {
+            self.run(request).and_then(|response| {
+                status = response.status().as_u16();
+                read(response)
+            })
+        });
+        self.logger.log(Level::Info, || {
+            let connection = if exchange.connected.get() {
+                "new"
+            } else {
+                "reused"
+            };
+            let method = if request.form.is_some() {
+                "POST"
+            } else {
+                "GET"
+            };
+            let answered = match &outcome {
+                Err(_) if status == 0 => "no answer".to_owned(),
+                Err(_) => format!("{status} cut off"),
+                Ok(_) => status.to_string(),
+            };
+            let again = match request.again {
+                "" => String::new(),
+                again => format!(", again because {again}"),
+            };
+            format!(
+                "{method} {} {answered} in {} ms, {connection} connection{again}",
+                request.uri.path(),
+                start.elapsed().as_millis()
+            )
+        });
+        match outcome {
+            Ok(answer) if (300..=399).contains(&answer.status) => Err(redirected(&answer)),
+            Ok(answer) => Ok(Sent::Answer(answer)),
+            Err(error) => {
+                let kept = !exchange.connected.get();
+                if kept && !exchange.received.get() && is_disconnect(&error) {
+                    return Ok(Sent::Stale);
+                }
+                let mut error = self.explain(error);
+                if error.kind == ErrorKind::InvalidResponse {
+                    error.http_status = status;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn run(&self, request: &Outgoing) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
+        let mut message = Request::new(());
+        *message.uri_mut() = request.uri.clone();
+        let headers = message.headers_mut();
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(ACCEPT, request.accept.clone());
+        if let Some(authorization) = &request.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        match request.form {
+            None => self.agent.run(message),
+            Some(form) => {
+                *message.method_mut() = Method::POST;
+                let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+                message.headers_mut().insert(CONTENT_TYPE, form_type);
+                self.agent.run(message.map(|()| form))
+            }
+        }
+    }
+
+    fn explain(&self, error: ureq::Error) -> Error {
+        let host = &self.route.host;
+        match error {
+            ureq::Error::Io(error) => self
+                .route
+                .explain(error, &format!("the connection to {host} broke")),
+            ureq::Error::Other(error) => match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(error) => Error::new(ErrorKind::Internal, format!("ureq: {error}")),
+            },
+            ureq::Error::BodyExceedsLimit(_) => Error::new(
+                ErrorKind::InvalidResponse,
+                format!(
+                    "{host} sent a body of more than {} MiB",
+                    BODY_LIMIT / 1024 / 1024
+                ),
+            ),
+            ureq::Error::LargeResponseHeader(..) => Error::new(
+                ErrorKind::InvalidResponse,
+                format!(
+                    "{host} sent headers of more than {} KiB",
+                    HEADER_LIMIT / 1024
+                ),
+            ),
+            other => Error::new(
+                ErrorKind::InvalidResponse,
+                format!(
+                    "{host} does not speak HTTP as expected ({other}); check the base URL and proxies on the way"
+                ),
+            ),
+        }
+    }
+}
+
+enum Sent {
+    Answer(Answer),
+    /// A kept connection turned out dead before a byte came back.
+    Stale,
+}
+
+fn read(response: Response<ureq::Body>) -> std::result::Result<Answer, ureq::Error> {
+    let (parts, body) = response.into_parts();
+    let length = body.content_length();
+    if length.is_some_and(|length| length > BODY_LIMIT as u64) {
+        return Err(ureq::Error::BodyExceedsLimit(BODY_LIMIT as u64));
+    }
+    // One byte of room more than needed spares read_to_end growing the buffer to see the end, the rest is for the NUL.
+    let mut bytes = Vec::with_capacity(length.map_or(4096, |length| length as usize + 2));
+    body.into_with_config()
+        .limit(BODY_LIMIT as u64)
+        .reader()
+        .read_to_end(&mut bytes)?;
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: bytes,
+    })
+}
+
+impl Answer {
+    /// The error for an encoding that was not asked for: unpacking it would let a small answer fill the memory.
+    pub(crate) fn refuse_encoding(&self) -> Result<()> {
+        match self.headers.get(CONTENT_ENCODING) {
+            Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+                let encoding = String::from_utf8_lossy(encoding.as_bytes());
+                let mut error = Error::new(
+                    ErrorKind::InvalidResponse,
+                    format!(
+                        "the answer is packed as \"{encoding}\", which was not asked for; check proxies on the way"
+                    ),
+                );
+                error.http_status = self.status;
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_disconnect(error: &ureq::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        ureq::Error::Io(error) => {
+            matches!(
+                error.kind(),
+                UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+            )
+        }
+        _ => false,
+    }
+}
+
+fn redirected(answer: &Answer) -> Error {
+    let target = answer
+        .headers
+        .get(LOCATION)
+        .map(|location| String::from_utf8_lossy(location.as_bytes()));
+    let host = target.as_deref().map(|target| {
+        let rest = target.split_once("//").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        authority.rsplit('@').next().unwrap_or_default().to_owned()
+    });
+    let whither = match host.as_deref() {
+        None => "without saying whither".to_owned(),
+        Some("") => "to another path of the same host".to_owned(),
+        Some(host) => format!("to {}", one_line(host)),
+    };
+    let mut error = Error::new(
+        ErrorKind::InvalidResponse,
+        format!(
+            "the answer {} redirects {whither}, which is not followed lest credentials go astray; check the base URL \
+             and proxies on the way",
+            answer.status
+        ),
+    );
+    error.http_status = answer.status;
+    error
+}

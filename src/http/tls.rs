@@ -1,0 +1,162 @@
+//! TLS: rustls as it is, and words for what goes wrong with certificates.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
+use webpki::EndEntityCert;
+
+use crate::error::{Error, ErrorKind};
+
+/// How a client of ours talks TLS: rustls' defaults, trusting `roots`.
+pub(super) fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, Error> {
+    let defect = |error: &dyn fmt::Display| {
+        Error::new(
+            ErrorKind::Internal,
+            format!("TLS cannot be set up: {error}"),
+        )
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
+        .build()
+        .map_err(|error| defect(&error))?;
+    let mut config = builder(provider)
+        .map_err(|error| defect(&error))?
+        .dangerous() // rustls' name for any verifier of one's own; ours only adds a word to its refusal
+        .with_custom_certificate_verifier(Arc::new(NamesSelfSigned(verifier)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn builder(
+    provider: Arc<CryptoProvider>,
+) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+}
+
+/// rustls' verifier; where it refuses an unknown issuer, this says whether the certificate issued itself.
+#[derive(Debug)]
+struct NamesSelfSigned(Arc<WebPkiServerVerifier>);
+
+#[derive(Debug)]
+struct SelfSigned;
+
+impl fmt::Display for SelfSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("self-signed")
+    }
+}
+
+impl std::error::Error for SelfSigned {}
+
+impl ServerCertVerifier for NamesSelfSigned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict =
+            self.0
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verdict {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::Other(_),
+            )) if is_self_signed(end_entity) => Err(rustls::Error::InvalidCertificate(
+                CertificateError::Other(OtherError(Arc::new(SelfSigned))),
+            )),
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    EndEntityCert::try_from(certificate)
+        .is_ok_and(|certificate| certificate.issuer() == certificate.subject())
+}
+
+/// What a failed handshake or a broken TLS connection means to a person.
+pub(super) fn explain(error: &rustls::Error, host: &str) -> Error {
+    let message = match error {
+        rustls::Error::InvalidCertificate(why) => {
+            format!("the certificate of {host} {}", certificate_fault(why))
+        }
+        rustls::Error::InvalidMessage(_) => {
+            format!("{host} does not speak TLS; check the base URL's port, and proxies on the way")
+        }
+        rustls::Error::AlertReceived(alert) => {
+            format!("{host} refused the TLS handshake ({alert:?})")
+        }
+        other => format!("the TLS connection to {host} failed: {other}"),
+    };
+    Error::new(ErrorKind::Tls, message)
+}
+
+fn certificate_fault(why: &CertificateError) -> String {
+    let day = |time: &UnixTime| {
+        i64::try_from(time.as_secs())
+            .ok()
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+            .map_or_else(String::new, |date| {
+                format!(" ({})", date.to_rfc3339_opts(SecondsFormat::Secs, true))
+            })
+    };
+    match why {
+        CertificateError::Expired => "has expired; check this machine's clock too".into(),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("has expired{}; check this machine's clock too", day(not_after))
+        }
+        CertificateError::NotValidYet => "is not valid yet; check this machine's clock".into(),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("is not valid yet{}; check this machine's clock", day(not_before))
+        }
+        CertificateError::NotValidForName => "is for another host name".into(),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            format!("is for another host name ({})", presented.join(", "))
+        }
+        CertificateError::UnknownIssuer => {
+            "is signed by an authority this machine does not trust; if a company proxy or a private authority is in \
+             the way, name its certificate in the ca_file setting"
+                .into()
+        }
+        CertificateError::Other(OtherError(inner)) if inner.is::<SelfSigned>() => {
+            "is self-signed, so anybody could have made it; name the authority that signs for this host in the \
+             ca_file setting"
+                .into()
+        }
+        other => format!("was not accepted: {other}"),
+    }
+}

@@ -1,0 +1,32 @@
+//! Reads MongoDB Atlas cloud backup snapshots: the safe core, and the C ABI over it.
+//!
+//! The map of the house. A snapshot's way in: `ffi::client` → [`client`] → `auth` signs → `http` sends → `retry`
+//! judges → [`snapshot`] parses → `ffi::snapshot` hands out pointers. Each arrow goes one way.
+
+#![deny(unsafe_code, missing_docs, unsafe_op_in_unsafe_fn)]
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+#[cfg(panic = "abort")]
+compile_error!("panic = \"abort\" would turn a defect of this library into the end of its host");
+
+pub mod client; // the operations people call
+pub mod config; // settings: defaults, environment, checks
+pub mod error; // what can go wrong
+pub mod log; // lines for the host's log
+pub mod snapshot; // the document and its fields
+
+mod auth; // who we are: signs a request, answers challenges, fetches tokens
+mod call; // one call's deadline and its cancellation: everything that blocks waits here
+mod http; // one request, one answer
+mod retry; // what is tried again, and when
+
+#[allow(unsafe_code)]
+mod ffi; // the C ABI
+#[allow(unsafe_code)]
+mod sys; // what the system offers only to unsafe code: fork detection, signal masks
+
+pub use client::{Client, Format, Polling, Shape};
+pub use config::Config;
+pub use error::{Error, ErrorKind, Result};
+pub use log::Level;
+pub use snapshot::{Snapshot, SnapshotList};

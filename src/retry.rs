@@ -1,0 +1,103 @@
+//! What is tried again, and when: passing failures, after a pause that spreads callers out, within the deadline.
+
+use std::time::{Duration, Instant};
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::call::Call;
+use crate::error::{Error, ErrorKind, Result};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// Runs `attempt` until it succeeds, fails for good, or `max_retries` more tries or the deadline are used up. The
+/// attempt is told why it is made once more; the first time that is empty.
+///
+/// When the time is up after something was seen, that is the error: it says more than "timeout".
+pub(crate) fn run<T>(
+    call: &Call,
+    max_retries: u32,
+    mut attempt: impl FnMut(&str) -> Result<T>,
+) -> Result<T> {
+    let mut seen: Option<Error> = None;
+    let mut retries = 0;
+    loop {
+        let again = match &seen {
+            None => String::new(),
+            Some(error) if error.http_status != 0 => {
+                format!(
+                    "of status {}, retry {retries} of {max_retries}",
+                    error.http_status
+                )
+            }
+            Some(error) => format!("of {}, retry {retries} of {max_retries}", error.kind.name()),
+        };
+        let error = match attempt(&again) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        // Our own deadline, not a 408.
+        if error.kind == ErrorKind::Timeout && !error.transient && error.http_status == 0 {
+            return Err(match seen {
+                Some(seen) => seen.adding("the time was up during another try"),
+                None => {
+                    error.adding("the server did not answer in time; try again or raise timeout_ms")
+                }
+            });
+        }
+        if !error.transient {
+            return Err(error);
+        }
+        if retries == max_retries {
+            return Err(match retries {
+                0 => error,
+                _ => error.adding(&format!("{} tries were made", retries + 1)),
+            });
+        }
+        let pause = match error.retry_after {
+            Some(seconds) => Duration::from_secs(seconds.into()),
+            None => jittered(backoff(retries)),
+        };
+        let Some(resume) = Instant::now().checked_add(pause) else {
+            return Err(error);
+        };
+        if call.deadline().is_some_and(|deadline| resume >= deadline) {
+            return Err(error.adding("the time set for the call leaves none for another try"));
+        }
+        call.sleep_until(resume)?;
+        seen = Some(error);
+        retries += 1;
+    }
+}
+
+fn backoff(retries: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(1 << retries.min(16))
+        .min(LONGEST_PAUSE)
+}
+
+/// Full jitter: anything up to `longest`, so that clients that failed together do not come back together.
+fn jittered(longest: Duration) -> Duration {
+    longest.mul_f64(fraction())
+}
+
+/// A random number from 0 to 1, from the kernel, so that forked processes do not draw the same.
+pub(crate) fn fraction() -> f64 {
+    let mut bytes = [0; 4];
+    match getrandom(&mut bytes, GetRandomFlags::NONBLOCK) {
+        Ok(_) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_from_a_quarter_second_to_eight() {
+        let pauses: Vec<u128> = (0..8).map(|retries| backoff(retries).as_millis()).collect();
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
+        assert_eq!(backoff(u32::MAX).as_millis(), 8000);
+    }
+}

@@ -1,0 +1,239 @@
+//! JSON text, looked at where it lies: members and elements come as slices of the text, nothing is built from them.
+//!
+//! serde_json does the reading. Its raw values accept any escape, lone surrogates included, which is what lets one odd
+//! text leave the rest of a document readable; they know no depth limit either, so that is checked here.
+
+use std::borrow::Cow;
+
+use serde::Deserializer as _;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{self, Error, ErrorKind};
+
+/// The longest body that is read, in bytes. A page of 500 snapshots has about a fortieth of it.
+pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// How many arrays and objects may enclose a value, the outermost object included.
+const MAX_DEPTH: usize = 128;
+
+/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it.
+pub(super) fn begin(body: Vec<u8>) -> error::Result<String> {
+    if body.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidResponse,
+            "not a JSON object: it is empty",
+        ));
+    }
+    if body.len() > MAX_BODY {
+        let what = format!("too large: more than {MAX_BODY} bytes");
+        return Err(Error::new(ErrorKind::InvalidResponse, what));
+    }
+    if body.starts_with("\u{feff}".as_bytes()) {
+        return Err(invalid(&body, 0, "a byte-order mark"));
+    }
+    let text = match String::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            return Err(invalid(error.as_bytes(), at, "bytes that are not UTF-8"));
+        }
+    };
+    let at = text.bytes().position(|byte| !is_space(byte)).unwrap_or(0);
+    let what = match text.as_bytes()[at] {
+        b'{' => return Ok(text),
+        b'[' => "an array",
+        b'"' => "a string",
+        b'n' => "null",
+        b't' | b'f' => "a boolean",
+        b'-' | b'0'..=b'9' => "a number",
+        byte if is_space(byte) => "nothing but white space",
+        _ => "no JSON at all",
+    };
+    let start: String = text[at..].chars().take(40).collect();
+    Err(invalid(text.as_bytes(), at, &format!("{what}: {start}")))
+}
+
+/// Calls `each` with name and value of every member of an object, both as raw JSON text.
+pub(super) fn members<'a>(
+    object: &'a str,
+    each: impl FnMut(&'a str, &'a str),
+) -> serde_json::Result<()> {
+    let mut reader = serde_json::Deserializer::from_str(object);
+    reader.deserialize_map(Members(each))?;
+    reader.end()
+}
+
+/// Calls `each` with every element of an array, as raw JSON text.
+pub(super) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> serde_json::Result<()> {
+    let mut reader = serde_json::Deserializer::from_str(array);
+    reader.deserialize_seq(Elements(each))?;
+    reader.end()
+}
+
+/// What a member is called, from its name in raw JSON text.
+pub(super) fn name(raw: &str) -> Cow<'_, str> {
+    match unescaped(raw) {
+        Some(plain) => Cow::Borrowed(plain),
+        None => {
+            let mut name = String::with_capacity(raw.len());
+            push_text(raw, &mut name);
+            Cow::Owned(name)
+        }
+    }
+}
+
+/// Appends the text that a raw JSON string stands for, with U+FFFD for what C or UTF-8 cannot hold: `\u0000` and lone
+/// surrogates. False, and nothing appended, when the value is not a string.
+pub(super) fn push_text(raw: &str, into: &mut String) -> bool {
+    match unescaped(raw) {
+        Some(plain) => into.push_str(plain),
+        // Taken as bytes, since serde_json refuses lone surrogates in a `str`. The text was checked before, so this
+        // fails only for what is no string.
+        None => {
+            return serde_json::Deserializer::from_str(raw)
+                .deserialize_bytes(Unescape(into))
+                .is_ok();
+        }
+    }
+    true
+}
+
+/// The value of a raw JSON integer that fits 64 bits; a fraction or an exponent makes it something else.
+pub(super) fn integer(raw: &str) -> Option<i64> {
+    // JSON has no leading '+', so what `parse` takes of a JSON value is an optional '-' and digits.
+    raw.parse().ok()
+}
+
+/// Refuses a (well-formed) text that nests too deeply for those who read it after us.
+pub(super) fn check_depth(text: &str) -> error::Result<()> {
+    // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always;
+    // in chunks whose count fits a byte, so that the compiler can take 16 or more at once.
+    let count = |chunk: &[u8]| -> u8 {
+        chunk
+            .iter()
+            .map(|b| u8::from(matches!(b, b'[' | b'{')))
+            .sum()
+    };
+    let openings: usize = text
+        .as_bytes()
+        .chunks(128)
+        .map(|chunk| usize::from(count(chunk)))
+        .sum();
+    if openings <= MAX_DEPTH {
+        return Ok(());
+    }
+    let (mut depth, mut in_string, mut escaped) = (0, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' if depth == MAX_DEPTH => {
+                let what = format!("more than {MAX_DEPTH} levels of nesting");
+                return Err(invalid(text.as_bytes(), at, &what));
+            }
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The error for a text that is not what Atlas promises, pointing at the byte where that shows.
+pub(super) fn invalid(text: &[u8], at: usize, what: &str) -> Error {
+    let before = &text[..at];
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let column = 1 + before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte != b'\n')
+        .count();
+    refused(line, column, what)
+}
+
+/// The same for what serde_json refused.
+pub(super) fn malformed(error: &serde_json::Error) -> Error {
+    let what = error.to_string();
+    let what = what
+        .rsplit_once(" at line ")
+        .map_or(what.as_str(), |(what, _)| what);
+    refused(error.line(), error.column().max(1), what)
+}
+
+fn refused(line: usize, column: usize, what: &str) -> Error {
+    let message = format!("not a JSON object as promised: line {line}, column {column}: {what}");
+    Error::new(ErrorKind::InvalidResponse, message)
+}
+
+/// The inside of a raw JSON string without escapes.
+fn unescaped(raw: &str) -> Option<&str> {
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    (!inside.as_bytes().contains(&b'\\')).then_some(inside)
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+struct Members<F>(F);
+
+impl<'de, F: FnMut(&'de str, &'de str)> Visitor<'de> for Members<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            (self.0)(name.get(), value.get());
+        }
+        Ok(())
+    }
+}
+
+struct Elements<F>(F);
+
+impl<'de, F: FnMut(&'de str)> Visitor<'de> for Elements<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
+        while let Some(element) = array.next_element::<&RawValue>()? {
+            (self.0)(element.get());
+        }
+        Ok(())
+    }
+}
+
+struct Unescape<'a>(&'a mut String);
+
+impl Visitor<'_> for Unescape<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<(), E> {
+        for chunk in bytes.utf8_chunks() {
+            for (i, piece) in chunk.valid().split('\0').enumerate() {
+                if i > 0 {
+                    self.0.push(char::REPLACEMENT_CHARACTER);
+                }
+                self.0.push_str(piece);
+            }
+            // A lone surrogate comes as three bytes, each a chunk that is invalid; the first of them is always ED.
+            if chunk.invalid().first() == Some(&0xed) {
+                self.0.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        Ok(())
+    }
+}

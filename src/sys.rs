@@ -1,0 +1,76 @@
+//! What the system offers only to unsafe code and no crate of ours wraps: fork detection, signal masks, the environment.
+
+use std::ffi::{CStr, CString, OsString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStringExt;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// How many `fork()`s lie between the process that loaded the library and this one: what was made in another
+/// generation is the parent's. Cheaper than `getpid()`, which is a system call.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Makes [`generation`] count. To be called before anything is kept that a child must not use.
+pub(crate) fn watch_forks() -> io::Result<()> {
+    extern "C" fn in_child() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    if !WATCHED.load(Ordering::Acquire) {
+        // Two threads may both register; then a fork counts double, which is as good. A lock here is what a child
+        // forked meanwhile would wait for.
+        // SAFETY: the handler only touches an atomic, and the library is never unloaded (-z nodelete).
+        let code = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        if code != 0 {
+            return Err(io::Error::from_raw_os_error(code));
+        }
+        WATCHED.store(true, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// Starts a thread on which no signal handler of the host ever runs.
+pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut old = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are ours; sigfillset initialises `all`, pthread_sigmask `old`. Neither fails with these arguments.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
+    }
+    // The stack size is named so that std does not read RUST_MIN_STACK behind its lock on the environment.
+    let spawned = thread::Builder::new()
+        .name(name.into())
+        .stack_size(256 * 1024)
+        .spawn(body);
+    // SAFETY: `old` was filled above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
+    spawned.map(drop)
+}
+
+/// A variable of the environment; none if unset or empty. Not `std::env`, whose lock a forked child could find held.
+pub(crate) fn env(name: &str) -> Option<OsString> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: the name is NUL-terminated; that nobody changes the environment meanwhile is the host's duty, as for
+    // every getenv() in it.
+    let value = unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if value.is_null() {
+            return None;
+        }
+        CStr::from_ptr(value).to_bytes().to_vec()
+    };
+    (!value.is_empty()).then(|| OsString::from_vec(value))
+}
+
+/// Whether this process runs with rights its caller does not have (set-user-id, capabilities).
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: reads a number the kernel left for us.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}

@@ -1,0 +1,463 @@
+/* atlas_snapshot_parse: bodies that somebody kept, and bodies that nobody should have sent. */
+
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* From a block of exactly that size, so that valgrind sees a read beyond it. */
+static atlas_snapshot *parse_bytes(const char *json, size_t length, atlas_error *error)
+{
+    char *exact = (char *)malloc(length > 0 ? length : 1);
+    atlas_snapshot *snapshot;
+
+    memcpy(exact, json, length);
+    spoil(error);
+    snapshot = atlas_snapshot_parse(exact, length, error);
+    memset(exact, 'x', length); /* it is ours again */
+    free(exact);
+    return snapshot;
+}
+
+static atlas_snapshot *parse(const char *json)
+{
+    atlas_error error;
+    atlas_snapshot *snapshot = parse_bytes(json, strlen(json), &error);
+
+    if (!CHECK(snapshot != NULL) || !CHECK_SUCCESS(error))
+        printf("        (%.80s)\n", json);
+    return snapshot;
+}
+
+static void refused_as(const char *json, size_t length, int32_t kind, const char *message_says)
+{
+    atlas_error error;
+    atlas_snapshot *snapshot = parse_bytes(json, length, &error);
+
+    CHECK(snapshot == NULL);
+    CHECK_NUMBER(error.http_status, 0);
+    if (!CHECK_FAILURE(error, kind) || !CHECK_CONTAINS(error.message, message_says))
+        printf("        (%.80s)\n", json);
+    atlas_snapshot_free(snapshot);
+}
+
+static void a_body_is_kept_byte_for_byte(void)
+{
+    static const char json[] = " {\"status\" : \"completed\",\r\n\t\"id\":\"1\" , \"x\": [ 1.50e+3 ] }\n";
+    atlas_snapshot *s = parse(json);
+    size_t length = 0;
+
+    CHECK_TEXT(atlas_snapshot_json(s, &length), json);
+    CHECK_NUMBER(length, sizeof json - 1);
+    CHECK_TEXT(atlas_snapshot_field(s, "x"), "[ 1.50e+3 ]");
+    CHECK_NUMBER(atlas_snapshot_http_status(s), 0);
+    CHECK_NUMBER(atlas_snapshot_header_count(s), 0);
+    CHECK_TEXT(atlas_snapshot_header(s, "Server"), NULL);
+    atlas_snapshot_free(s);
+}
+
+static void an_envelope_is_opened(void)
+{
+    static const char json[] = "{\"status\":200,\"content\":{\"id\":\"1\",\"status\":\"queued\"}}";
+    atlas_snapshot *s = parse(json);
+
+    CHECK_TEXT(atlas_snapshot_id(s), "1");
+    CHECK_TEXT(atlas_snapshot_status(s), "queued");
+    CHECK_TEXT(atlas_snapshot_json(s, NULL), json);
+    CHECK_NUMBER(atlas_snapshot_field_count(s), 2);
+    atlas_snapshot_free(s);
+    /* The other way round, as another version of Atlas may write it. */
+    s = parse("{\"content\":{\"id\":\"1\",\"status\":\"queued\"},\"status\":200}");
+    CHECK_TEXT(atlas_snapshot_status(s), "queued");
+    atlas_snapshot_free(s);
+    /* A snapshot that happens to have a field "content" is no envelope. */
+    s = parse("{\"content\":{\"id\":\"1\"},\"status\":\"failed\",\"id\":\"2\"}");
+    CHECK_TEXT(atlas_snapshot_id(s), "2");
+    CHECK_NUMBER(atlas_snapshot_status_code(s), ATLAS_STATUS_FAILED);
+    atlas_snapshot_free(s);
+}
+
+static void an_error_body_fails_as_it_would_from_the_server(void)
+{
+    static const char plain[] = "{\"detail\":\"No.\",\"error\":404,\"errorCode\":\"CLUSTER_NOT_FOUND\",\"parameters\":[\"a\"],"
+                                "\"reason\":\"Not Found\"}";
+    static const char enveloped[] = "{\"status\":403,\"content\":{\"detail\":\"No.\",\"error\":403,\"errorCode\":\"X\","
+                                    "\"reason\":\"Forbidden\"}}";
+    atlas_error error;
+
+    CHECK(parse_bytes(plain, sizeof plain - 1, &error) == NULL);
+    CHECK_FAILURE(error, ATLAS_ERROR_NOT_FOUND);
+    CHECK_NUMBER(error.http_status, 404);
+    CHECK_TEXT(error.code, "CLUSTER_NOT_FOUND");
+    CHECK_TEXT(error.reason, "Not Found");
+    CHECK_TEXT(error.detail, "No.");
+    CHECK_TEXT(error.parameters, "[\"a\"]");
+    CHECK(parse_bytes(enveloped, sizeof enveloped - 1, &error) == NULL);
+    CHECK_FAILURE(error, ATLAS_ERROR_FORBIDDEN);
+    CHECK_NUMBER(error.http_status, 403);
+    CHECK_TEXT(error.code, "X");
+}
+
+static void a_snapshot_with_a_field_named_error_is_a_snapshot(void)
+{
+    atlas_snapshot *s = parse("{\"id\":\"1\",\"error\":404}");
+
+    CHECK_TEXT(atlas_snapshot_id(s), "1");
+    CHECK_TEXT(atlas_snapshot_field(s, "error"), "404");
+    atlas_snapshot_free(s);
+}
+
+static void what_is_no_JSON_object_is_an_invalid_response(void)
+{
+    static const struct {
+        const char *json, *message_says;
+    } cases[] = {
+        { "", "" },
+        { " ", "" },
+        { "[]", "" },
+        { "[{\"id\":\"1\"}]", "" },
+        { "null", "" },
+        { "42", "" },
+        { "\"text\"", "" },
+        { "{", "line 1" },
+        { "{\"id\":\"1\"", "line 1" },
+        { "{\"id\":\"1\",}", "line 1" },
+        { "{\"id\" \"1\"}", "line 1" },
+        { "{\n  \"id\": \"1\",\n  oops\n}", "line 3" },
+        { "{\"id\":\"1\"} and more", "line 1" },
+        { "{\"id\":\"1\"}{}", "line 1" },
+        { "{'id':'1'}", "line 1" },
+        { "{\"id\":NaN}", "line 1" },
+        { "\xef\xbb\xbf{\"id\":\"1\"}", "" }, /* a byte-order mark */
+        { "{\"id\":\"caf\xe9\"}", "UTF-8" },
+        { "{\"x\":\"\xed\xa0\x80\"}", "UTF-8" },
+        { "<html></html>", "" },
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        refused_as(cases[i].json, strlen(cases[i].json), ATLAS_ERROR_INVALID_RESPONSE, cases[i].message_says);
+    refused_as("{\"id\":\"1\"}\0", 11, ATLAS_ERROR_INVALID_RESPONSE, "");
+    refused_as("{\"id\":\"1\0\"}", 11, ATLAS_ERROR_INVALID_RESPONSE, "");
+}
+
+static void depth_and_size_have_limits(void)
+{
+    const size_t most = 16 * 1024 * 1024;
+    char deep[600];
+    char *large = (char *)malloc(most + 2);
+    atlas_snapshot *s;
+    atlas_error error;
+    int levels;
+
+    for (levels = 127; levels <= 128; levels++) { /* of arrays, inside the object: 128 and 129 */
+        char *at = deep;
+
+        at += sprintf(at, "{\"x\":");
+        memset(at, '[', (size_t)levels);
+        at += levels;
+        memset(at, ']', (size_t)levels);
+        at += levels;
+        strcpy(at, "}");
+        s = parse_bytes(deep, strlen(deep), &error);
+        CHECK((s != NULL) == (levels == 127));
+        if (s == NULL)
+            CHECK_FAILURE(error, ATLAS_ERROR_INVALID_RESPONSE);
+        atlas_snapshot_free(s);
+    }
+    memset(large, ' ', most + 2);
+    memcpy(large, "{\"id\":\"1\"}", 10);
+    s = parse_bytes(large, most, &error);
+    CHECK_TEXT(atlas_snapshot_id(s), "1");
+    atlas_snapshot_free(s);
+    refused_as(large, most + 1, ATLAS_ERROR_INVALID_RESPONSE, "");
+    free(large);
+}
+
+static void nothing_sent_is_absent(void)
+{
+    atlas_snapshot *s = parse("{}");
+
+    CHECK_TEXT(atlas_snapshot_id(s), NULL);
+    CHECK_TEXT(atlas_snapshot_status(s), NULL);
+    CHECK_NUMBER(atlas_snapshot_status_code(s), ATLAS_STATUS_UNKNOWN);
+    CHECK_NUMBER(atlas_snapshot_storage_size_bytes(s), ATLAS_ABSENT);
+    CHECK_NUMBER(atlas_snapshot_created_at_ms(s), ATLAS_ABSENT);
+    CHECK_NUMBER(atlas_snapshot_link_count(s), 0);
+    CHECK_NUMBER(atlas_snapshot_field_count(s), 0);
+    CHECK_TEXT(atlas_snapshot_field_name(s, 0), NULL);
+    atlas_snapshot_free(s);
+}
+
+static void null_is_absent_and_still_there_as_text(void)
+{
+    atlas_snapshot *s = parse("{\"id\":null,\"storageSizeBytes\":null,\"links\":null,\"createdAt\":null,\"type\":\"replicaSet\"}");
+
+    CHECK_TEXT(atlas_snapshot_id(s), NULL);
+    CHECK_TEXT(atlas_snapshot_field(s, "id"), "null");
+    CHECK_NUMBER(atlas_snapshot_storage_size_bytes(s), ATLAS_ABSENT);
+    CHECK_NUMBER(atlas_snapshot_link_count(s), 0);
+    CHECK_NUMBER(atlas_snapshot_created_at_ms(s), ATLAS_ABSENT);
+    CHECK_TEXT(atlas_snapshot_type(s), "replicaSet");
+    atlas_snapshot_free(s);
+}
+
+static void an_empty_string_is_not_absent(void)
+{
+    atlas_snapshot *s = parse("{\"description\":\"\"}");
+
+    CHECK_TEXT(atlas_snapshot_description(s), "");
+    atlas_snapshot_free(s);
+}
+
+/* One field of a wrong type at a time: it is absent, its text is there, and the other fields are as they were. */
+static void a_field_of_the_wrong_type_hides_no_other(void)
+{
+    static const char *const names[] = {
+        "cloudProvider", "configServerType", "createdAt", "description", "expiresAt", "frequencyType", "id",
+        "masterKeyUUID", "mongodVersion", "replicaSetName", "snapshotType", "status", "type", "storageSizeBytes",
+        "copyRegions", "policyItems", "links", "members", "snapshotIds",
+    };
+    enum { NUMBER = 13, ARRAYS = 14, COUNT = 19 };
+    size_t wrong, i;
+
+    for (wrong = 0; wrong < COUNT; wrong++) {
+        char json[1000], *at = json;
+        const char *texts[COUNT];
+        int64_t numbers[3];
+        size_t counts[5];
+        atlas_snapshot *s;
+
+        for (i = 0; i < COUNT; i++) {
+            at += sprintf(at, "%s\"%s\":", i == 0 ? "{" : ",", names[i]);
+            if (i == wrong)
+                at += sprintf(at, i == NUMBER ? "\"12\"" : "true");
+            else if (i == NUMBER)
+                at += sprintf(at, "12");
+            else if (i == 2 || i == 4)
+                at += sprintf(at, "\"1970-01-01T00:00:01Z\"");
+            else if (i < NUMBER)
+                at += sprintf(at, "\"%s\"", names[i]);
+            else if (i == 16 || i == 17)
+                at += sprintf(at, "[{\"id\":\"1\",\"href\":\"h\"}]");
+            else
+                at += sprintf(at, "[\"1\"]");
+        }
+        strcpy(at, "}");
+        s = parse(json);
+        texts[0] = atlas_snapshot_cloud_provider(s);
+        texts[1] = atlas_snapshot_config_server_type(s);
+        texts[2] = atlas_snapshot_created_at(s);
+        texts[3] = atlas_snapshot_description(s);
+        texts[4] = atlas_snapshot_expires_at(s);
+        texts[5] = atlas_snapshot_frequency_type(s);
+        texts[6] = atlas_snapshot_id(s);
+        texts[7] = atlas_snapshot_master_key_uuid(s);
+        texts[8] = atlas_snapshot_mongod_version(s);
+        texts[9] = atlas_snapshot_replica_set_name(s);
+        texts[10] = atlas_snapshot_snapshot_type(s);
+        texts[11] = atlas_snapshot_status(s);
+        texts[12] = atlas_snapshot_type(s);
+        for (i = 0; i < NUMBER; i++)
+            CHECK_TEXT(texts[i], i == wrong ? NULL : i == 2 || i == 4 ? "1970-01-01T00:00:01Z" : names[i]);
+        numbers[0] = atlas_snapshot_created_at_ms(s);
+        numbers[1] = atlas_snapshot_expires_at_ms(s);
+        numbers[2] = atlas_snapshot_storage_size_bytes(s);
+        CHECK_NUMBER(numbers[0], wrong == 2 ? ATLAS_ABSENT : 1000);
+        CHECK_NUMBER(numbers[1], wrong == 4 ? ATLAS_ABSENT : 1000);
+        CHECK_NUMBER(numbers[2], wrong == NUMBER ? ATLAS_ABSENT : 12);
+        counts[0] = atlas_snapshot_copy_region_count(s);
+        counts[1] = atlas_snapshot_policy_item_count(s);
+        counts[2] = atlas_snapshot_link_count(s);
+        counts[3] = atlas_snapshot_member_count(s);
+        counts[4] = atlas_snapshot_snapshot_id_count(s);
+        for (i = 0; i < 5; i++)
+            CHECK_NUMBER(counts[i], wrong == ARRAYS + i ? 0 : 1);
+        CHECK_TEXT(atlas_snapshot_field(s, names[wrong]), wrong == NUMBER ? "\"12\"" : "true");
+        CHECK_NUMBER(atlas_snapshot_field_count(s), COUNT);
+        atlas_snapshot_free(s);
+    }
+}
+
+static void sizes_are_whole_numbers_of_64_bits(void)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } cases[] = {
+        { "0", 0 },
+        { "-1", -1 },
+        { "9223372036854775807", INT64_MAX },
+        { "-9223372036854775807", -INT64_MAX },
+        { "9223372036854775808", ATLAS_ABSENT },
+        { "-9223372036854775809", ATLAS_ABSENT },
+        { "18446744073709551615", ATLAS_ABSENT },
+        { "123456789012345678901234567890", ATLAS_ABSENT },
+        { "1.0", ATLAS_ABSENT },
+        { "1.5", ATLAS_ABSENT },
+        { "1e3", ATLAS_ABSENT },
+        { "1E400", ATLAS_ABSENT },
+        { "\"1\"", ATLAS_ABSENT },
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char json[100];
+        atlas_snapshot *s;
+
+        snprintf(json, sizeof json, "{\"id\":\"1\",\"storageSizeBytes\":%s}", cases[i].text);
+        s = parse(json);
+        if (!CHECK_NUMBER(atlas_snapshot_storage_size_bytes(s), cases[i].bytes))
+            printf("        (%s)\n", json);
+        CHECK_TEXT(atlas_snapshot_field(s, "storageSizeBytes"), cases[i].text);
+        CHECK_TEXT(atlas_snapshot_id(s), "1");
+        atlas_snapshot_free(s);
+    }
+}
+
+static void dates_become_milliseconds_where_they_are_dates(void)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {
+        { "1970-01-01T00:00:00Z", 0 },
+        { "2026-08-10T03:27:08Z", 1786332428000LL },
+        { "2026-08-10T03:27:08.250Z", 1786332428250LL },
+        { "2026-08-10T05:27:08+02:00", 1786332428000LL },
+        { "1969-12-31T23:59:59Z", -1000 },
+        { "9999-12-31T23:59:59Z", 253402300799000LL },
+        { "2026-02-30T00:00:00Z", ATLAS_ABSENT },
+        { "yesterday", ATLAS_ABSENT },
+        { "", ATLAS_ABSENT },
+        { "1786332428", ATLAS_ABSENT },
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char json[100];
+        atlas_snapshot *s;
+
+        snprintf(json, sizeof json, "{\"createdAt\":\"%s\",\"expiresAt\":\"%s\"}", cases[i].text, cases[i].text);
+        s = parse(json);
+        if (!CHECK_NUMBER(atlas_snapshot_created_at_ms(s), cases[i].ms))
+            printf("        (%s)\n", json);
+        CHECK_NUMBER(atlas_snapshot_expires_at_ms(s), cases[i].ms);
+        CHECK_TEXT(atlas_snapshot_created_at(s), cases[i].text);
+        CHECK_TEXT(atlas_snapshot_expires_at(s), cases[i].text);
+        atlas_snapshot_free(s);
+    }
+}
+
+static void enumerations_are_open_and_compared_without_case(void)
+{
+    atlas_snapshot *s = parse("{\"status\":\"paused\",\"cloudProvider\":\"HETZNER\",\"frequencyType\":\"fortnightly\","
+                              "\"snapshotType\":\"copied\",\"type\":\"serverless\"}");
+
+    CHECK_TEXT(atlas_snapshot_status(s), "paused");
+    CHECK_NUMBER(atlas_snapshot_status_code(s), ATLAS_STATUS_UNKNOWN);
+    CHECK_NUMBER(atlas_snapshot_cloud_provider_code(s), ATLAS_CLOUD_PROVIDER_UNKNOWN);
+    CHECK_NUMBER(atlas_snapshot_frequency_type_code(s), ATLAS_FREQUENCY_UNKNOWN);
+    CHECK_NUMBER(atlas_snapshot_snapshot_type_code(s), ATLAS_SNAPSHOT_TYPE_UNKNOWN);
+    CHECK_NUMBER(atlas_snapshot_type_code(s), ATLAS_CLUSTER_TYPE_UNKNOWN);
+    atlas_snapshot_free(s);
+    s = parse("{\"status\":\"INPROGRESS\",\"cloudProvider\":\"azure\",\"frequencyType\":\"onDemand\","
+              "\"snapshotType\":\"fallback\",\"type\":\"SHARDEDCLUSTER\"}");
+    CHECK_TEXT(atlas_snapshot_status(s), "INPROGRESS");
+    CHECK_NUMBER(atlas_snapshot_status_code(s), ATLAS_STATUS_IN_PROGRESS);
+    CHECK_NUMBER(atlas_snapshot_cloud_provider_code(s), ATLAS_CLOUD_PROVIDER_AZURE);
+    CHECK_NUMBER(atlas_snapshot_frequency_type_code(s), ATLAS_FREQUENCY_ON_DEMAND);
+    CHECK_NUMBER(atlas_snapshot_snapshot_type_code(s), ATLAS_SNAPSHOT_TYPE_FALLBACK);
+    CHECK_NUMBER(atlas_snapshot_type_code(s), ATLAS_CLUSTER_TYPE_SHARDED_CLUSTER);
+    atlas_snapshot_free(s);
+}
+
+static void text_is_unescaped_and_stays_UTF_8(void)
+{
+    atlas_snapshot *s = parse("{\"description\":\"tab\\t quote\\\" slash\\/ nul\\u0000. pair\\ud83d\\ude00 e\\u00e9 \xf0\x9f\x92\xbe\"}");
+
+    CHECK_TEXT(atlas_snapshot_description(s),
+               "tab\t quote\" slash/ nul\xef\xbf\xbd. pair\xf0\x9f\x98\x80 e\xc3\xa9 \xf0\x9f\x92\xbe");
+    CHECK_CONTAINS(atlas_snapshot_json(s, NULL), "nul\\u0000."); /* the original is there */
+    atlas_snapshot_free(s);
+}
+
+static void a_lone_surrogate_spoils_only_its_field(void)
+{
+    atlas_snapshot *s = parse("{\"id\":\"1\",\"description\":\"before \\ud83d after\",\"status\":\"completed\"}");
+
+    CHECK_TEXT(atlas_snapshot_id(s), "1");
+    CHECK_TEXT(atlas_snapshot_status(s), "completed");
+    CHECK_TEXT(atlas_snapshot_field(s, "description"), "\"before \\ud83d after\"");
+    atlas_snapshot_free(s);
+}
+
+static void of_duplicate_keys_the_last_wins(void)
+{
+    atlas_snapshot *s = parse("{\"status\":17,\"id\":\"1\",\"status\":\"queued\",\"id\":\"2\",\"type\":\"replicaSet\",\"type\":null}");
+
+    CHECK_TEXT(atlas_snapshot_status(s), "queued");
+    CHECK_TEXT(atlas_snapshot_id(s), "2");
+    CHECK_TEXT(atlas_snapshot_field(s, "id"), "\"2\"");
+    CHECK_TEXT(atlas_snapshot_type(s), NULL);
+    CHECK_NUMBER(atlas_snapshot_field_count(s), 3);
+    atlas_snapshot_free(s);
+}
+
+static void an_array_with_an_odd_element_is_absent_as_a_whole(void)
+{
+    atlas_snapshot *s = parse("{\"copyRegions\":[\"A\",null],\"policyItems\":[\"1\",7],\"snapshotIds\":[\"1\"],"
+                              "\"links\":[{\"rel\":\"self\"},{}],\"members\":[\"x\"]}");
+
+    CHECK_NUMBER(atlas_snapshot_copy_region_count(s), 0);
+    CHECK_TEXT(atlas_snapshot_copy_region(s, 0), NULL);
+    CHECK_TEXT(atlas_snapshot_field(s, "copyRegions"), "[\"A\",null]");
+    CHECK_NUMBER(atlas_snapshot_policy_item_count(s), 0);
+    CHECK_NUMBER(atlas_snapshot_snapshot_id_count(s), 1);
+    CHECK_NUMBER(atlas_snapshot_member_count(s), 0);
+    /* Within an object of an array each member is absent on its own. */
+    CHECK_NUMBER(atlas_snapshot_link_count(s), 2);
+    CHECK_TEXT(atlas_snapshot_link_rel(s, 0), "self");
+    CHECK_TEXT(atlas_snapshot_link_href(s, 0), NULL);
+    CHECK_TEXT(atlas_snapshot_link_rel(s, 1), NULL);
+    atlas_snapshot_free(s);
+}
+
+static void a_sharded_snapshot_reads(void)
+{
+    atlas_snapshot *s = parse("{\"id\":\"1\",\"type\":\"shardedCluster\",\"configServerType\":\"EMBEDDED\",\"snapshotIds\":[\"a\",\"b\"],"
+                              "\"members\":[{\"id\":\"a\",\"cloudProvider\":\"AWS\",\"replicaSetName\":\"s0\"},{\"id\":\"b\"}]}");
+
+    CHECK_TEXT(atlas_snapshot_config_server_type(s), "EMBEDDED");
+    CHECK_NUMBER(atlas_snapshot_member_count(s), 2);
+    CHECK_TEXT(atlas_snapshot_member_id(s, 0), "a");
+    CHECK_TEXT(atlas_snapshot_member_cloud_provider(s, 0), "AWS");
+    CHECK_TEXT(atlas_snapshot_member_replica_set_name(s, 0), "s0");
+    CHECK_TEXT(atlas_snapshot_member_id(s, 1), "b");
+    CHECK_TEXT(atlas_snapshot_member_cloud_provider(s, 1), NULL);
+    CHECK_TEXT(atlas_snapshot_snapshot_id(s, 1), "b");
+    atlas_snapshot_free(s);
+}
+
+void parse_tests(void)
+{
+    RUN(a_body_is_kept_byte_for_byte);
+    RUN(an_envelope_is_opened);
+    RUN(an_error_body_fails_as_it_would_from_the_server);
+    RUN(a_snapshot_with_a_field_named_error_is_a_snapshot);
+    RUN(what_is_no_JSON_object_is_an_invalid_response);
+    RUN(depth_and_size_have_limits);
+    RUN(nothing_sent_is_absent);
+    RUN(null_is_absent_and_still_there_as_text);
+    RUN(an_empty_string_is_not_absent);
+    RUN(a_field_of_the_wrong_type_hides_no_other);
+    RUN(sizes_are_whole_numbers_of_64_bits);
+    RUN(dates_become_milliseconds_where_they_are_dates);
+    RUN(enumerations_are_open_and_compared_without_case);
+    RUN(text_is_unescaped_and_stays_UTF_8);
+    RUN(a_lone_surrogate_spoils_only_its_field);
+    RUN(of_duplicate_keys_the_last_wins);
+    RUN(an_array_with_an_odd_element_is_absent_as_a_whole);
+    RUN(a_sharded_snapshot_reads);
+}

@@ -1,0 +1,97 @@
+"""What the tests share: the simulator that they run beside, and the command line in a process of its own.
+
+Run them with ``atlas-simulator run --env all -- pytest tests/python``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+import pytest
+
+import atlas_backup
+
+PACKAGE = Path(atlas_backup.__file__).parent
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Simulator:
+    """The simulator of Atlas, whose plain port is asked for what happened and told what shall happen."""
+
+    def __init__(self) -> None:
+        self.url = self.variable("URL")
+        self.plain_url = self.variable("PLAIN_URL")
+        self.ca_file = self.variable("CA_FILE")
+        self.project = self.variable("PROJECT")
+        self.cluster = self.variable("CLUSTER")
+        self.snapshot = self.variable("SNAPSHOT")
+        self.access_token = {"access_token": self.variable("ACCESS_TOKEN")}
+        self.service_account = {
+            "client_id": self.variable("CLIENT_ID"),
+            "client_secret": self.variable("CLIENT_SECRET"),
+        }
+        self.api_key = {"public_key": self.variable("PUBLIC_KEY"), "private_key": self.variable("PRIVATE_KEY")}
+
+    @staticmethod
+    def variable(name: str) -> str:
+        value = os.environ.get(f"ATLAS_SIMULATOR_{name}")
+        if value is None:
+            pytest.fail("these tests run beside the simulator: atlas-simulator run --env all -- pytest tests/python")
+        return value
+
+    def client(self, **settings: Any) -> atlas_backup.Client:
+        """A client over TLS, with the access token unless other credentials are given."""
+        here: Dict[str, Any] = {"base_url": self.url, "ca_file": self.ca_file, "timeout": 20}
+        if not settings.keys() & {"client_id", "public_key", "access_token"}:
+            here.update(self.access_token)
+        return atlas_backup.Client(**{**here, **settings})
+
+    def get(self, snapshot_id: Optional[str] = None, cluster: Optional[str] = None, **options: Any) -> atlas_backup.Snapshot:
+        """One snapshot, fetched with a client of its own."""
+        with self.client(max_retries=0) as client:
+            return client.get_snapshot(self.project, cluster or self.cluster, snapshot_id or self.snapshot, **options)
+
+    def respond(self, status: int, body: bytes, headers: Any = (("Content-Type", "application/json"),)) -> None:
+        """Answers every request for data with this."""
+        text = body.decode("utf-8")
+        act = {"act": "respond", "status": status, "headers": [list(header) for header in headers], "body": text}
+        self.control("POST", "script", {"target": "api", "acts": [act], "forever": True})
+
+    def requests(self) -> List[Dict[str, Any]]:
+        """What reached the simulator since the test began."""
+        requests: List[Dict[str, Any]] = self.control("GET", "requests")
+        return requests
+
+    def control(self, method: str, what: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.plain_url}/_simulator/{what}", data, method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=20) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def atlas() -> Iterator[Simulator]:
+    simulator = Simulator()
+    simulator.control("POST", "clear")
+    yield simulator
+    simulator.control("POST", "clear")
+
+
+def run_python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Runs Python with this package in a new process, with changes to its environment in `environment`."""
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **options.pop("environment", {})}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
+    return subprocess.run([sys.executable, *arguments], env=environment, **options)
+
+
+def command_line(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Runs ``python -m atlas_backup``."""
+    return run_python("-m", "atlas_backup", *arguments, **options)

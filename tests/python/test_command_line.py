@@ -1,0 +1,191 @@
+"""``python -m atlas_backup`` as people and scripts use it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import pytest
+from conftest import PACKAGE, Simulator, command_line, run_python
+
+import atlas_backup
+from atlas_backup import ErrorKind, __main__
+
+TABLE = """\
+id                  {snapshot}
+status              completed
+description         string
+created at          2019-08-24 14:15:22 UTC
+expires at          2019-08-31 14:15:22 UTC
+storage size bytes  3.0 GiB (3221225472 bytes)
+snapshot type       scheduled
+frequency type      hourly
+type                replicaSet
+cloud provider      AWS
+replica set name    atlas-abc123-shard-0
+mongod version      8.0.13
+master key uuid     72659f08-8b3c-4913-bb4e-a8a68e036502
+copy regions        US_EAST_1, EU_WEST_1
+policy items        32b6e34b3d91647abb20e7b9
+"""
+
+
+def get(atlas: Simulator, *options: str, cluster: Optional[str] = None, snapshot: Optional[str] = None, **more: Any) -> Any:
+    return command_line("get", atlas.project, cluster or atlas.cluster, snapshot or atlas.snapshot, *options, **more)
+
+
+def test_get_shows_an_aligned_table_for_people(atlas: Simulator) -> None:
+    result = get(atlas)
+    assert result.stdout.decode() == TABLE.format(snapshot=atlas.snapshot)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("options", [[], ["--envelope"], ["--pretty"], ["--pretty", "--envelope"]], ids=" ".join)
+def test_json_prints_the_answer_byte_for_byte(atlas: Simulator, options: Any) -> None:
+    expected = atlas.get(envelope="--envelope" in options, pretty="--pretty" in options).json
+    result = get(atlas, "--json", *options)
+    assert (result.returncode, result.stdout, result.stderr) == (0, expected, b"")
+    assert ("content" in json.loads(expected)) == ("--envelope" in options)
+    assert (b"\n  " in expected) == ("--pretty" in options)
+
+
+def test_json_on_a_terminal_ends_its_line(atlas: Simulator) -> None:
+    terminal, theirs = pty.openpty()
+    process = command_line("get", atlas.project, atlas.cluster, atlas.snapshot, "--json", stdout=theirs)
+    os.close(theirs)
+    assert process.returncode == 0
+    shown = os.read(terminal, 100_000)
+    os.close(terminal)
+    assert shown.startswith(b"{") and shown.endswith(b"}\r\n")
+
+
+EXIT_CODES = {
+    "error-400": 16, "error-401": 13, "error-403": 14, "error-403-ip": 14, "error-404": 15, "error-410": 16,
+    "error-429": 17, "error-500": 18, "error-503-html": 18, "not-json": 22, "closing": 20,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cluster", EXIT_CODES)
+def test_an_error_goes_to_stderr_in_one_line_with_an_exit_code_of_its_kind(atlas: Simulator, cluster: str) -> None:
+    atlas.control("POST", "clear")
+    result = get(atlas, cluster=cluster, environment={"MONGODB_ATLAS_TIMEOUT_MS": "3000"})
+    assert result.stdout == b""
+    assert result.stderr.startswith(b"atlas_backup: ") and result.stderr.count(b"\n") == 1
+    assert result.returncode == EXIT_CODES[cluster], result.stderr.decode()
+
+
+def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
+    assert get(atlas, snapshot="../x").returncode == 10 + ErrorKind.INVALID_ARGUMENT
+    assert get(atlas, cluster="silent", environment={"MONGODB_ATLAS_TIMEOUT_MS": "300"}).returncode == 10 + ErrorKind.TIMEOUT
+    untrusted = {"MONGODB_ATLAS_BASE_URL": atlas.variable("BAD_TLS_UNTRUSTED_URL")}
+    assert get(atlas, environment=untrusted).returncode == 10 + ErrorKind.TLS
+    nothing = {name: None for name in os.environ if name.startswith("MONGODB_ATLAS_")}
+    result = get(atlas, environment=nothing)
+    assert result.returncode == 10 + ErrorKind.CONFIG
+    assert b"MONGODB_ATLAS_CLIENT_ID" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["fetch"], ["get"], ["get", "a", "b"], ["get", "a", "b", "c", "d"], ["get", "a", "b", "c", "--x"]])
+def test_wrong_usage_exits_2_and_says_how(arguments: Any) -> None:
+    result = command_line(*arguments)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert b"usage: python -m atlas_backup" in result.stderr
+
+
+def test_help_names_credentials_and_exit_codes() -> None:
+    result = command_line("--help")
+    assert result.returncode == 0
+    text = result.stdout.decode()
+    for word in ("MONGODB_ATLAS_CLIENT_ID", "MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_ACCESS_TOKEN", "15 not found"):
+        assert word in text
+    kinds = {kind for kind in ErrorKind if f"{10 + kind} {kind.name.lower().replace('_', ' ')}" in text.replace("TLS", "tls").replace("\n", " ")}
+    assert kinds >= set(ErrorKind) - {ErrorKind.NONE, ErrorKind.CANCELLED, ErrorKind.SNAPSHOT_FAILED, ErrorKind.CONFIG}
+    assert command_line("--version").stdout.decode() == f"atlas_backup {atlas_backup.__version__}\n"
+
+
+def test_a_reader_that_leaves_early_causes_no_noise(atlas: Simulator) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    for options in ([], ["--json"]):
+        result = get(atlas, *options, stdout=writer)
+        assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, b"")
+    os.close(writer)
+
+
+def test_output_that_cannot_be_written_is_an_error(atlas: Simulator) -> None:
+    with open("/dev/full", "wb") as full:
+        result = get(atlas, stdout=full)
+    assert (result.returncode, result.stderr.count(b"\n")) == (1, 1)
+    assert b"cannot write" in result.stderr
+    closed = f'exec "{sys.executable}" -m atlas_backup get {atlas.project} {atlas.cluster} {atlas.snapshot} >&-'
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    shell = subprocess.run(["/bin/sh", "-c", closed], env=environment, stderr=subprocess.PIPE, timeout=60)
+    assert (shell.returncode, shell.stderr.count(b"\n")) == (1, 1)
+
+
+def test_ctrl_c_exits_130_at_once(atlas: Simulator) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atlas_backup", "get", atlas.project, "silent", atlas.snapshot],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 20
+    while not atlas.requests() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (130, b"", b"")
+    assert time.monotonic() - start < 1
+
+
+def table(document: Dict[str, Any]) -> str:
+    return __main__._table(atlas_backup.Snapshot.parse(json.dumps(document)))
+
+
+def test_the_table_shows_what_is_there_and_nothing_else() -> None:
+    assert table({}) == ""
+    assert table({"status": "queued", "id": None, "copyRegions": []}) == "status              queued\n"
+    assert "paused" in table({"status": "paused"})
+    assert table({"createdAt": "yesterday"}).split() == ["created", "at", "yesterday"]
+    sharded = table({"members": [{"id": "a", "replicaSetName": "shard-0"}, {"id": "b", "cloudProvider": "AWS"}]})
+    assert sharded == "members             a shard-0, b AWS\n"
+
+
+def test_text_from_the_server_cannot_steer_the_terminal() -> None:
+    evil = "a\x1b[31mred\r\nid  forged\x9b2J\u202e\x00\u2028"
+    shown = table({"description": evil, "copyRegions": [evil], "links": [], "members": [{"id": evil}], "createdAt": evil})
+    assert shown.count("\n") == 4
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB (1024 bytes)"),
+        (1574477824, "1.5 GiB (1574477824 bytes)"),
+        (2**63 - 1, "8.0 EiB (9223372036854775807 bytes)"),
+        (-1, "-1 bytes"),
+    ],
+)
+def test_sizes_are_for_people_and_exact(size: int, words: str) -> None:
+    assert table({"storageSizeBytes": size}) == f"storage size bytes  {words}\n"
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped(atlas: Simulator) -> None:
+    atlas.respond(200, '{"id":"x","description":"é 💾"}'.encode())
+    result = get(atlas, environment={"PYTHONIOENCODING": "ascii"})
+    assert result.stdout.decode("ascii").splitlines()[-1] == "description         \\xe9 \\U0001f4be"
+    assert (result.returncode, result.stderr) == (0, b"")

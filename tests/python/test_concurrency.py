@@ -1,0 +1,245 @@
+"""Threads, forks and signals."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import pytest
+from conftest import Simulator, run_python
+
+import atlas_backup
+from atlas_backup import Client, InvalidArgumentError, Snapshot, _blocking, _library
+
+
+@pytest.mark.parametrize("way_in", ["access_token", "service_account", "api_key"])
+def test_threads_share_a_client(atlas: Simulator, way_in: str) -> None:
+    with atlas.client(**getattr(atlas, way_in)) as client, ThreadPoolExecutor(8) as pool:
+        snapshots = list(pool.map(lambda _: client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot), range(80)))
+    assert {snapshot.id for snapshot in snapshots} == {atlas.snapshot}
+
+
+def test_threads_share_a_snapshot() -> None:
+    snapshot = Snapshot.parse(b'{"id":"x","status":"completed","copyRegions":["a","b"],"links":[{"href":"h"}],"n":1}')
+    expected = Snapshot.parse(snapshot.json).to_dict()
+    barrier = threading.Barrier(8)
+
+    def read(_: int) -> bool:
+        barrier.wait()
+        return all(snapshot.to_dict() == expected and snapshot.field("n") == "1" for _ in range(200))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, range(8)))
+
+
+def test_other_threads_run_while_one_waits_for_atlas(atlas: Simulator) -> None:
+    with atlas.client() as client, ThreadPoolExecutor(1) as pool:
+        start = time.monotonic()
+        call = pool.submit(client.get_snapshot, atlas.project, "slow-500", atlas.snapshot)
+        turns = 0
+        while not call.done():
+            turns += 1
+            time.sleep(0.001)
+        assert time.monotonic() - start >= 0.5 and turns > 50
+
+
+def test_closing_during_a_call_frees_the_client_after_it(atlas: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: List[float] = []
+    free = _library.lib.atlas_client_free
+    monkeypatch.setattr(
+        _library.lib, "atlas_client_free", lambda handle: (freed.append(time.monotonic()), free(handle))
+    )
+    client = atlas.client()
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(client.get_snapshot, atlas.project, f"slow-{ms}", atlas.snapshot) for ms in (200, 400, 600)]
+        time.sleep(0.1)
+        client.close()
+        assert freed == [] and client.closed
+        with pytest.raises(InvalidArgumentError):
+            client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+        assert [call.result().id for call in calls] == [atlas.snapshot] * 3
+        ended = time.monotonic()
+    gc.collect()
+    assert len(freed) == 1 and freed[0] > ended - 0.3
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[float], None]]:
+    """Interrupts the main thread after so many seconds, as Ctrl-C does."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_ctrl_c_leaves_a_call_of_the_main_thread_at_once(atlas: Simulator, alarm: Callable[[float], None]) -> None:
+    with atlas.client(timeout=3) as client:
+        start = time.monotonic()
+        alarm(0.2)
+        with pytest.raises(KeyboardInterrupt):
+            client.get_snapshot(atlas.project, "silent", atlas.snapshot)
+        assert 0.2 <= time.monotonic() - start < 0.4
+        assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
+
+
+def test_a_client_that_was_interrupted_is_freed_when_its_call_has_ended(
+    atlas: Simulator, alarm: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: List[Any] = []
+    for name in ("atlas_client_free", "atlas_snapshot_free"):
+        free = getattr(_library.lib, name)
+        monkeypatch.setattr(
+            _library.lib, name, lambda handle, name=name, free=free: (freed.append(name), free(handle))
+        )
+    threads = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), atlas.client() as client:
+        alarm(0.1)
+        client.get_snapshot(atlas.project, "slow-400", atlas.snapshot)
+    deadline = time.monotonic() + 5
+    while sorted(freed) != ["atlas_client_free", "atlas_snapshot_free"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(freed) == ["atlas_client_free", "atlas_snapshot_free"]
+    assert threading.active_count() <= threads
+
+
+def test_a_signal_handler_that_raises_nothing_runs_at_once_and_disturbs_nothing(atlas: Simulator) -> None:
+    ticks: List[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: ticks.append(time.monotonic()))
+    try:
+        with atlas.client(max_retries=0) as client:
+            signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+            start = time.monotonic()
+            assert client.get_snapshot(atlas.project, "slow-500", atlas.snapshot).id == atlas.snapshot
+            ticks_in_call = [tick for tick in ticks if tick - start < 0.45]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(ticks_in_call) >= 5
+
+
+def test_a_signal_handler_may_use_the_client_itself(atlas: Simulator) -> None:
+    inner: List[Snapshot] = []
+    with atlas.client() as client:
+
+        def handler(*_: Any) -> None:
+            inner.append(client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot))
+
+        before = signal.signal(signal.SIGALRM, handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            assert client.get_snapshot(atlas.project, "slow-400", atlas.snapshot).id == atlas.snapshot
+        finally:
+            signal.signal(signal.SIGALRM, before)
+    assert [snapshot.id for snapshot in inner] == [atlas.snapshot]
+
+
+def test_without_a_thread_to_be_had_a_call_is_made_all_the_same(
+    atlas: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_blocking, "_idle", [])
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with atlas.client() as client:
+        assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
+
+
+def test_calls_one_after_the_other_need_one_thread(atlas: Simulator) -> None:
+    threads = threading.active_count()
+    with atlas.client() as client:
+        for _ in range(20):
+            client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+    assert threading.active_count() <= threads + 1
+
+
+def fetch(client: Client, arguments: Any) -> Any:
+    return client.get_snapshot(*arguments).to_dict()
+
+
+def in_child(client: Client, arguments: Any, answers: Any) -> None:
+    answers.put((os.getpid(), fetch(client, arguments)))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("way_in", ["access_token", "service_account", "api_key"])
+def test_forked_children_go_on_with_the_client_of_their_parent(atlas: Simulator, way_in: str) -> None:
+    context = multiprocessing.get_context("fork")
+    arguments = (atlas.project, atlas.cluster, atlas.snapshot)
+    with atlas.client(**getattr(atlas, way_in)) as client:
+        expected = fetch(client, arguments)
+        answers = context.Queue()
+        children = [context.Process(target=in_child, args=(client, arguments, answers)) for _ in range(3)]
+        for child in children:
+            child.start()
+        received = [answers.get(timeout=30) for _ in children]
+        for child in children:
+            child.join(30)
+        assert [child.exitcode for child in children] == [0, 0, 0]
+        assert len({pid for pid, _ in received}) == 3
+        assert [snapshot for _, snapshot in received] == [expected] * 3
+        assert fetch(client, arguments) == expected, "the parent goes on"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_in_the_middle_of_another_threads_call_disturbs_neither(atlas: Simulator) -> None:
+    context = multiprocessing.get_context("fork")
+    with atlas.client(**atlas.service_account) as client, ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.get_snapshot, atlas.project, "slow-500", atlas.snapshot)
+        time.sleep(0.2)
+        answers = context.Queue()
+        child = context.Process(target=in_child, args=(client, (atlas.project, atlas.cluster, atlas.snapshot), answers))
+        child.start()
+        assert answers.get(timeout=30)[1]["id"] == atlas.snapshot
+        child.join(30)
+        assert child.exitcode == 0
+        assert call.result().id == atlas.snapshot
+
+
+def test_a_worker_process_can_return_a_snapshot(atlas: Simulator, tmp_path: Path) -> None:
+    script = """
+import multiprocessing, os, atlas_backup
+def work(_):
+    with atlas_backup.Client.from_env() as client:
+        return client.get_snapshot(*(os.environ["ATLAS_SIMULATOR_" + n] for n in ("PROJECT", "CLUSTER", "SNAPSHOT")))
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        for snapshot in pool.map(work, range(2)):
+            print(snapshot.id, snapshot.http_status, snapshot.headers["ratelimit-limit"])
+"""
+    (tmp_path / "worker.py").write_text(script)
+    result = run_python(str(tmp_path / "worker.py"))
+    assert result.stdout.decode().splitlines() == [f"{atlas.snapshot} 200 1200"] * 2, result.stderr.decode()
+
+
+def test_a_process_ends_although_a_thread_is_still_in_a_call(atlas: Simulator) -> None:
+    script = """
+import os, threading, time, atlas_backup
+client = atlas_backup.Client.from_env(timeout=30)
+arguments = (os.environ["ATLAS_SIMULATOR_PROJECT"], "silent", os.environ["ATLAS_SIMULATOR_SNAPSHOT"])
+threading.Thread(target=client.get_snapshot, args=arguments, daemon=True).start()
+time.sleep(0.3)
+print("end")
+"""
+    start = time.monotonic()
+    result = run_python("-c", script)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"end\n", b"")
+    assert time.monotonic() - start < 10
+
+
+def test_a_call_in_an_exit_handler_works(atlas: Simulator) -> None:
+    script = """
+import atexit, os, atlas_backup
+client = atlas_backup.Client.from_env()
+arguments = [os.environ["ATLAS_SIMULATOR_" + name] for name in ("PROJECT", "CLUSTER", "SNAPSHOT")]
+atexit.register(lambda: print(client.get_snapshot(*arguments).id))
+"""
+    result = run_python("-c", script)
+    assert (result.stdout.decode().strip(), result.stderr) == (atlas.snapshot, b"")

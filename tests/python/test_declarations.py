@@ -1,0 +1,118 @@
+"""The package declares what the header declares: read from include/atlas_backup.h itself."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from ctypes import POINTER
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from conftest import REPOSITORY
+
+import atlas_backup
+from atlas_backup import _library
+
+HEADER = (REPOSITORY / "include" / "atlas_backup.h").read_text(encoding="utf-8")
+CODE = re.sub(r"/\*.*?\*/|//[^\n]*", " ", HEADER, flags=re.DOTALL)
+TYPES: Dict[str, Any] = {
+    "void": None,
+    "int32_t": ctypes.c_int32,
+    "int64_t": ctypes.c_int64,
+    "uint32_t": ctypes.c_uint32,
+    "size_t": ctypes.c_size_t,
+    "size_t *": POINTER(ctypes.c_size_t),
+    "char *": ctypes.c_char_p,
+    "atlas_error *": POINTER(_library.Error),
+    "atlas_config *": _library.ConfigHandle,
+    "atlas_client *": _library.ClientHandle,
+    "atlas_snapshot *": _library.SnapshotHandle,
+}
+
+
+def type_of(declaration: str, named: bool) -> Any:
+    """The ctypes type of a parameter with its name, or of a result without."""
+    words = re.findall(r"\w+|\*", declaration)
+    words = [word for word in words if word not in ("const", "struct", "enum")]
+    if named and len(words) > 1 and words[-1] != "*":
+        words.pop()
+    return TYPES[" ".join(words)]
+
+
+def functions() -> Dict[str, Tuple[Any, List[Any]]]:
+    prototypes = re.findall(r"(?:^|[;}\"])\s*((?:\w+\s*\*?\s*)+?)\b(atlas_\w+)\s*\(([^()]*)\)\s*(?=;)", re.sub(r"(?m)^\s*#.*$", "", CODE))
+    found = {}
+    for result, name, parameters in prototypes:
+        if "typedef" in result:
+            continue
+        types = [type_of(parameter, named=True) for parameter in parameters.split(",")]
+        found[name] = (type_of(result, named=False), [] if types == [None] else types)
+    return found
+
+
+FUNCTIONS = functions()
+
+
+def test_the_header_was_understood() -> None:
+    names = set(re.findall(r"\b(atlas_\w+)\s*\(", re.sub(r"\(\s*\*\s*\w+\s*\)", "", CODE)))
+    assert set(FUNCTIONS) == names
+    assert len(FUNCTIONS) > 50
+
+
+def test_every_function_is_declared_and_no_other() -> None:
+    assert sorted(_library.DECLARED) == sorted(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_is_declared_with_its_types(name: str) -> None:
+    result, parameters = FUNCTIONS[name]
+    declared = _library.DECLARED[name]
+    assert declared.restype is result
+    assert list(declared.argtypes) == parameters
+
+
+def constants(pattern: str) -> Dict[str, int]:
+    """Enumerators and macros whose name matches, by the part of it in parentheses."""
+    found = re.findall(rf"\b{pattern}\s*(?:=\s*)?(-?\d+)u?\b", CODE)
+    return {name: int(value) for name, value in found}
+
+
+@pytest.mark.parametrize(
+    ("enum", "prefix"),
+    [
+        (atlas_backup.Status, "ATLAS_STATUS_"),
+        (atlas_backup.CloudProvider, "ATLAS_CLOUD_PROVIDER_"),
+        (atlas_backup.FrequencyType, "ATLAS_FREQUENCY_"),
+        (atlas_backup.SnapshotType, "ATLAS_SNAPSHOT_TYPE_"),
+        (atlas_backup.ClusterType, "ATLAS_CLUSTER_TYPE_"),
+    ],
+)
+def test_members_are_in_the_order_of_the_codes(enum: Any, prefix: str) -> None:
+    codes = {member.name: code for code, member in enumerate(enum, start=1)}
+    assert {"UNKNOWN": 0, **codes} == constants(f"{prefix}(\\w+)")
+
+
+def test_numbers_are_those_of_the_header() -> None:
+    kinds = constants(r"ATLAS_ERROR_((?!FLAG)\w+)")
+    assert kinds == {kind.name: kind.value for kind in atlas_backup.ErrorKind}
+    assert constants(r"ATLAS_ERROR_FLAG_(\w+)") == {
+        "RETRYABLE": _library.ERROR_RETRYABLE,
+        "TRUNCATED": _library.ERROR_TRUNCATED,
+    }
+    assert constants(r"ATLAS_(ENVELOPE|PRETTY)") == {"ENVELOPE": _library.ENVELOPE, "PRETTY": _library.PRETTY}
+    assert re.search(r"#define ATLAS_ABSENT INT64_MIN\b", HEADER) and _library.ABSENT == -(2**63)
+
+
+def test_package_header_and_library_have_one_version() -> None:
+    version = re.search(r'#define ATLAS_BACKUP_VERSION "([^"]+)"', HEADER)
+    assert version and version[1] == atlas_backup.__version__ == _library.lib.atlas_backup_version().decode()
+
+
+def test_every_function_that_takes_a_handle_or_text_survives_null() -> None:
+    for name, (_, parameters) in FUNCTIONS.items():
+        nulls = [0 if kind in (ctypes.c_int32, ctypes.c_uint32, ctypes.c_size_t) else None for kind in parameters]
+        result = _library.DECLARED[name](*nulls)
+        if name.endswith(("_free", "_version", "_size")) or "_config_" in name or name == "atlas_error_kind_name":
+            continue
+        absent = _library.ABSENT if name.endswith(("_ms", "_bytes")) else 0
+        assert not result or result == absent, name
