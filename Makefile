@@ -12,7 +12,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Werror
 TARGET = $(eval TARGET := $$(call ask_cargo))$(TARGET)
 ask_cargo = $(or $(shell $(CARGO) metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'), \
                  $(error $(CARGO) does not work here; see https://rustup.rs))
-MAJOR := $(shell sed -n 's/^version = "\([0-9]*\).*/\1/p' Cargo.toml)
+SONAME := libatlas_backup.so.$(shell sed -n 's/^version = "\([0-9]*\).*/\1/p' Cargo.toml)
 
 RELEASE = $(TARGET)/release
 SIMULATOR = $(TARGET)/debug/atlas-simulator
@@ -35,7 +35,7 @@ all: library
 # link-time optimization out, hence the crate types here.
 library:
 	$(CARGO) rustc --lib --release --locked --crate-type cdylib,staticlib
-	@ln -sf libatlas_backup.so $(RELEASE)/libatlas_backup.so.$(MAJOR)
+	@ln -sf libatlas_backup.so $(RELEASE)/$(SONAME)
 
 simulator:
 	$(CARGO) build --locked --package atlas-simulator
@@ -58,13 +58,16 @@ header:
 	$(CARGO) check --quiet --lib --features header
 	@echo "include/atlas_backup.h is up to date."
 
+# What the scripts in tests/ need to know.
+TOLD = BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+       CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)"
+
 demo: library simulator programs
-	@BUILD=$(BUILD) SIMULATOR=$(SIMULATOR) LIBRARY=$(RELEASE)/libatlas_backup.so PYTHON=$(PYTHON) tests/demo
+	@$(TOLD) tests/demo
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
 test: library simulator programs $(C_TEST_PROGRAMS)
-	@BUILD=$(BUILD) SIMULATOR=$(SIMULATOR) LIBRARY=$(RELEASE)/libatlas_backup.so PYTHON=$(PYTHON) CARGO=$(CARGO) \
-	 CC="$(CC)" CXX="$(CXX)" tests/run $(STEPS)
+	@$(TOLD) tests/run $(STEPS)
 
 clean:
 	rm -rf $(BUILD) .venv

@@ -204,3 +204,45 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
         (one, other) => one.or(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_always_ready_outlasts_neither_deadline_nor_cancellation() {
+        let ready = Bell::new().unwrap();
+        ready.ring();
+        let wait = |call: &Call| call.wait(ready.as_fd(), PollFlags::IN, None);
+        let canceller = Canceller::default();
+        let now = Instant::now();
+        let in_time = canceller.enter(now.checked_add(Duration::from_secs(60)));
+        let late = canceller.enter(Some(now));
+        let (in_time, late) = (in_time.unwrap(), late.unwrap());
+        assert_eq!(wait(&in_time), Ok(true));
+        assert_eq!(wait(&late), Err(Stop::TimeUp));
+        assert_eq!(late.sleep_until(now), Err(Stop::TimeUp));
+        canceller.cancel();
+        assert_eq!(wait(&in_time), Err(Stop::Cancelled));
+        assert_eq!(in_time.sleep_until(now), Err(Stop::Cancelled));
+        assert_eq!(wait(&canceller.enter(None).unwrap()), Ok(true));
+    }
+
+    #[test]
+    fn an_earlier_time_than_the_deadline_is_no_failure() {
+        let silent = Bell::new().unwrap();
+        let canceller = Canceller::default();
+        let now = Instant::now();
+        for deadline in [None, now.checked_add(Duration::from_secs(60))] {
+            let call = canceller.enter(deadline).unwrap();
+            let until = now.checked_add(Duration::from_millis(20));
+            assert_eq!(call.wait(silent.as_fd(), PollFlags::IN, until), Ok(false));
+            assert!(now.elapsed() >= Duration::from_millis(20));
+            let within = call.within(Duration::from_millis(5));
+            assert_eq!(
+                within.wait(silent.as_fd(), PollFlags::IN, None),
+                Err(Stop::TimeUp)
+            );
+        }
+    }
+}

@@ -18,6 +18,7 @@ use crate::log::Level;
 use crate::retry;
 use crate::snapshot::{Snapshot, SnapshotList, Status};
 use crate::sys;
+use crate::target::Target;
 
 /// How Atlas is asked to format its answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -138,7 +139,13 @@ impl Client {
         format: Format,
     ) -> Result<Snapshot> {
         self.reported(|| {
-            let target = Target::snapshot("get", shape, group_id, cluster_name, snapshot_id)?;
+            let target = Target::new(
+                "get snapshot",
+                shape,
+                group_id,
+                cluster_name,
+                Some(snapshot_id),
+            )?;
             let (parts, call) = self.enter(Some(self.settings.timeout))?;
             self.fetch(parts, &call, &target, format)
         })
@@ -157,13 +164,13 @@ impl Client {
         format: Format,
     ) -> Result<SnapshotList> {
         self.reported(|| {
-            let target = Target::list(shape, group_id, cluster_name)?;
+            let target = Target::new("list snapshots", shape, group_id, cluster_name, None)?;
             let (parts, call) = self.enter(Some(self.settings.timeout))?;
             let mut list = SnapshotList::default();
             let mut seen = HashSet::new();
             for number in 1..=MAX_PAGES {
                 let query = format!("itemsPerPage={PAGE_SIZE}&includeCount=true&pageNum={number}");
-                let uri = self.uri(&target.path, &query, format)?;
+                let uri = target.uri(&self.settings.base_url, &query, format)?;
                 let page = self
                     .ask(parts, &call, &uri, |answer| {
                         SnapshotList::from_answer(Some(&answer.headers), answer.body)
@@ -212,7 +219,13 @@ impl Client {
         progress: &mut dyn FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
         self.reported(|| {
-            let target = Target::snapshot("wait for", shape, group_id, cluster_name, snapshot_id)?;
+            let target = Target::new(
+                "wait for snapshot",
+                shape,
+                group_id,
+                cluster_name,
+                Some(snapshot_id),
+            )?;
             let (mut parts, mut whole) = self.enter(polling.timeout)?;
             let mut last_status: Option<String> = None;
             loop {
@@ -281,9 +294,9 @@ impl Client {
         self.reported(|| {
             let (parts, call) = self.enter(Some(self.settings.timeout))?;
             let outcome = retry::run(&call, self.settings.max_retries, |again| {
-                parts
-                    .auth
-                    .revoke(&call, again, &mut |request| parts.http.send(&call, request))
+                parts.auth.revoke(&call, again, &mut |call, request| {
+                    parts.http.send(call, request)
+                })
             });
             outcome.map_err(|error| {
                 parts
@@ -308,7 +321,7 @@ impl Client {
         target: &Target,
         format: Format,
     ) -> Result<Snapshot> {
-        let uri = self.uri(&target.path, "", format)?;
+        let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
             .ask(parts, call, &uri, |answer| {
                 Snapshot::from_answer(answer.status, answer.headers, answer.body, format.envelope)
@@ -334,7 +347,7 @@ impl Client {
                 form: None,
                 again,
             };
-            let answer = parts.auth.send(call, &request, &mut |request| {
+            let answer = parts.auth.send(call, &request, &mut |call, request| {
                 parts.http.send(call, request)
             })?;
             let outcome = match answer.status {
@@ -375,27 +388,6 @@ impl Client {
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the client is being freed"))
     }
 
-    fn uri(&self, path: &str, query: &str, format: Format) -> Result<Uri> {
-        let mut url = format!("{}{path}", self.settings.base_url);
-        let flags = [
-            (!query.is_empty(), query),
-            (format.envelope, "envelope=true"),
-            (format.pretty, "pretty=true"),
-        ];
-        let mut mark = '?';
-        for (_, part) in flags.iter().filter(|(is_set, _)| *is_set) {
-            url.push(mark);
-            url.push_str(part);
-            mark = '&';
-        }
-        Uri::try_from(url).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                format!("no URL can be made of this: {error}"),
-            )
-        })
-    }
-
     fn warn_of_oddities(&self, snapshot: &Snapshot) {
         for field in snapshot.odd_fields() {
             self.settings.logger.log(Level::Warning, || {
@@ -425,96 +417,6 @@ impl fmt::Debug for Client {
             .field("base_url", &self.settings.base_url)
             .finish_non_exhaustive()
     }
-}
-
-/// What a call is about: where it is found, and how messages call it.
-struct Target {
-    path: String,
-    what: String,
-    shape: Shape,
-}
-
-impl Target {
-    fn list(shape: Shape, group_id: &str, cluster_name: &str) -> Result<Target> {
-        let mut path =
-            cluster_path(group_id, cluster_name).map_err(|error| error.during("list snapshots"))?;
-        if shape == Shape::ShardedCluster {
-            path.push_str("/shardedClusters");
-        }
-        let what = format!("list snapshots of cluster {cluster_name} in project {group_id}");
-        Ok(Target { path, what, shape })
-    }
-
-    fn snapshot(
-        doing: &str,
-        shape: Shape,
-        group_id: &str,
-        cluster_name: &str,
-        snapshot_id: &str,
-    ) -> Result<Target> {
-        let checked = cluster_path(group_id, cluster_name)
-            .and_then(|path| check_id("snapshot_id", snapshot_id).map(|()| path));
-        let mut path = checked.map_err(|error| error.during(&format!("{doing} snapshot")))?;
-        if shape == Shape::ShardedCluster {
-            path.push_str("/shardedCluster");
-        }
-        path.push('/');
-        path.push_str(snapshot_id);
-        let what = format!(
-            "{doing} snapshot {snapshot_id} of cluster {cluster_name} in project {group_id}"
-        );
-        Ok(Target { path, what, shape })
-    }
-
-    /// Completes a failure's message.
-    fn explain(&self, error: Error) -> Error {
-        // Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it.
-        let mentions_shards = format!("{} {}", error.code, error.detail)
-            .to_ascii_lowercase()
-            .contains("shard");
-        let error = match error.kind {
-            ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
-                error.adding(match self.shape {
-                    Shape::ReplicaSet => "for a sharded cluster use the calls named _sharded_",
-                    Shape::ShardedCluster => "for a replica set use the calls not named _sharded_",
-                })
-            }
-            _ => error,
-        };
-        error.during(&self.what)
-    }
-}
-
-fn cluster_path(group_id: &str, cluster_name: &str) -> Result<String> {
-    check_id("group_id", group_id)?;
-    let bytes = cluster_name.as_bytes();
-    let is_name = (1..=64).contains(&bytes.len())
-        && bytes[0] != b'-'
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-    if !is_name {
-        return Err(Error::new(
-            ErrorKind::InvalidArgument,
-            "cluster_name is not 1 to 64 letters, digits and hyphens beginning with a letter or digit",
-        ));
-    }
-    Ok(format!(
-        "/api/atlas/v2/groups/{group_id}/clusters/{cluster_name}/backup/snapshots"
-    ))
-}
-
-fn check_id(name: &str, id: &str) -> Result<()> {
-    let is_id = id.len() == 24
-        && id
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_id.then_some(()).ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidArgument,
-            format!("{name} is not 24 lower-case hexadecimal digits"),
-        )
-    })
 }
 
 fn failed(snapshot: &Snapshot) -> Error {

@@ -19,6 +19,7 @@ mod auth; // who we are: signs a request, answers challenges, fetches tokens
 mod call; // one call's deadline and its cancellation: everything that blocks waits here
 mod http; // one request, one answer
 mod retry; // what is tried again, and when
+mod target; // what a call is about: where Atlas has it, what messages call it
 
 #[allow(unsafe_code)]
 mod ffi; // the C ABI

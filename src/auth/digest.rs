@@ -1,6 +1,7 @@
 //! HTTP Digest (RFC 7616, and 2069 for servers without `qop`) in one round trip: the first request is challenged,
 //! every later one signs ahead with the kept nonce and a rising count.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge};
+use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Outgoing};
 
@@ -36,8 +38,8 @@ impl Digest {
         }
     }
 
-    /// Sends `request` signed; an answer of 401 means that the key was refused, or that it cannot be used at all.
-    pub(super) fn send(&self, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+    /// Sends `request` signed; an answer of 401 means that the key was refused.
+    pub(super) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
         let mut nonce = self.kept();
         // A nonce of our own is used by nobody else until it has worked, so its refusal is the key's.
         let mut is_ours = false;
@@ -48,11 +50,14 @@ impl Digest {
                 Some(nonce) => Some(nonce.sign(&self.public_key, request)?),
                 None => None,
             };
-            let answer = send(&Outgoing {
-                authorization,
-                again,
-                ..request.clone()
-            })?;
+            let answer = send(
+                call,
+                &Outgoing {
+                    authorization,
+                    again,
+                    ..request.clone()
+                },
+            )?;
             if answer.status != 401 {
                 if let (true, Some(nonce)) = (is_ours, nonce) {
                     self.keep(nonce);
@@ -60,7 +65,10 @@ impl Digest {
                 return Ok(answer);
             }
             let Some(fresh) = self.challenged(&answer.headers) else {
-                return Ok(answer);
+                return match nonce {
+                    Some(_) => Ok(answer),
+                    None => Err(unusable(&answer)),
+                };
             };
             if is_ours && !fresh.stale || stale == STALE_LIMIT {
                 return Ok(answer);
@@ -69,8 +77,10 @@ impl Digest {
             if let Some(used) = &nonce {
                 again = "the nonce was stale";
                 stale += 1;
-                // Another thread may have had the same answer and already a nonce that works.
+                // Another thread may have had the same answer and already a nonce that works. The last try has a nonce
+                // of its own, which nobody can overtake.
                 if let Some(kept) = self.kept()
+                    && stale < STALE_LIMIT
                     && !is_ours
                     && !Arc::ptr_eq(&kept, used)
                 {
@@ -83,13 +93,13 @@ impl Digest {
         }
     }
 
-    /// The strongest challenge that we can answer.
+    /// The strongest challenge that we can answer, of several the first.
     fn challenged(&self, headers: &HeaderMap) -> Option<Nonce> {
         challenge::of(headers)
             .iter()
             .filter(|challenge| challenge.is("Digest"))
             .filter_map(|challenge| Nonce::new(challenge, &self.public_key, &self.private_key))
-            .max_by_key(|nonce| nonce.algorithm.strength())
+            .min_by_key(|nonce| Reverse(nonce.algorithm.strength()))
     }
 
     fn kept(&self) -> Option<Arc<Nonce>> {
@@ -171,7 +181,7 @@ struct Nonce {
     has_qop: bool,
     stale: bool,
     /// H(A1) of the RFC: as good as the password here, so wiped like it.
-    secret: Zeroizing<String>,
+    secret: Secret,
     /// One for the life of the nonce: a `-sess` server may compute its key with the first or with the current one.
     client_nonce: String,
     uses: AtomicU32,
@@ -199,9 +209,10 @@ impl Nonce {
         };
         let value = challenge.get("nonce")?;
         let client_nonce = client_nonce().ok()?;
-        let mut secret = Zeroizing::new(algorithm.hash(&[public_key, realm, private_key.expose()]));
+        let hash = |parts: &[&str]| Secret(Zeroizing::new(algorithm.hash(parts)));
+        let mut secret = hash(&[public_key, realm, private_key.expose()]);
         if is_session {
-            secret = Zeroizing::new(algorithm.hash(&[&secret, value, &client_nonce]));
+            secret = hash(&[secret.expose(), value, &client_nonce]);
         }
         Some(Nonce {
             value: value.to_owned(),
@@ -238,7 +249,7 @@ impl Nonce {
         let target = hash(&[method, uri]);
         let response = if self.has_qop {
             hash(&[
-                &self.secret,
+                self.secret.expose(),
                 &self.value,
                 &count,
                 client_nonce,
@@ -246,7 +257,7 @@ impl Nonce {
                 &target,
             ])
         } else {
-            hash(&[&self.secret, &self.value, &target])
+            hash(&[self.secret.expose(), &self.value, &target])
         };
 
         let mut header = String::with_capacity(384);
@@ -281,6 +292,14 @@ impl Nonce {
             )
         })
     }
+}
+
+/// The error when the key was never sent, since the server did not ask for it in a way we can answer.
+fn unusable(answer: &Answer) -> Error {
+    Error::from_answer(answer.status, Some(&answer.headers), &answer.body).adding(
+        "the API key was not sent, since the server offers no Digest authentication that this library knows; check \
+         the base URL and proxies on the way",
+    )
 }
 
 fn push_quoted(header: &mut String, value: &str) {

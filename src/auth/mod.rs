@@ -19,8 +19,8 @@ use crate::http::{Answer, Outgoing};
 use digest::Digest;
 use service_account::ServiceAccount;
 
-/// One round trip.
-pub(crate) type Send<'a> = dyn FnMut(&Outgoing) -> Result<Answer> + 'a;
+/// One round trip, bounded by a call.
+pub(crate) type Send<'a> = dyn FnMut(&Call, &Outgoing) -> Result<Answer> + 'a;
 
 /// Text that is wiped when freed and never shown.
 #[derive(Clone)]
@@ -91,20 +91,24 @@ impl Auth {
     /// Sends `request` with our credentials. An answer of 401 means that they were refused after all that could be
     /// done about it.
     pub(crate) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+        let send = &mut hushed(send);
         match self {
             Auth::ServiceAccount(account) => account.send(call, request, send),
-            Auth::ApiKey(digest) => digest.send(request, send),
-            Auth::AccessToken(header) => send(&Outgoing {
-                authorization: Some(header.clone()),
-                ..request.clone()
-            }),
+            Auth::ApiKey(digest) => digest.send(call, request, send),
+            Auth::AccessToken(header) => send(
+                call,
+                &Outgoing {
+                    authorization: Some(header.clone()),
+                    ..request.clone()
+                },
+            ),
         }
     }
 
     /// Gives a service account's token back. Other credentials have none that would be ours to give back.
     pub(crate) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
         match self {
-            Auth::ServiceAccount(account) => account.revoke(call, again, send),
+            Auth::ServiceAccount(account) => account.revoke(call, again, &mut hushed(send)),
             Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
         }
     }
@@ -142,6 +146,34 @@ impl Auth {
         match self {
             Auth::ServiceAccount(account) => account.redact(error),
             Auth::ApiKey(_) | Auth::AccessToken(_) => error,
+        }
+    }
+}
+
+/// A way to send that takes out of failing answers the credentials they echo, before a part of such a text gets into a
+/// message, where it could no longer be recognized.
+fn hushed(send: &mut Send) -> impl FnMut(&Call, &Outgoing) -> Result<Answer> {
+    move |call, request| {
+        let mut answer = send(call, request)?;
+        if answer.status != 200
+            && let Some(header) = &request.authorization
+            && let Some(space) = header.as_bytes().iter().position(|byte| *byte == b' ')
+        {
+            blank(&mut answer.body, &header.as_bytes()[space + 1..]);
+        }
+        Ok(answer)
+    }
+}
+
+/// Overwrites every occurrence of `secret` with asterisks.
+fn blank(text: &mut [u8], secret: &[u8]) {
+    let mut at = 0;
+    while !secret.is_empty() && at + secret.len() <= text.len() {
+        if text[at..].starts_with(secret) {
+            text[at..at + secret.len()].fill(b'*');
+            at += secret.len();
+        } else {
+            at += 1;
         }
     }
 }

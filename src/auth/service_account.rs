@@ -1,5 +1,6 @@
 //! OAuth 2.0 client credentials: one access token for all threads, fetched by one of them.
 
+use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -7,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustix::event::PollFlags;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use ureq::http::{HeaderValue, Uri};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::token_cache::{Entry, Patience, TokenCache};
-use super::{Secret, Send, secret_header};
+use super::{Secret, Send, blank, secret_header};
 use crate::call::{Bell, Call};
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +31,8 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
 /// How long a failed refresh is not repeated while the old token lives.
 const REFRESH_PAUSE: Duration = Duration::from_secs(30);
+/// How long a refresh may take in a call that may take for ever.
+const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 
 /// A service account and its token.
 #[derive(Debug)]
@@ -107,21 +110,27 @@ impl ServiceAccount {
     /// Sends `request` with the token; a refused token is dropped and replaced once.
     pub(super) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
         let token = self.token(call, None, send)?;
-        let answer = send(&Outgoing {
-            authorization: Some(token.header.clone()),
-            ..request.clone()
-        })?;
+        let answer = send(
+            call,
+            &Outgoing {
+                authorization: Some(token.header.clone()),
+                ..request.clone()
+            },
+        )?;
         if answer.status != 401 {
             return Ok(answer);
         }
         self.forget(&token);
         let token = self.token(call, Some(&token), send)?;
         let again = "the access token was refused";
-        send(&Outgoing {
-            authorization: Some(token.header.clone()),
-            again,
-            ..request.clone()
-        })
+        send(
+            call,
+            &Outgoing {
+                authorization: Some(token.header.clone()),
+                again,
+                ..request.clone()
+            },
+        )
     }
 
     /// Gives the token back, and that of the cache if it is another; having none is fine.
@@ -131,22 +140,25 @@ impl ServiceAccount {
             .cache
             .as_ref()
             .and_then(TokenCache::read)
+            .flatten()
             .map(|entry| entry.token);
         let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
         tokens.dedup_by(|one, other| one.expose() == other.expose());
         for token in &tokens {
-            let mut form = Zeroizing::new(String::from("token="));
-            push_form_encoded(&mut form, token.expose());
-            form.push_str("&token_type_hint=access_token");
-            let answer = send(&Outgoing {
-                uri: &self.revoke_uri,
-                accept: &JSON,
-                authorization: Some(self.basic.clone()),
-                form: Some(form.as_bytes()),
-                again,
-            })?;
+            let form = revocation(token);
+            let mut answer = send(
+                call,
+                &Outgoing {
+                    uri: &self.revoke_uri,
+                    accept: &JSON,
+                    authorization: Some(self.basic.clone()),
+                    form: Some(form.as_bytes()),
+                    again,
+                },
+            )?;
             if !matches!(answer.status, 200 | 204) {
-                return Err(self.refusal(&answer).without(token.expose()));
+                blank(&mut answer.body, token.expose().as_bytes());
+                return Err(self.refusal(&answer));
             }
             let mut state = self.state();
             if state
@@ -160,7 +172,7 @@ impl ServiceAccount {
         if let Some(cache) = &self.cache
             && !tokens.is_empty()
             && let Some(locked) = cache.lock(call, Patience::Half)?
-            && let Some(entry) = locked.read()
+            && let Some(Some(entry)) = locked.read()
             && tokens
                 .iter()
                 .any(|token| token.expose() == entry.token.expose())
@@ -206,14 +218,10 @@ impl ServiceAccount {
                         fetch: &fetch,
                     };
                     let outcome = match (self.obtain(call, refused, old.as_deref(), send), old) {
-                        (Err(error), Some(old)) if error.kind != ErrorKind::Cancelled => {
-                            self.logger.log(Level::Warning, || {
-                                format!("the access token could not be refreshed and is used on: {error}")
-                            });
-                            old.used_on().map(Arc::new)
-                        }
-                        (outcome, _) => outcome.map(Arc::new),
-                    };
+                        (Err(error), Some(old)) => self.make_do(&old, error),
+                        (outcome, _) => outcome,
+                    }
+                    .map(Arc::new);
                     if let Ok(token) = &outcome {
                         self.state().token = Some(token.clone());
                     }
@@ -234,51 +242,59 @@ impl ServiceAccount {
         send: &mut Send,
     ) -> Result<Token> {
         let Some(cache) = &self.cache else {
-            return self.fetch(send);
+            return self.fetch(call, old, send);
         };
-        let usable = |entry: Entry| Token::cached(entry, refused);
-        let cached = cache.read().and_then(usable);
-        if let Some(token) = cached.filter(|token| Instant::now() < token.refresh_at) {
-            return Ok(token);
-        }
+        let usable = |entry: Option<Entry>| Token::cached(entry?, refused);
+        let Some(entry) = cache.read() else {
+            return self.fetch(call, old, send);
+        };
+        let cached = match usable(entry) {
+            Some(token) if token.is_fresh() => return Ok(token),
+            cached => cached,
+        };
         // Whoever still has a living token need not wait until another process has refreshed it.
-        let patience = if old.is_some() {
-            Patience::None
-        } else {
-            Patience::Half
+        let living = cached.as_ref().or(old);
+        let patience = match living {
+            Some(_) => Patience::None,
+            None => Patience::Half,
         };
-        let locked = cache.lock(call, patience)?;
-        let Some(locked) = locked else {
-            return match old {
-                Some(old) => old.used_on(),
-                None => self.fetch(send),
+        let Some(locked) = cache.lock(call, patience)? else {
+            return match living {
+                Some(living) => living.used_on(),
+                None => self.fetch(call, None, send),
             };
         };
         let cached = match locked.read().and_then(usable) {
-            Some(token) if Instant::now() < token.refresh_at => return Ok(token),
+            Some(token) if token.is_fresh() => return Ok(token),
             cached => cached,
         };
-        match (self.fetch(send), cached) {
+        let living = cached.as_ref().or(old);
+        match (self.fetch(call, living, send), living) {
             (Ok(token), _) => {
                 locked.write(&token.entry());
                 Ok(token)
             }
-            (Err(error), Some(living)) if error.kind != ErrorKind::Cancelled => {
-                self.logger.log(Level::Warning, || {
-                    format!("the access token could not be refreshed and is used on: {error}")
-                });
-                living.used_on()
-            }
-            (Err(error), _) => Err(error),
+            (Err(error), Some(living)) => self.make_do(living, error),
+            (Err(error), None) => Err(error),
         }
+    }
+
+    /// After a failed refresh, the old token while it lives.
+    fn make_do(&self, old: &Token, error: Error) -> Result<Token> {
+        if error.kind == ErrorKind::Cancelled || !old.lives() {
+            return Err(error);
+        }
+        self.logger.log(Level::Warning, || {
+            format!("the access token could not be refreshed and is used on: {error}")
+        });
+        old.used_on()
     }
 
     fn turn(&self) -> Result<Turn> {
         let mut state = self.state();
-        let now = Instant::now();
-        let living = state.token.clone().filter(|token| now < token.ends_at);
+        let living = state.token.clone().filter(|token| token.lives());
         let (fetching, living) = match (&state.fetching, living) {
-            (_, Some(token)) if now < token.refresh_at => return Ok(Turn::Use(token)),
+            (_, Some(token)) if token.is_fresh() => return Ok(Turn::Use(token)),
             // Somebody refreshes it already, and it still lives.
             (Some(_), Some(token)) => return Ok(Turn::Use(token)),
             (fetching, living) => (fetching.clone(), living),
@@ -294,15 +310,23 @@ impl ServiceAccount {
         Ok(Turn::Fetch(fetch, living))
     }
 
-    fn fetch(&self, send: &mut Send) -> Result<Token> {
+    /// A new token. If a `living` one is there, half the time of the call is left for using that.
+    fn fetch(&self, call: &Call, living: Option<&Token>, send: &mut Send) -> Result<Token> {
         let asked = Instant::now();
-        let mut answer = send(&Outgoing {
-            uri: &self.token_uri,
-            accept: &JSON,
-            authorization: Some(self.basic.clone()),
-            form: Some(b"grant_type=client_credentials"),
-            again: "",
-        })
+        let limited = living.map(|_| {
+            let half = |deadline: Instant| deadline.saturating_duration_since(asked) / 2;
+            call.within(call.deadline().map_or(REFRESH_LIMIT, half))
+        });
+        let mut answer = send(
+            limited.as_ref().unwrap_or(call),
+            &Outgoing {
+                uri: &self.token_uri,
+                accept: &JSON,
+                authorization: Some(self.basic.clone()),
+                form: Some(b"grant_type=client_credentials"),
+                again: "",
+            },
+        )
         .map_err(|error| error.during("fetch an access token"))?;
         let token = self.read(&answer, asked);
         answer.body.zeroize();
@@ -322,30 +346,37 @@ impl ServiceAccount {
             error.http_status = answer.status;
             error
         };
-        // The parsed document holds the token too, and is wiped below as far as it is ours.
-        let mut document: Value = serde_json::from_slice(&answer.body)
-            .map_err(|_| invalid("did not answer with JSON"))?;
-        let value = match document["access_token"].take() {
-            Value::String(value) if !value.is_empty() => Zeroizing::new(value),
-            _ => return Err(invalid("gave no access_token")),
+        // Borrowed, so that nothing here holds the token but the body, which is wiped, and what is made of it.
+        let document: HashMap<String, &RawValue> = serde_json::from_slice(&answer.body)
+            .map_err(|_| invalid("did not answer with a JSON object"))?;
+        let json = |name: &str| document.get(name).map_or("null", |value| value.get());
+        let text = |name: &str| {
+            let text: Option<String> = serde_json::from_str(json(name)).ok();
+            text.map(Zeroizing::new)
         };
-        if document["token_type"]
-            .as_str()
-            .is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer"))
-        {
+        let value = text("access_token")
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| invalid("gave no access_token"))?;
+        if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(invalid("gave a token that is not a bearer token"));
         }
         if value.len() > 8 * 1024 {
             return Err(invalid("gave an access_token too long for a header"));
         }
-        let life = life(&document["expires_in"]);
+        let life = life(json("expires_in"));
         Token::new(&value, life, life.saturating_sub(asked.elapsed()))
     }
 
     /// What a token or revoke endpoint means that does not do what it was asked.
     fn refusal(&self, answer: &Answer) -> Error {
-        let error = Error::from_answer(answer.status, Some(&answer.headers), &answer.body);
+        let mut error = Error::from_answer(answer.status, Some(&answer.headers), &answer.body);
         match error.kind {
+            // Not the snapshot is missing, as a caller would take it.
+            ErrorKind::NotFound => {
+                error.kind = ErrorKind::InvalidResponse;
+                error.message = "there is no such endpoint (404); check the base URL".into();
+                error
+            }
             ErrorKind::Unauthenticated => error.adding(&format!(
                 "the service account {} was refused: check client id and secret, and that the secret has not expired",
                 self.client_id
@@ -354,12 +385,12 @@ impl ServiceAccount {
         }
     }
 
-    fn forget(&self, refused: &Arc<Token>) {
+    fn forget(&self, refused: &Token) {
         let mut state = self.state();
         if state
             .token
             .as_ref()
-            .is_some_and(|token| Arc::ptr_eq(token, refused))
+            .is_some_and(|token| token.value.expose() == refused.value.expose())
         {
             state.token = None;
         }
@@ -381,6 +412,15 @@ impl Token {
             refresh_at: now + left.saturating_sub(REFRESH_AHEAD.min(life / 10)),
             ends_at: now + left,
         })
+    }
+
+    fn lives(&self) -> bool {
+        Instant::now() < self.ends_at
+    }
+
+    /// Whether it is not yet to be refreshed.
+    fn is_fresh(&self) -> bool {
+        Instant::now() < self.refresh_at
     }
 
     /// The token of the cache if it lives and is not the `refused` one.
@@ -438,7 +478,14 @@ impl Drop for Finish<'_> {
     }
 }
 
-fn push_form_encoded(form: &mut String, value: &str) {
+/// The form that gives `token` back.
+fn revocation(token: &Secret) -> Zeroizing<String> {
+    const HINT: &str = "&token_type_hint=access_token";
+    let value = token.expose();
+    // Room for all, since growing would leave a copy behind that nobody wipes.
+    let room = "token=".len() + 3 * value.len() + HINT.len();
+    let mut form = Zeroizing::new(String::with_capacity(room));
+    form.push_str("token=");
     for byte in value.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -447,18 +494,15 @@ fn push_form_encoded(form: &mut String, value: &str) {
             _ => form.push_str(&format!("%{byte:02X}")),
         }
     }
+    form.push_str(HINT);
+    form
 }
 
-/// The life a token endpoint grants, survived whatever it says.
-fn life(expires_in: &Value) -> Duration {
-    let seconds = match expires_in {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    match seconds {
-        Some(seconds) if seconds <= 0.0 => SHORTEST_LIFE,
-        Some(seconds) if !seconds.is_nan() => Duration::try_from_secs_f64(seconds)
+/// The life a token endpoint grants, survived whatever its JSON says: a number, perhaps as text, or something else.
+fn life(expires_in: &str) -> Duration {
+    match expires_in.trim_matches('"').trim().parse::<f64>() {
+        Ok(seconds) if seconds <= 0.0 => SHORTEST_LIFE,
+        Ok(seconds) if !seconds.is_nan() => Duration::try_from_secs_f64(seconds)
             .unwrap_or(LONGEST_LIFE)
             .min(LONGEST_LIFE),
         _ => USUAL_LIFE,
@@ -468,27 +512,28 @@ fn life(expires_in: &Value) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_tokens_life_survives_whatever_the_server_says() {
         for (expires_in, seconds) in [
-            (json!(3600), 3600),
-            (json!(3600.9), 3600),
-            (json!("3599"), 3599),
-            (json!(30), 30),
-            (json!(0), 60),
-            (json!(-1), 60),
-            (json!("-inf"), 60),
-            (json!("inf"), 86400),
-            (json!(null), 3600),
-            (json!("soon"), 3600),
-            (json!("NaN"), 3600),
-            (json!([1]), 3600),
-            (json!(1e300), 86400),
-            (json!(u64::MAX), 86400),
+            ("3600", 3600),
+            ("3600.9", 3600),
+            (r#""3599""#, 3599),
+            ("30", 30),
+            ("0", 60),
+            ("-1", 60),
+            (r#""-inf""#, 60),
+            (r#""inf""#, 86400),
+            ("null", 3600),
+            ("{}", 3600),
+            (r#""soon""#, 3600),
+            (r#""NaN""#, 3600),
+            ("[1]", 3600),
+            ("1e300", 86400),
+            ("1e999", 86400),
+            ("18446744073709551615", 86400),
         ] {
-            assert_eq!(life(&expires_in).as_secs(), seconds, "{expires_in}");
+            assert_eq!(life(expires_in).as_secs(), seconds, "{expires_in}");
         }
     }
 }

@@ -16,7 +16,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -25,7 +25,7 @@ use crate::call::{Call, Stop};
 use crate::log::{Level, Logger};
 
 /// No token is longer; a larger file is not ours to read.
-const SIZE_LIMIT: u64 = 64 * 1024;
+const SIZE_LIMIT: u64 = 16 * 1024;
 const LOCK_POLL: Duration = Duration::from_millis(20);
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
@@ -97,10 +97,11 @@ impl TokenCache {
         }
     }
 
-    /// The entry, if there is a usable one. Needs no lock, since a new one replaces it whole.
-    pub(super) fn read(&self) -> Option<Entry> {
+    /// The entry, if there is one that makes sense; `None` if the cache cannot be used, which was then logged. Needs no
+    /// lock, since a new entry replaces the old one whole.
+    pub(super) fn read(&self) -> Option<Option<Entry>> {
         let directory = self.warned(self.open_directory())?;
-        self.warned(self.read_in(&directory)).flatten()
+        self.warned(self.read_in(&directory))
     }
 
     /// Locks the entry, waiting as long as `patience` allows; `None` if the cache cannot be used or stays locked.
@@ -192,7 +193,8 @@ impl TokenCache {
             Err(errno) => return Err(errno.into()),
         };
         is_ours(&file)?;
-        let mut text = Zeroizing::new(Vec::with_capacity(4096));
+        // Room for all and more, since growing would leave a copy behind that nobody wipes.
+        let mut text = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT as usize + 64));
         File::from(file).take(SIZE_LIMIT).read_to_end(&mut text)?;
         let entry = parse(&text);
         if entry.is_none() {
@@ -235,10 +237,8 @@ pub(super) enum Patience {
 
 impl Locked<'_> {
     /// The entry as it is now that nobody else changes it.
-    pub(super) fn read(&self) -> Option<Entry> {
-        self.cache
-            .warned(self.cache.read_in(&self.directory))
-            .flatten()
+    pub(super) fn read(&self) -> Option<Option<Entry>> {
+        self.cache.warned(self.cache.read_in(&self.directory))
     }
 
     /// Replaces the entry, all of it or nothing.
@@ -249,14 +249,7 @@ impl Locked<'_> {
     fn replace(&self, entry: &Entry) -> Result<(), Fault> {
         // What stands there may be alien, and is then not touched.
         self.cache.read_in(&self.directory)?;
-        let text = Zeroizing::new(
-            json!({
-                "access_token": entry.token.expose(),
-                "issued_at": unix(entry.issued_at),
-                "expires_at": unix(entry.ends_at),
-            })
-            .to_string(),
-        );
+        let text = render(entry)?;
         let temporary = format!("{}.tmp", self.cache.name);
         let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
         let flags =
@@ -264,7 +257,7 @@ impl Locked<'_> {
         let file = openat(&self.directory, &temporary, flags, PRIVATE)?;
         let written = fchmod(&file, PRIVATE) // the umask may have taken more than it should
             .map_err(io::Error::from)
-            .and_then(|()| File::from(file).write_all(text.as_bytes()))
+            .and_then(|()| File::from(file).write_all(&text))
             .and_then(|()| {
                 Ok(renameat(
                     &self.directory,
@@ -320,18 +313,31 @@ fn is_ours(file: impl AsFd) -> Result<(), Fault> {
 
 fn parse(text: &[u8]) -> Option<Entry> {
     let mut document: Value = serde_json::from_slice(text).ok()?;
+    let token = match document.get_mut("access_token")?.take() {
+        Value::String(token) => Zeroizing::new(token),
+        _ => return None,
+    };
     let time = |name: &str| UNIX_EPOCH.checked_add(Duration::from_secs(document[name].as_u64()?));
     let (issued_at, ends_at) = (time("issued_at")?, time("expires_at")?);
-    let Value::String(token) = document["access_token"].take() else {
-        return None;
-    };
-    let token = Zeroizing::new(token);
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     is_token.then(|| Entry {
         token: Secret::new(&token),
         issued_at,
         ends_at,
     })
+}
+
+fn render(entry: &Entry) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Room for all: see above.
+    let mut text = Zeroizing::new(Vec::with_capacity(6 * entry.token.expose().len() + 128));
+    text.extend_from_slice(b"{\"access_token\":");
+    serde_json::to_writer(&mut *text, entry.token.expose())?;
+    let (issued_at, ends_at) = (unix(entry.issued_at), unix(entry.ends_at));
+    write!(
+        text,
+        ",\"issued_at\":{issued_at},\"expires_at\":{ends_at}}}"
+    )?;
+    Ok(text)
 }
 
 fn unix(time: SystemTime) -> u64 {

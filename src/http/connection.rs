@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
@@ -21,9 +20,9 @@ use super::tls;
 use crate::call::{Call, Stop};
 use crate::error::{Error, ErrorKind};
 
-/// A pooled connection used less than this ago is taken without asking the socket whether it still lives, which would
-/// be a system call per request; if it died, the exchange is simply done again.
-const SURELY_OPEN: Duration = Duration::from_secs(1);
+/// What may wait unread in a connection. ureq stops at its limit for headers, which is half of this, and consumes bodies
+/// as they come; but it would collect a chunk size or trailer without end.
+const ROOM_LIMIT: usize = 2 * super::HEADER_LIMIT;
 
 /// The way to one host, shared by all connections to it.
 #[derive(Debug)]
@@ -35,19 +34,12 @@ pub(super) struct Route {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
     pub(super) names: Names,
-    /// Connections of an earlier epoch are not used again.
-    pub(super) epoch: AtomicU64,
 }
 
 impl Route {
-    /// Gives up every idle connection: one was found dead, and its neighbours probably are.
-    pub(super) fn renew(&self) {
-        self.epoch.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn open(&self, call: &Call) -> Result<Stream, Error> {
         let limited = call.within(self.connect_timeout);
-        let (outcome, exchange) = socket::exchange(&limited, || self.open_within(&limited));
+        let (outcome, exchange) = socket::exchange(&limited, false, || self.open_within(&limited));
         drop(exchange);
         outcome.map_err(|error| {
             let ours_is_up = call.deadline().is_some_and(|deadline| deadline <= Instant::now());
@@ -144,17 +136,17 @@ impl Connector for Opener {
         _: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let call = socket::current_call()?;
+        let call = socket::current(|exchange| {
+            exchange.connected.set(true);
+            exchange.call.clone()
+        })?;
         let stream = self
             .0
             .open(&call)
             .map_err(|error| ureq::Error::Other(Box::new(error)))?;
-        socket::current(|exchange| exchange.connected.set(true))?;
         Ok(Some(Connection {
             stream,
             buffers: Room::new(),
-            last_use: Instant::now(),
-            epoch: self.0.epoch.load(Ordering::Relaxed),
             route: self.0.clone(),
         }))
     }
@@ -184,8 +176,6 @@ enum Stream {
 pub(super) struct Connection {
     stream: Stream,
     buffers: Room,
-    last_use: Instant,
-    epoch: u64,
     route: Arc<Route>,
 }
 
@@ -214,17 +204,44 @@ impl Transport for Connection {
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         let space = self.buffers.input_append_buf();
-        let count = match &mut self.stream {
-            Stream::Plain(socket) => socket.read(space)?,
-            Stream::Tls(tls) => tls.read(space)?,
+        if space.is_empty() {
+            let message = format!(
+                "{} sent more than {} KiB where HTTP has a short line",
+                self.route.host,
+                ROOM_LIMIT / 1024
+            );
+            let error = Error::new(ErrorKind::InvalidResponse, message);
+            return Err(ureq::Error::Other(Box::new(error)));
+        }
+        let outcome = match &mut self.stream {
+            Stream::Plain(socket) => socket.read(space),
+            Stream::Tls(tls) => tls.read(space),
+        };
+        let count = match outcome {
+            Ok(count) => count,
+            // ureq would take a reset, or TLS cut off, for the end of a body without a length.
+            Err(error) if socket::current(|exchange| exchange.received.get())? => {
+                let what = format!("the connection to {} broke", self.route.host);
+                let error = self.route.explain(error, &what);
+                return Err(ureq::Error::Other(Box::new(error)));
+            }
+            Err(error) => return Err(error.into()),
         };
         self.buffers.input_appended(count);
-        self.last_use = Instant::now();
+        if count > 0 {
+            socket::current(|exchange| exchange.received.set(true))?;
+        }
         Ok(count > 0)
     }
 
+    /// ureq asks when it takes a connection from its pool, and when it puts one back that was read to the answer's end.
     fn is_open(&mut self) -> bool {
-        if self.epoch != self.route.epoch.load(Ordering::Relaxed) {
+        let Ok((is_put_back, only_new)) =
+            socket::current(|exchange| (exchange.received.get(), exchange.only_new))
+        else {
+            return false;
+        };
+        if only_new && !is_put_back {
             return false;
         }
         let socket = match &mut self.stream {
@@ -240,7 +257,8 @@ impl Transport for Connection {
                 &tls.sock
             }
         };
-        self.last_use.elapsed() < SURELY_OPEN || socket.is_quiet()
+        // What nobody asked for would be taken for the next answer. That costs a system call, but only once.
+        is_put_back || socket.is_quiet()
     }
 
     fn is_tls(&self) -> bool {
@@ -263,7 +281,8 @@ impl Room {
             input: vec![0; 8 * 1024],
             consumed: 0,
             filled: 0,
-            output: vec![0; 16 * 1024],
+            // Each line of a request's head has to fit: the longest credentials in base64 are 22 KiB.
+            output: vec![0; 32 * 1024],
             progress: false,
         }
     }
@@ -284,8 +303,7 @@ impl Buffers for Room {
             self.filled -= self.consumed;
             self.consumed = 0;
         }
-        if self.filled == self.input.len() {
-            // ureq stops at its limit for headers, and bodies are consumed as they come.
+        if self.filled == self.input.len() && self.filled < ROOM_LIMIT {
             self.input.resize(self.filled * 2, 0);
         }
         &mut self.input[self.filled..]
@@ -302,9 +320,6 @@ impl Buffers for Room {
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         // The scratch space is for chunked request bodies, which we do not send.
-        if self.filled == self.input.len() {
-            self.input.resize(self.filled * 2, 0);
-        }
         (&mut self.input[self.filled..], &mut self.output)
     }
 

@@ -9,7 +9,6 @@ mod tls;
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use rustls::RootCertStore;
@@ -96,7 +95,6 @@ impl Http {
             tls,
             connect_timeout: to.connect_timeout,
             names: Default::default(),
-            epoch: AtomicU64::new(0),
         });
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -122,20 +120,16 @@ impl Http {
 
     /// Sends `request` and reads the answer to its end, whatever its status, except that a redirect is an error.
     pub(crate) fn send(&self, call: &Call, request: &Outgoing) -> Result<Answer> {
-        match self.send_once(call, request)? {
+        match self.send_once(call, request, false)? {
             Sent::Answer(answer) => Ok(answer),
             // A server may close an idle connection at any time, so this is nobody's fault and counts as no retry.
             // Its neighbours in the pool were probably closed too.
             Sent::Stale => {
-                self.route.renew();
-                let again = "the kept connection was closed";
-                match self.send_once(
-                    call,
-                    &Outgoing {
-                        again,
-                        ..request.clone()
-                    },
-                )? {
+                let again = Outgoing {
+                    again: "the kept connection was closed",
+                    ..request.clone()
+                };
+                match self.send_once(call, &again, true)? {
                     Sent::Answer(answer) => Ok(answer),
                     Sent::Stale => Err(Error::transient(
                         ErrorKind::Network,
@@ -146,12 +140,13 @@ impl Http {
         }
     }
 
-    fn send_once(&self, call: &Call, request: &Outgoing) -> Result<Sent> {
+    fn send_once(&self, call: &Call, request: &Outgoing, only_new: bool) -> Result<Sent> {
         let start = Instant::now();
         let mut status = 0;
-        let (outcome, exchange) = socket::exchange(call, || {
+        let (outcome, exchange) = socket::exchange(call, only_new, || {
             self.run(request).and_then(|response| {
                 status = response.status().as_u16();
+                socket::expect_body()?;
                 read(response)
             })
         });
@@ -241,6 +236,10 @@ impl Http {
                     "{host} sent headers of more than {} KiB",
                     HEADER_LIMIT / 1024
                 ),
+            ),
+            ureq::Error::BodyStalled => Error::transient(
+                ErrorKind::Network,
+                format!("the connection to {host} ended in the middle of an answer"),
             ),
             other => Error::new(
                 ErrorKind::InvalidResponse,

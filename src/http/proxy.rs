@@ -131,8 +131,13 @@ impl Proxy {
         host: &str,
         port: u16,
     ) -> io::Result<()> {
+        let target = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
         let mut request = Zeroizing::new(format!(
-            "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nProxy-Connection: keep-alive\r\n"
+            "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Connection: keep-alive\r\n"
         ));
         if let Some(login) = &self.login {
             let pair = Zeroizing::new([&login.user[..], b":", &login.password[..]].concat());
@@ -178,9 +183,9 @@ impl Proxy {
                         "answered 407: it asks for a user name and password in the proxy setting"
                     })),
                     (code, reason) => {
-                        return Err(self.failed(&format!(
-                            "answered {code} {reason} to CONNECT {host}:{port}"
-                        )));
+                        return Err(
+                            self.failed(&format!("answered {code} {reason} to CONNECT {target}"))
+                        );
                     }
                 }
             }
@@ -440,7 +445,8 @@ mod tests {
             ("127.0.0.0/33", "127.9.9.9", 443, false),
             ("10.0.0.0/8", "127.0.0.1", 443, false),
             ("0.0.0.0/0", "127.0.0.1", 443, true),
-            ("192.168.1.0/24:8080", "192.168.1.7", 8080, false),
+            ("192.168.1.0/24:8080", "192.168.1.7", 8080, true),
+            ("192.168.1.0/24:8080", "192.168.1.7", 8081, false),
             ("::1", "[::1]", 443, true),
             ("[::1]", "[::1]", 443, true),
             ("[::1]:443", "[::1]", 443, true),
@@ -455,6 +461,32 @@ mod tests {
                 expected,
                 "{no_proxy:?} for {host}:{port}"
             );
+        }
+    }
+
+    #[test]
+    fn an_ipv6_target_stands_in_brackets() {
+        struct Wire(&'static [u8], Vec<u8>);
+        impl Read for Wire {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.read(buffer)
+            }
+        }
+        impl Write for Wire {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.1.write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let proxy = Proxy::parse("http://proxy:1").unwrap();
+        for (host, target) in [("::1", "[::1]:443"), ("host", "host:443")] {
+            let mut wire = Wire(b"HTTP/1.1 200 OK\r\n\r\n", Vec::new());
+            proxy.open_tunnel(&mut wire, host, 443, None).unwrap();
+            let asked = String::from_utf8(wire.1).unwrap();
+            let start = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
+            assert!(asked.starts_with(&start), "{asked}");
         }
     }
 

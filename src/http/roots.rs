@@ -70,6 +70,10 @@ fn system() -> RootCertStore {
     if roots.is_empty() {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
+    or_mozillas(roots)
+}
+
+fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {
     if roots.is_empty() {
         roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     }
@@ -119,4 +123,26 @@ fn read_pem(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
         ));
     }
     Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_authorities_are_loaded_once() {
+        let load = || load(&Sources::default()).unwrap();
+        let first = load();
+        assert!(!first.is_empty());
+        assert!(Arc::ptr_eq(&first, &load()));
+    }
+
+    #[test]
+    fn mozillas_authorities_stand_in_only_where_the_system_has_none() {
+        let mozillas = or_mozillas(RootCertStore::empty());
+        assert!(mozillas.len() > 50, "{}", mozillas.len());
+        let mut one = RootCertStore::empty();
+        one.roots.extend(mozillas.roots.first().cloned());
+        assert_eq!(or_mozillas(one).len(), 1);
+    }
 }

@@ -13,28 +13,39 @@ use rustix::net::{
     sockopt,
 };
 
-use crate::call::{Call, Stop};
+use crate::call::Call;
+use crate::error::{Error, ErrorKind};
 
 /// RFC 8305's "Connection Attempt Delay": how long an address may be silent before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
+/// What may be read until the head of an answer is there. It ends what has no limit of its own, such as interim answers
+/// (1xx), which at full speed would keep a processor busy until the deadline.
+const HEAD_WIRE_LIMIT: usize = 4 * super::HEADER_LIMIT;
+/// What may be read from then on: the largest body in rather small chunks.
+const BODY_WIRE_LIMIT: usize = 4 * super::BODY_LIMIT;
 
 /// One exchange on this thread. ureq blocks on the thread that calls it and hands our transport no more than a
 /// timeout, so the socket finds the call it works for here.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    call: Call,
-    /// Whether a new connection was opened for it.
+    pub(super) call: Call,
+    /// Whether no kept connection may be used.
+    pub(super) only_new: bool,
+    /// Whether a new connection was opened for it, or would have been.
     pub(super) connected: Cell<bool>,
-    /// Whether any byte came back.
+    /// Whether any byte of an answer came back.
     pub(super) received: Cell<bool>,
+    /// How many bytes more may be read, of whatever kind.
+    left: Cell<usize>,
 }
 
 thread_local! {
     static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
 }
 
-/// Runs `body` with `call` bounding every read and write on this thread; returns what became of the exchange too.
-pub(super) fn exchange<T>(call: &Call, body: impl FnOnce() -> T) -> (T, Exchange) {
+/// Runs `body` with `call` bounding every read and write on this thread, on a kept connection unless there shall be
+/// `only_new` ones; returns what became of the exchange too.
+pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T) -> (T, Exchange) {
     /// Restores the outer exchange even when `body` panics.
     struct Restore(Option<Exchange>);
     impl Drop for Restore {
@@ -44,14 +55,21 @@ pub(super) fn exchange<T>(call: &Call, body: impl FnOnce() -> T) -> (T, Exchange
     }
     let inner = Exchange {
         call: call.clone(),
+        only_new,
         connected: Cell::new(false),
         received: Cell::new(false),
+        left: Cell::new(HEAD_WIRE_LIMIT),
     };
     let restore = Restore(CURRENT.replace(Some(inner)));
     let value = body();
     let inner = CURRENT.take().expect("set above");
     drop(restore);
     (value, inner)
+}
+
+/// The head of the answer has come; from now on a body may.
+pub(super) fn expect_body() -> io::Result<()> {
+    current(|exchange| exchange.left.set(BODY_WIRE_LIMIT))
 }
 
 /// The exchange going on on this thread.
@@ -62,11 +80,6 @@ pub(super) fn current<T>(body: impl FnOnce(&Exchange) -> T) -> io::Result<T> {
             .map(body)
             .ok_or_else(|| io::Error::other("a socket was used outside an exchange"))
     })
-}
-
-/// The call the exchange on this thread works for.
-pub(super) fn current_call() -> io::Result<Call> {
-    current(|exchange| exchange.call.clone())
 }
 
 /// A connected, non-blocking TCP socket.
@@ -135,13 +148,8 @@ impl Socket {
     }
 
     fn wait(&self, interest: PollFlags) -> io::Result<()> {
-        CURRENT.with_borrow(|current| {
-            let exchange = current
-                .as_ref()
-                .ok_or_else(|| io::Error::from(Stop::Cancelled))?;
-            exchange.call.wait(self.0.as_fd(), interest, None)?;
-            Ok(())
-        })
+        current(|exchange| exchange.call.wait(self.0.as_fd(), interest, None))??;
+        Ok(())
     }
 }
 
@@ -152,8 +160,15 @@ impl Read for Socket {
             self.wait(PollFlags::IN)?;
             match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
                 Ok((count, _)) => {
-                    if count > 0 {
-                        current(|exchange| exchange.received.set(true))?;
+                    let left = current(|exchange| {
+                        let left = exchange.left.get().checked_sub(count);
+                        exchange.left.set(left.unwrap_or_default());
+                        left
+                    })?;
+                    if left.is_none() {
+                        let message = "the server sends much more than an answer may have";
+                        let error = Error::new(ErrorKind::InvalidResponse, message);
+                        return Err(io::Error::other(error));
                     }
                     return Ok(count);
                 }
@@ -236,7 +251,68 @@ fn refused(addresses: &[SocketAddr], failure: Option<(SocketAddr, Errno)>) -> io
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use rustix::net::{bind, getsockname, listen};
+
     use super::*;
+    use crate::call::Canceller;
+
+    /// An address that never answers, since its queue is full, and what fills it.
+    fn swallower() -> (SocketAddr, OwnedFd, Vec<TcpStream>) {
+        let flags = SocketFlags::CLOEXEC;
+        let fd = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        bind(&fd, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
+        listen(&fd, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&fd).unwrap()).unwrap();
+        let patience = Duration::from_millis(200);
+        let queued = std::iter::from_fn(|| TcpStream::connect_timeout(&address, patience).ok());
+        let queued = queued.take(100).collect();
+        (address, fd, queued)
+    }
+
+    #[test]
+    fn an_address_that_swallows_packets_costs_a_head_start_and_a_closed_one_nothing() {
+        let (swallowing, _fd, _queued) = swallower();
+        let closed = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let limit = Instant::now() + Duration::from_secs(10);
+        let call = Canceller::default().enter(Some(limit)).unwrap();
+        for (addresses, head_starts) in [
+            (vec![good, swallowing], 0),
+            (vec![closed, good], 0),
+            (vec![closed, closed, closed, good], 0),
+            (vec![swallowing, good], 1),
+            (vec![swallowing, closed, good], 1),
+            (vec![swallowing, swallowing, good], 2),
+        ] {
+            let expected = Duration::from_millis(250) * head_starts;
+            let start = Instant::now();
+            let control = thread::spawn(move || {
+                thread::sleep(expected);
+                start.elapsed()
+            });
+            let socket = Socket::connect(&call, &addresses).unwrap();
+            let took = start.elapsed();
+            let reached = rustix::net::getpeername(&socket.0).unwrap();
+            assert_eq!(SocketAddr::try_from(reached.unwrap()).unwrap(), good);
+            assert!(took >= expected, "{addresses:?}: {took:?}");
+            let late = took.saturating_sub(control.join().unwrap());
+            assert!(
+                late < Duration::from_millis(100),
+                "{addresses:?}: {late:?} late"
+            );
+        }
+        let error = Socket::connect(&call, &[closed, closed]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let limited = call.within(Duration::from_millis(300));
+        assert!(Socket::connect(&limited, &[swallowing]).is_err());
+    }
 
     #[test]
     fn address_families_take_turns_in_the_resolvers_order() {

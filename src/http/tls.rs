@@ -71,11 +71,14 @@ impl ServerCertVerifier for NamesSelfSigned {
             self.0
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verdict {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::Other(_),
-            )) if is_self_signed(end_entity) => Err(rustls::Error::InvalidCertificate(
-                CertificateError::Other(OtherError(Arc::new(SelfSigned))),
-            )),
+            // An authority that happens to have the same name makes it the signature's fault instead of the issuer's.
+            Err(rustls::Error::InvalidCertificate(why))
+                if is_self_signed(end_entity) && !is_about_time_or_name(&why) =>
+            {
+                Err(rustls::Error::InvalidCertificate(CertificateError::Other(
+                    OtherError(Arc::new(SelfSigned)),
+                )))
+            }
             verdict => verdict,
         }
     }
@@ -101,6 +104,18 @@ impl ServerCertVerifier for NamesSelfSigned {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_verify_schemes()
     }
+}
+
+fn is_about_time_or_name(why: &CertificateError) -> bool {
+    matches!(
+        why,
+        CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+            | CertificateError::NotValidForName
+            | CertificateError::NotValidForNameContext { .. }
+    )
 }
 
 fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
@@ -150,6 +165,12 @@ fn certificate_fault(why: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "is signed by an authority this machine does not trust; if a company proxy or a private authority is in \
              the way, name its certificate in the ca_file setting"
+                .into()
+        }
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is not signed with the key of the authority it names, so this machine does not trust it; if that \
+             authority has a new key, name its certificate in the ca_file setting"
                 .into()
         }
         CertificateError::Other(OtherError(inner)) if inner.is::<SelfSigned>() => {

@@ -71,6 +71,7 @@ void parse_tests(void);
 void snapshot_tests(void);
 void argument_tests(void);
 void error_tests(void);
+void call_tests(void);
 void lifetime_tests(void);
 
 #ifdef __cplusplus

@@ -15,7 +15,7 @@ static const struct {
 } files[] = {
     { "layout", layout_tests },     { "null", null_tests },         { "setting", setting_tests },
     { "parse", parse_tests },       { "snapshot", snapshot_tests }, { "argument", argument_tests },
-    { "error", error_tests },       { "lifetime", lifetime_tests },
+    { "error", error_tests },       { "call", call_tests },         { "lifetime", lifetime_tests },
 };
 
 int main(void)

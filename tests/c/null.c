@@ -36,39 +36,62 @@ static void setters_do_nothing_with_a_NULL_config(void)
     atlas_config_set_proxy(NULL, NULL);
     atlas_config_set_user_agent(NULL, "test/1");
     atlas_config_set_user_agent(NULL, NULL);
+    atlas_config_set_token_cache(NULL, "default");
+    atlas_config_set_token_cache(NULL, NULL);
+    atlas_config_set_logger(NULL, ATLAS_LOG_DEBUG, NULL, NULL);
+    atlas_client_cancel(NULL);
 }
+
+static atlas_error last_error;
+
+/* Puts garbage into last_error and hands it to the call that is about to fail. */
+static atlas_error *spoilt(void)
+{
+    spoil(&last_error);
+    return &last_error;
+}
+
+/* `result` is what the call returned; `named` the parameter that was NULL. */
+static void reported(int result_is_null, const char *named, int line)
+{
+    check_true(result_is_null, "the call returned NULL", __FILE__, line);
+    check_failure(&last_error, ATLAS_ERROR_INVALID_ARGUMENT, __FILE__, line);
+    check_contains(last_error.message, named, "message", __FILE__, line);
+}
+#define REPORTED(call, named) reported((call) == NULL, named, __LINE__)
 
 static void calls_that_can_fail_report_NULL_as_an_invalid_argument(void)
 {
-    atlas_client *client = simulator_client();
-    atlas_error error;
+    atlas_client *c = simulator_client();
 
-    spoil(&error);
-    CHECK(atlas_client_new(NULL, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    spoil(&error);
-    CHECK(atlas_client_get_snapshot(NULL, PROJECT, CLUSTER, SNAPSHOT, 0, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(error.message, "client");
-    spoil(&error);
-    CHECK(atlas_client_get_snapshot(client, NULL, CLUSTER, SNAPSHOT, 0, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(error.message, "group_id");
-    spoil(&error);
-    CHECK(atlas_client_get_snapshot(client, PROJECT, NULL, SNAPSHOT, 0, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(error.message, "cluster_name");
-    spoil(&error);
-    CHECK(atlas_client_get_snapshot(client, PROJECT, CLUSTER, NULL, 0, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(error.message, "snapshot_id");
-    spoil(&error);
-    CHECK(atlas_snapshot_parse(NULL, 0, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    spoil(&error);
-    CHECK(atlas_snapshot_parse(NULL, 17, &error) == NULL);
-    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
-    atlas_client_free(client);
+    REPORTED(atlas_client_new(NULL, spoilt()), "config");
+    REPORTED(atlas_client_get_snapshot(NULL, PROJECT, CLUSTER, SNAPSHOT, 0, spoilt()), "client");
+    REPORTED(atlas_client_get_snapshot(c, NULL, CLUSTER, SNAPSHOT, 0, spoilt()), "group_id");
+    REPORTED(atlas_client_get_snapshot(c, PROJECT, NULL, SNAPSHOT, 0, spoilt()), "cluster_name");
+    REPORTED(atlas_client_get_snapshot(c, PROJECT, CLUSTER, NULL, 0, spoilt()), "snapshot_id");
+    REPORTED(atlas_client_get_sharded_snapshot(NULL, PROJECT, CLUSTER, SNAPSHOT, 0, spoilt()), "client");
+    REPORTED(atlas_client_get_sharded_snapshot(c, NULL, CLUSTER, SNAPSHOT, 0, spoilt()), "group_id");
+    REPORTED(atlas_client_get_sharded_snapshot(c, PROJECT, NULL, SNAPSHOT, 0, spoilt()), "cluster_name");
+    REPORTED(atlas_client_get_sharded_snapshot(c, PROJECT, CLUSTER, NULL, 0, spoilt()), "snapshot_id");
+    REPORTED(atlas_client_list_snapshots(NULL, PROJECT, CLUSTER, 0, spoilt()), "client");
+    REPORTED(atlas_client_list_snapshots(c, NULL, CLUSTER, 0, spoilt()), "group_id");
+    REPORTED(atlas_client_list_snapshots(c, PROJECT, NULL, 0, spoilt()), "cluster_name");
+    REPORTED(atlas_client_list_sharded_snapshots(NULL, PROJECT, CLUSTER, 0, spoilt()), "client");
+    REPORTED(atlas_client_list_sharded_snapshots(c, NULL, CLUSTER, 0, spoilt()), "group_id");
+    REPORTED(atlas_client_list_sharded_snapshots(c, PROJECT, NULL, 0, spoilt()), "cluster_name");
+    REPORTED(atlas_client_wait_for_snapshot(NULL, PROJECT, CLUSTER, SNAPSHOT, 0, 0, 0, NULL, NULL, spoilt()), "client");
+    REPORTED(atlas_client_wait_for_snapshot(c, NULL, CLUSTER, SNAPSHOT, 0, 0, 0, NULL, NULL, spoilt()), "group_id");
+    REPORTED(atlas_client_wait_for_snapshot(c, PROJECT, NULL, SNAPSHOT, 0, 0, 0, NULL, NULL, spoilt()), "cluster_name");
+    REPORTED(atlas_client_wait_for_snapshot(c, PROJECT, CLUSTER, NULL, 0, 0, 0, NULL, NULL, spoilt()), "snapshot_id");
+    REPORTED(atlas_client_wait_for_sharded_snapshot(NULL, PROJECT, CLUSTER, SNAPSHOT, 0, 0, 0, NULL, NULL, spoilt()), "client");
+    REPORTED(atlas_client_wait_for_sharded_snapshot(c, NULL, CLUSTER, SNAPSHOT, 0, 0, 0, NULL, NULL, spoilt()), "group_id");
+    REPORTED(atlas_client_wait_for_sharded_snapshot(c, PROJECT, NULL, SNAPSHOT, 0, 0, 0, NULL, NULL, spoilt()), "cluster_name");
+    REPORTED(atlas_client_wait_for_sharded_snapshot(c, PROJECT, CLUSTER, NULL, 0, 0, 0, NULL, NULL, spoilt()), "snapshot_id");
+    REPORTED(atlas_snapshot_parse(NULL, 0, spoilt()), "json");
+    REPORTED(atlas_snapshot_parse(NULL, 17, spoilt()), "json");
+    CHECK_NUMBER(atlas_client_revoke_token(NULL, spoilt()), ATLAS_ERROR_INVALID_ARGUMENT);
+    CHECK_FAILURE(last_error, ATLAS_ERROR_INVALID_ARGUMENT);
+    atlas_client_free(c);
 }
 
 static void an_error_may_be_NULL(void)
@@ -87,6 +110,12 @@ static void an_error_may_be_NULL(void)
     atlas_snapshot_free(snapshot);
     CHECK(atlas_snapshot_parse(NULL, 0, NULL) == NULL);
     CHECK(atlas_snapshot_parse("[]", 2, NULL) == NULL);
+    CHECK(atlas_client_get_sharded_snapshot(NULL, NULL, NULL, NULL, 0, NULL) == NULL);
+    CHECK(atlas_client_list_snapshots(NULL, NULL, NULL, 0, NULL) == NULL);
+    CHECK(atlas_client_list_sharded_snapshots(NULL, NULL, NULL, 0, NULL) == NULL);
+    CHECK(atlas_client_wait_for_snapshot(NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL) == NULL);
+    CHECK(atlas_client_wait_for_sharded_snapshot(NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL) == NULL);
+    CHECK_NUMBER(atlas_client_revoke_token(NULL, NULL), ATLAS_ERROR_INVALID_ARGUMENT);
     atlas_client_free(client);
     atlas_config_free(config);
 }

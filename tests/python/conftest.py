@@ -31,12 +31,12 @@ class Simulator:
         self.project = self.variable("PROJECT")
         self.cluster = self.variable("CLUSTER")
         self.snapshot = self.variable("SNAPSHOT")
-        self.access_token = {"access_token": self.variable("ACCESS_TOKEN")}
-        self.service_account = {
+        self.access_token: Dict[str, Any] = {"access_token": self.variable("ACCESS_TOKEN")}
+        self.service_account: Dict[str, Any] = {
             "client_id": self.variable("CLIENT_ID"),
             "client_secret": self.variable("CLIENT_SECRET"),
         }
-        self.api_key = {"public_key": self.variable("PUBLIC_KEY"), "private_key": self.variable("PRIVATE_KEY")}
+        self.api_key: Dict[str, Any] = {"public_key": self.variable("PUBLIC_KEY"), "private_key": self.variable("PRIVATE_KEY")}
 
     @staticmethod
     def variable(name: str) -> str:

@@ -19,7 +19,7 @@ TEXTS = {
     "replicaSetName": "replica_set_name",
 }
 TIMES = {"createdAt": "created_at", "expiresAt": "expires_at"}
-CHOICES = {
+CHOICES: Dict[str, Any] = {
     "status": ("status", Status),
     "cloudProvider": ("cloud_provider", CloudProvider),
     "frequencyType": ("frequency_type", FrequencyType),
@@ -57,7 +57,7 @@ def attributes(body: bytes) -> Dict[str, Any]:
         expected[attribute] = time(document.get(name))
     for name, (attribute, choices) in CHOICES.items():
         value = text(document.get(name))
-        known = {member.value.lower(): member for member in choices}
+        known: Dict[str, Any] = {member.value.lower(): member for member in choices}
         expected[f"{attribute}_text"] = value
         expected[attribute] = None if value is None else known.get(value.lower(), value)
     for name, attribute in LISTS.items():

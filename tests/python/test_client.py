@@ -266,7 +266,7 @@ def test_every_handle_is_freed_exactly_once(atlas: Simulator, freed: List[str]) 
     with pytest.raises(ConfigError):
         Client(access_token="")
     with pytest.raises(TypeError):
-        Client(access_token="token", timeout="x")  # type: ignore[typeddict-item]
+        Client(access_token="token", timeout="x")  # type: ignore[arg-type]
     assert freed[3:] == ["atlas_config_free"] * 2
 
 

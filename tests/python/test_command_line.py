@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Optional
 
 import pytest
-from conftest import PACKAGE, Simulator, command_line, run_python
+from conftest import PACKAGE, Simulator, command_line
 
 import atlas_backup
 from atlas_backup import ErrorKind, __main__
@@ -23,8 +23,8 @@ TABLE = """\
 id                  {snapshot}
 status              completed
 description         string
-created at          2019-08-24 14:15:22 UTC
-expires at          2019-08-31 14:15:22 UTC
+created at          2019-08-24 14:15:22 UTC (N years ago)
+expires at          2019-08-31 14:15:22 UTC (N years ago)
 storage size bytes  3.0 GiB (3221225472 bytes)
 snapshot type       scheduled
 frequency type      hourly
@@ -33,8 +33,10 @@ cloud provider      AWS
 replica set name    atlas-abc123-shard-0
 mongod version      8.0.13
 master key uuid     72659f08-8b3c-4913-bb4e-a8a68e036502
-copy regions        US_EAST_1, EU_WEST_1
+copy regions        US_EAST_1
+                    EU_WEST_1
 policy items        32b6e34b3d91647abb20e7b9
+links               https://cloud.mongodb.com/api/atlas/v2/groups/{project}/clusters/Cluster0/backup/snapshots/{snapshot} self
 """
 
 
@@ -44,7 +46,8 @@ def get(atlas: Simulator, *options: str, cluster: Optional[str] = None, snapshot
 
 def test_get_shows_an_aligned_table_for_people(atlas: Simulator) -> None:
     result = get(atlas)
-    assert result.stdout.decode() == TABLE.format(snapshot=atlas.snapshot)
+    shown = re.sub(r"\d+ years", "N years", result.stdout.decode())
+    assert shown == TABLE.format(project=atlas.project, snapshot=atlas.snapshot)
     assert (result.returncode, result.stderr) == (0, b"")
 
 
@@ -159,13 +162,13 @@ def test_the_table_shows_what_is_there_and_nothing_else() -> None:
     assert "paused" in table({"status": "paused"})
     assert table({"createdAt": "yesterday"}).split() == ["created", "at", "yesterday"]
     sharded = table({"members": [{"id": "a", "replicaSetName": "shard-0"}, {"id": "b", "cloudProvider": "AWS"}]})
-    assert sharded == "members             a shard-0, b AWS\n"
+    assert sharded == "members             a shard-0\n                    b AWS\n"
 
 
 def test_text_from_the_server_cannot_steer_the_terminal() -> None:
     evil = "a\x1b[31mred\r\nid  forged\x9b2J\u202e\x00\u2028"
-    shown = table({"description": evil, "copyRegions": [evil], "links": [], "members": [{"id": evil}], "createdAt": evil})
-    assert shown.count("\n") == 4
+    shown = table({"description": evil, "copyRegions": [evil], "links": [{"rel": evil}], "status": evil, "createdAt": evil})
+    assert shown.count("\n") == 5
     assert all(line.isprintable() for line in shown.splitlines())
 
 
@@ -175,6 +178,7 @@ def test_text_from_the_server_cannot_steer_the_terminal() -> None:
         (0, "0 bytes"),
         (1023, "1023 bytes"),
         (1024, "1.0 KiB (1024 bytes)"),
+        (1048575, "1.0 MiB (1048575 bytes)"),
         (1574477824, "1.5 GiB (1574477824 bytes)"),
         (2**63 - 1, "8.0 EiB (9223372036854775807 bytes)"),
         (-1, "-1 bytes"),
@@ -182,6 +186,25 @@ def test_text_from_the_server_cannot_steer_the_terminal() -> None:
 )
 def test_sizes_are_for_people_and_exact(size: int, words: str) -> None:
     assert table({"storageSizeBytes": size}) == f"storage size bytes  {words}\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "1 second ago"),
+        (-119, "119 seconds ago"),
+        (-121, "2 minutes ago"),
+        (-7199, "119 minutes ago"),
+        (-3 * 86400 + 60, "2 days ago"),
+        (-3 * 86400 - 60, "3 days ago"),
+        (86400 + 3601, "25 hours"),
+        (300 * 86400, "in 9 months"),
+        (800 * 86400, "in 2 years"),
+    ],
+)
+def test_dates_say_how_far_they_are(seconds: int, words: str) -> None:
+    moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    assert words in table({"createdAt": moment.isoformat()})
 
 
 def test_text_that_the_terminal_cannot_show_is_escaped(atlas: Simulator) -> None:

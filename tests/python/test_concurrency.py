@@ -15,8 +15,7 @@ from typing import Any, Callable, Iterator, List
 import pytest
 from conftest import Simulator, run_python
 
-import atlas_backup
-from atlas_backup import Client, InvalidArgumentError, Snapshot, _blocking, _library
+from atlas_backup import CancelledError, Client, InvalidArgumentError, Snapshot, _blocking, _library
 
 
 @pytest.mark.parametrize("way_in", ["access_token", "service_account", "api_key"])
@@ -53,9 +52,12 @@ def test_other_threads_run_while_one_waits_for_atlas(atlas: Simulator) -> None:
 def test_closing_during_a_call_frees_the_client_after_it(atlas: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     freed: List[float] = []
     free = _library.lib.atlas_client_free
-    monkeypatch.setattr(
-        _library.lib, "atlas_client_free", lambda handle: (freed.append(time.monotonic()), free(handle))
-    )
+
+    def note(handle: Any) -> None:
+        freed.append(time.monotonic())
+        free(handle)
+
+    monkeypatch.setattr(_library.lib, "atlas_client_free", note)
     client = atlas.client()
     with ThreadPoolExecutor(3) as pool:
         calls = [pool.submit(client.get_snapshot, atlas.project, f"slow-{ms}", atlas.snapshot) for ms in (200, 400, 600)]
@@ -74,7 +76,7 @@ def test_closing_during_a_call_frees_the_client_after_it(atlas: Simulator, monke
 def alarm() -> Iterator[Callable[[float], None]]:
     """Interrupts the main thread after so many seconds, as Ctrl-C does."""
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds) and None
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
@@ -89,24 +91,40 @@ def test_ctrl_c_leaves_a_call_of_the_main_thread_at_once(atlas: Simulator, alarm
         assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
 
 
-def test_a_client_that_was_interrupted_is_freed_when_its_call_has_ended(
+def test_an_interrupted_call_ends_and_lets_go_of_its_client_and_thread(
     atlas: Simulator, alarm: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     freed: List[Any] = []
-    for name in ("atlas_client_free", "atlas_snapshot_free"):
-        free = getattr(_library.lib, name)
-        monkeypatch.setattr(
-            _library.lib, name, lambda handle, name=name, free=free: (freed.append(name), free(handle))
-        )
+    free = _library.lib.atlas_client_free
+
+    def count(handle: Any) -> None:
+        freed.append(handle)
+        free(handle)
+
+    monkeypatch.setattr(_library.lib, "atlas_client_free", count)
+    monkeypatch.setattr(_blocking, "_idle", [])
     threads = threading.active_count()
     with pytest.raises(KeyboardInterrupt), atlas.client() as client:
         alarm(0.1)
-        client.get_snapshot(atlas.project, "slow-400", atlas.snapshot)
-    deadline = time.monotonic() + 5
-    while sorted(freed) != ["atlas_client_free", "atlas_snapshot_free"] and time.monotonic() < deadline:
+        client.get_snapshot(atlas.project, "silent", atlas.snapshot)
+    deadline = time.monotonic() + 1
+    while (not freed or threading.active_count() > threads) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert sorted(freed) == ["atlas_client_free", "atlas_snapshot_free"]
-    assert threading.active_count() <= threads
+    assert len(freed) == 1 and threading.active_count() == threads
+
+
+def test_cancel_ends_the_calls_of_other_threads_and_no_later_one(atlas: Simulator) -> None:
+    with atlas.client() as client, ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(client.get_snapshot, atlas.project, "silent", atlas.snapshot) for _ in range(3)]
+        time.sleep(0.2)
+        start = time.monotonic()
+        client.cancel()
+        for call in calls:
+            error = call.exception(timeout=5)
+            assert isinstance(error, CancelledError) and not error.retryable
+        assert time.monotonic() - start < 0.2
+        assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
+    client.cancel()
 
 
 def test_a_signal_handler_that_raises_nothing_runs_at_once_and_disturbs_nothing(atlas: Simulator) -> None:

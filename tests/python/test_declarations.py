@@ -14,7 +14,8 @@ import atlas_backup
 from atlas_backup import _library
 
 HEADER = (REPOSITORY / "include" / "atlas_backup.h").read_text(encoding="utf-8")
-CODE = re.sub(r"/\*.*?\*/|//[^\n]*", " ", HEADER, flags=re.DOTALL)
+UNCOMMENTED = re.sub(r"/\*.*?\*/", " ", HEADER, flags=re.DOTALL)
+CODE = re.sub(r"(?m)^\s*#.*$", "", UNCOMMENTED)
 TYPES: Dict[str, Any] = {
     "void": None,
     "int32_t": ctypes.c_int32,
@@ -27,6 +28,10 @@ TYPES: Dict[str, Any] = {
     "atlas_config *": _library.ConfigHandle,
     "atlas_client *": _library.ClientHandle,
     "atlas_snapshot *": _library.SnapshotHandle,
+    "atlas_snapshot_list *": _library.ListHandle,
+    "atlas_log_fn": _library.LogFunction,
+    "atlas_progress_fn": _library.ProgressFunction,
+    "void *": ctypes.c_void_p,
 }
 
 
@@ -40,13 +45,13 @@ def type_of(declaration: str, named: bool) -> Any:
 
 
 def functions() -> Dict[str, Tuple[Any, List[Any]]]:
-    prototypes = re.findall(r"(?:^|[;}\"])\s*((?:\w+\s*\*?\s*)+?)\b(atlas_\w+)\s*\(([^()]*)\)\s*(?=;)", re.sub(r"(?m)^\s*#.*$", "", CODE))
+    """Result and parameters of each function."""
     found = {}
-    for result, name, parameters in prototypes:
-        if "typedef" in result:
-            continue
-        types = [type_of(parameter, named=True) for parameter in parameters.split(",")]
-        found[name] = (type_of(result, named=False), [] if types == [None] else types)
+    for statement in re.split("[;{}]", CODE):
+        prototype = re.fullmatch(r"\s*([^()]*?)\b(atlas_\w+)\s*\(([^()]*)\)\s*", statement)
+        if prototype and "typedef" not in prototype[1]:
+            types = [type_of(parameter, named=True) for parameter in prototype[3].split(",")]
+            found[prototype[2]] = (type_of(prototype[1], named=False), [] if types == [None] else types)
     return found
 
 
@@ -71,9 +76,17 @@ def test_a_function_is_declared_with_its_types(name: str) -> None:
     assert list(declared.argtypes) == parameters
 
 
+def test_a_callback_is_declared_with_its_types() -> None:
+    found = re.findall(r"typedef\s+(\w+)\s*\(\*(\w+)\)\(([^()]*)\)", CODE)
+    assert {name for _, name, _ in found} == {"atlas_log_fn", "atlas_progress_fn"}
+    for result, name, parameters in found:
+        assert TYPES[name]._restype_ is type_of(result, named=False)
+        assert list(TYPES[name]._argtypes_) == [type_of(parameter, named=True) for parameter in parameters.split(",")]
+
+
 def constants(pattern: str) -> Dict[str, int]:
     """Enumerators and macros whose name matches, by the part of it in parentheses."""
-    found = re.findall(rf"\b{pattern}\s*(?:=\s*)?(-?\d+)u?\b", CODE)
+    found = re.findall(rf"\b{pattern}\s*(?:=\s*)?(-?\d+)u?\b", UNCOMMENTED)
     return {name: int(value) for name, value in found}
 
 
@@ -110,9 +123,10 @@ def test_package_header_and_library_have_one_version() -> None:
 
 def test_every_function_that_takes_a_handle_or_text_survives_null() -> None:
     for name, (_, parameters) in FUNCTIONS.items():
-        nulls = [0 if kind in (ctypes.c_int32, ctypes.c_uint32, ctypes.c_size_t) else None for kind in parameters]
-        result = _library.DECLARED[name](*nulls)
-        if name.endswith(("_free", "_version", "_size")) or "_config_" in name or name == "atlas_error_kind_name":
-            continue
-        absent = _library.ABSENT if name.endswith(("_ms", "_bytes")) else 0
-        assert not result or result == absent, name
+        result = _library.DECLARED[name](*[kind() for kind in parameters])
+        if name.endswith("revoke_token"):
+            assert result == atlas_backup.ErrorKind.INVALID_ARGUMENT
+        elif name.endswith(("_ms", "_bytes", "_total_count")) and FUNCTIONS[name][0] is ctypes.c_int64:
+            assert result == _library.ABSENT, name
+        elif parameters and name != "atlas_error_kind_name":
+            assert not result, name

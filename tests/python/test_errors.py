@@ -217,7 +217,7 @@ def test_errors_are_caught_as_their_python_relatives() -> None:
 
 def test_atlas_error_has_its_frozen_layout() -> None:
     struct = _library.Error
-    offsets = {name: getattr(struct, name).offset for name, _ in struct._fields_}
+    offsets = {name: getattr(struct, name).offset for name, *_ in struct._fields_}
     assert offsets == {
         "kind": 0, "http_status": 4, "retry_after": 8, "flags": 12, "code": 16, "reason": 112, "detail": 176,
         "parameters": 944, "message": 1200, "reserved": 1968,

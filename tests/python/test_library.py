@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any, Dict, Optional
 
 import pytest
-from conftest import PACKAGE, REPOSITORY, run_python
+from conftest import PACKAGE, REPOSITORY, Simulator, run_python
 
 import atlas_backup
 from atlas_backup import _library
@@ -113,6 +115,24 @@ def test_a_library_that_is_another_is_refused(tmp_path: Path) -> None:
 def test_the_package_has_the_version_of_the_crate() -> None:
     crate = (REPOSITORY / "Cargo.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{atlas_backup.__version__}"\n' in crate
+
+
+README = (REPOSITORY / "bindings" / "python" / "README.md").read_text(encoding="utf-8")
+EXAMPLES = [
+    re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0],
+    textwrap.dedent(re.findall(r"\n\n(    import .*?)\n\n\S", atlas_backup.__doc__ or "", re.DOTALL)[0]),
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["README", "docstring"])
+def test_the_example_runs_as_it_stands(
+    atlas: Simulator, example: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = atlas.client(**atlas.service_account)
+    monkeypatch.setattr(atlas_backup, "Client", lambda client_id, client_secret: client)
+    exec(re.sub(r'"[0-9a-f]{24}"\)', f'"{atlas.snapshot}")', example), {})
+    printed = capsys.readouterr().out
+    assert "2019-08-24 14:15:22+00:00 3221225472" in printed
 
 
 def test_everything_public_is_exported_and_explained() -> None:

@@ -86,7 +86,7 @@ def test_a_sharded_clusters_snapshot_has_members() -> None:
 @pytest.mark.parametrize("document", [{}, dict.fromkeys(WIRE_NAMES)], ids=["missing", "null"])
 def test_fields_that_are_missing_or_null_are_absent(document: Dict[str, None]) -> None:
     snapshot = Snapshot.parse(body(document))
-    absent = {**dict.fromkeys(atlas_backup._snapshot.DOCUMENTED), **{name: [] for name in LISTS.values()}}
+    absent: Dict[str, Any] = {**dict.fromkeys(atlas_backup._snapshot.DOCUMENTED), **{name: [] for name in LISTS.values()}}
     absent.update({attribute: [] for attribute, _, _ in ROWS.values()})
     assert snapshot.to_dict() == absent
     assert snapshot.fields == {name: "null" for name in document}
@@ -199,6 +199,7 @@ def test_text_is_decoded(escaped: str, text: str) -> None:
     [
         ("2026-03-01T08:00:00+02:00", datetime(2026, 3, 1, 6, tzinfo=timezone.utc)),
         ("2026-03-01T06:00:00.25Z", datetime(2026, 3, 1, 6, 0, 0, 250000, tzinfo=timezone.utc)),
+        ("1970-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=timezone.utc)),
         ("1969-12-31T23:59:59.999Z", datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=timezone.utc)),
         ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=timezone.utc)),
         ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)),
@@ -212,7 +213,7 @@ def test_text_is_decoded(escaped: str, text: str) -> None:
 def test_dates_are_aware_and_in_utc_or_absent_with_their_text_kept(text: str, moment: Any) -> None:
     snapshot = Snapshot.parse(body({"createdAt": text, "expiresAt": text}))
     assert (snapshot.created_at, snapshot.expires_at) == (moment, moment)
-    assert moment is None or snapshot.created_at.utcoffset().total_seconds() == 0
+    assert snapshot.created_at is None or snapshot.created_at.tzinfo is timezone.utc
     assert (snapshot.created_at_text, snapshot.expires_at_text) == (text, text)
 
 
@@ -278,6 +279,15 @@ def test_a_snapshot_parsed_from_text_has_no_answer() -> None:
     snapshot = Snapshot.parse(body(EXAMPLE))
     assert snapshot.http_status is None
     assert len(snapshot.headers) == 0 and "Date" not in snapshot.headers
+
+
+def test_headers_are_found_in_any_case_and_of_several_the_first_counts(atlas: Simulator) -> None:
+    atlas.respond(200, b"{}", [("Content-Type", "application/json"), ("Via", "first"), ("via", "second"), ("X-Empty", "")])
+    headers = atlas.get().headers
+    assert headers["via"] == headers["VIA"] == headers.get("Via") == "first"
+    assert headers["x-empty"] == "" and "x-missing" not in headers and headers.get("x-missing") is None
+    assert [name.lower() for name in headers].count("via") == 1 and len(headers) == len(list(headers))
+    assert repr(headers).count("first") == 1
 
 
 def test_a_snapshot_cannot_be_changed() -> None:

@@ -100,6 +100,23 @@ pub(crate) async fn perform(mut stream: Stream, act: Act, honest: Answer) -> io:
             write(&mut stream, &bytes.0).await?;
             stream.shutdown().await?;
         }
+        Act::RawCut { bytes } => {
+            write(&mut stream, &bytes.0).await?;
+            stream.into_socket().shutdown().await?;
+        }
+        Act::ThenSay { after_ms, bytes } => {
+            let mut wire = honest.head(&honest.content_length());
+            wire.extend_from_slice(&honest.body);
+            if after_ms == 0 {
+                wire.extend_from_slice(&bytes.0);
+                write(&mut stream, &wire).await?;
+            } else {
+                write(&mut stream, &wire).await?;
+                sleep(Duration::from_millis(after_ms)).await;
+                write(&mut stream, &bytes.0).await?;
+            }
+            return Ok(Ending::KeepAlive(stream));
+        }
         Act::ThenClose { after_ms } => {
             write_answer(&mut stream, &honest).await?;
             sleep(Duration::from_millis(after_ms)).await;

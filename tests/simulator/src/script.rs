@@ -65,6 +65,10 @@ pub enum Act {
     Redirect { status: u16, location: String },
     /// These bytes instead of an HTTP response, then an orderly close.
     Raw { bytes: Payload },
+    /// These bytes instead of an HTTP response, then the end, for TLS without `close_notify`.
+    RawCut { bytes: Payload },
+    /// The honest answer and, some time later, bytes that nobody asked for; the connection stays open.
+    ThenSay { after_ms: u64, bytes: Payload },
     /// The honest answer, which promises keep-alive, then silence for a while (requests sent
     /// meanwhile go unanswered), then an orderly close.
     ThenClose { after_ms: u64 },

@@ -338,5 +338,6 @@ fn has_honest_part(act: &Act) -> bool {
             | Act::HugeBody { .. }
             | Act::GzipBomb { .. }
             | Act::Raw { .. }
+            | Act::RawCut { .. }
     )
 }

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import List, Optional, Union
 
 from . import AtlasError, Client, Snapshot, __version__
@@ -75,31 +75,50 @@ def _get(options: argparse.Namespace) -> Union[str, bytes]:
 
 
 def _table(snapshot: Snapshot) -> str:
-    """The documented fields that are there, one a line, for people."""
-    fields = {name: _words(snapshot, name) for name in DOCUMENTED if name != "links"}
-    width = max(map(len, fields)) + 2
-    return "".join(f"{name.replace('_', ' '):{width}}{words}\n" for name, words in fields.items() if words)
+    """The documented fields that are there, for people: a label and a value, or several values one below the other."""
+    width = max(map(len, DOCUMENTED)) + 2
+    lines = []
+    for name in DOCUMENTED:
+        label = name.replace("_", " ")
+        for value in _values(snapshot, name):
+            lines.append(f"{label:{width}}{_printable(value)}\n")
+            label = ""
+    return "".join(lines)
 
 
-def _words(snapshot: Snapshot, name: str) -> str:
+def _values(snapshot: Snapshot, name: str) -> List[str]:
     value = getattr(snapshot, name)
     if name == "storage_size_bytes" and value is not None:
-        return _size(value)
+        return [_size(value)]
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        return [f"{value:%Y-%m-%d %H:%M:%S} UTC ({_distance(value)})"]
     if isinstance(value, tuple):
-        return ", ".join(_printable(" ".join(filter(None, row)) if isinstance(row, tuple) else row) for row in value)
+        return [" ".join(filter(None, row)) if isinstance(row, tuple) else row for row in value]
     if value is None:  # perhaps a date that could not be read
         value = getattr(snapshot, f"{name}_text", None)
-    return "" if value is None else _printable(value)
+    return [] if value is None else [value]
 
 
 def _size(size: int) -> str:
-    amount, units = float(size), ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    while abs(amount) >= 1024 and len(units) > 1:
+    """1.5 GiB (1574477824 bytes)"""
+    if size < 1024:
+        return f"{size} bytes"
+    amount, units = size / 1024, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    while amount >= 1023.95 and len(units) > 1:  # would be shown as 1024.0
         amount /= 1024
         del units[0]
-    return f"{size} bytes" if units[0] == "bytes" else f"{amount:.1f} {units[0]} ({size} bytes)"
+    return f"{amount:.1f} {units[0]} ({size} bytes)"
+
+
+def _distance(moment: datetime) -> str:
+    """3 hours ago, in 2 days"""
+    seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+    for unit, length in (("year", 31556952), ("month", 2629746), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if abs(seconds) >= 2 * length:
+            break
+    count = int(abs(seconds)) // length
+    words = f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"in {words}" if seconds > 0 else f"{words} ago"
 
 
 def _printable(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Callable, List, Optional, Tuple, TypeVar
 
 T = TypeVar("T")
@@ -46,11 +46,10 @@ _idle: List[_Worker] = []  # more than one only if a signal handler makes a call
 os.register_at_fork(after_in_child=_idle.clear)
 
 
-def run(call: Callable[[], T]) -> T:
+def run(call: Callable[[], T], cancel: Callable[[], None]) -> T:
     """Returns what `call` returns or raises what it raises; on the main thread, signal handlers run meanwhile.
 
-    If one raises, as Ctrl-C does, its exception comes out at once. The call then ends by itself, at its timeout at the
-    latest, and what it returns is dropped.
+    If one of them raises, as Ctrl-C does, the call is ended with `cancel` and the handler's exception comes out.
     """
     if threading.get_ident() != threading.main_thread().ident:
         return call()
@@ -64,6 +63,7 @@ def run(call: Callable[[], T]) -> T:
         result, problem = answers.get()
     except BaseException:
         worker.jobs.put(None)
+        _end(answers, cancel)
         raise
     _idle.append(worker)
     if problem is not None:
@@ -72,3 +72,14 @@ def run(call: Callable[[], T]) -> T:
         finally:
             del problem  # or this frame and the exception would keep each other alive
     return result  # type: ignore[no-any-return]
+
+
+def _end(answers: SimpleQueue[_Answer], cancel: Callable[[], None]) -> None:
+    """Cancels the call and drops what it returns; leaves it to end by itself if it takes its time."""
+    for _ in range(2):  # the first time, the worker may not have entered the call yet
+        cancel()
+        try:
+            answers.get(timeout=0.05)
+            return
+        except Empty:
+            pass

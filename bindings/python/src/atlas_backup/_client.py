@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Settings(TypedDict, total=False):
-    """The keyword arguments of Client, which says what they mean. None leaves a setting as it is."""
+    """The keyword arguments of Client, which says what they mean."""
 
     client_id: str
     client_secret: str
@@ -56,12 +56,14 @@ class Client:
         user_agent       put before the library's own: "backup-audit/2.1"
 
     Client(...) takes what it is given and reads no MONGODB_ATLAS_… variable; Client.from_env() reads them. Making a
-    client asks nothing of Atlas. Raises ConfigError, which names the setting that is missing or wrong.
+    client asks nothing of Atlas. Raises ConfigError, which names the setting that is missing or wrong. None leaves a
+    setting at its default, but is an error for a credential, so that one missing in os.environ is not overlooked.
 
     One client is meant to be kept and shared: by all threads (its connections and its token are shared too), and by
     processes forked later (each makes connections of its own). Close it with ``with`` or `close()`.
 
-    On the main thread Ctrl-C, or an exception from any other signal handler, leaves a call at once.
+    On the main thread Ctrl-C, or an exception from any other signal handler, leaves a call at once. Calls that other
+    threads are in with the same client then end with CancelledError.
     """
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
@@ -97,6 +99,12 @@ class Client:
             *_ids(project_id, cluster_name, snapshot_id),
             (ENVELOPE if envelope else 0) | (PRETTY if pretty else 0),
         )
+
+    def cancel(self) -> None:
+        """Ends every call of this client that other threads are in, with CancelledError. Later calls are not touched."""
+        owned = self._owned
+        if owned is not None:
+            lib.atlas_client_cancel(owned.handle)
 
     def close(self) -> None:
         """Lets go of connections and wipes secrets, as soon as no other thread is in a call. May be called again."""
@@ -135,7 +143,7 @@ class Client:
                 raise from_library(error)
             return result(handle)
 
-        return run(call)
+        return run(call, self.cancel)
 
 
 def _open(config: ConfigHandle, settings: Settings) -> Owned:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, Final
@@ -36,6 +36,14 @@ class ClientHandle(c_void_p):
 
 class SnapshotHandle(c_void_p):
     """``atlas_snapshot *``"""
+
+
+class ListHandle(c_void_p):
+    """``atlas_snapshot_list *``"""
+
+
+LogFunction = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+ProgressFunction = CFUNCTYPE(c_int32, c_void_p, SnapshotHandle)
 
 
 class Error(ctypes.Structure):
@@ -89,29 +97,27 @@ class Owned:
 def _load() -> ctypes.CDLL:
     """Loads the library from the first place that has it."""
     chosen = os.environ.get(VARIABLE)
+    report = ["atlas_backup cannot load its library, libatlas_backup.so:"]
     if chosen:
-        places = {f"{VARIABLE}={chosen}": os.path.abspath(chosen)}
+        places = [(f"{VARIABLE}={chosen}", os.path.abspath(chosen))]
         remedy = f"Correct {VARIABLE}, or unset it to use the library that is installed."
     else:
-        places = {f"{VARIABLE} is not set": "", "beside the package": str(BUNDLED), "installed": SONAME}
+        report.append(f"  {VARIABLE} is not set")
+        places = [("beside the package", str(BUNDLED)), ("installed", SONAME)]
         remedy = (
-            f"Install libatlas_backup (make install, then ldconfig), install this package with the library inside "
+            "Install libatlas_backup (make install, then ldconfig), or this package with the library inside it "
             f"(pip install ./bindings/python), or set {VARIABLE} to the path of libatlas_backup.so."
         )
-    tried = []
-    for place, path in places.items():
-        if not path:
-            tried.append(f"  {place}")
-            continue
+    for place, path in places:
         try:
             return ctypes.CDLL(path)
         except OSError as problem:
-            tried.append(f"  {place}: {problem}")
-    raise ImportError("\n".join(["atlas_backup cannot load its library libatlas_backup.so:", *tried, remedy]), name=__package__)
+            report.append(f"  {place}: {problem}")
+    raise ImportError("\n".join([*report, remedy]), name=__package__)
 
 
 _blocking = _load()
-_brief = ctypes.PyDLL(_blocking._name)
+_brief = ctypes.PyDLL(_blocking._name, handle=_blocking._handle)
 
 DECLARED: Final[Dict[str, Any]] = {}
 """Every function of the library that has been declared, by its C name."""
@@ -181,13 +187,29 @@ declare("atlas_config_set_max_retries", None, ConfigHandle, c_uint32)
 declare("atlas_config_set_ca_file", None, ConfigHandle, c_char_p)
 declare("atlas_config_set_proxy", None, ConfigHandle, c_char_p)
 declare("atlas_config_set_user_agent", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_token_cache", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_logger", None, ConfigHandle, c_int32, LogFunction, c_void_p)
 
-_IDS = (c_char_p, c_char_p, c_char_p)
 _ERROR = POINTER(Error)
+_CLUSTER = (ClientHandle, c_char_p, c_char_p)
+_SNAPSHOT = (*_CLUSTER, c_char_p)
+_WAIT = (*_SNAPSHOT, c_uint32, c_uint32, c_uint32, ProgressFunction, c_void_p, _ERROR)
 
 declare("atlas_client_new", ClientHandle, ConfigHandle, _ERROR, blocks=True)
 declare("atlas_client_free", None, ClientHandle, blocks=True)
-declare("atlas_client_get_snapshot", SnapshotHandle, ClientHandle, *_IDS, c_uint32, _ERROR, blocks=True)
+declare("atlas_client_cancel", None, ClientHandle, blocks=True)
+declare("atlas_client_revoke_token", c_int32, ClientHandle, _ERROR, blocks=True)
+declare("atlas_client_get_snapshot", SnapshotHandle, *_SNAPSHOT, c_uint32, _ERROR, blocks=True)
+declare("atlas_client_get_sharded_snapshot", SnapshotHandle, *_SNAPSHOT, c_uint32, _ERROR, blocks=True)
+declare("atlas_client_list_snapshots", ListHandle, *_CLUSTER, c_uint32, _ERROR, blocks=True)
+declare("atlas_client_list_sharded_snapshots", ListHandle, *_CLUSTER, c_uint32, _ERROR, blocks=True)
+declare("atlas_client_wait_for_snapshot", SnapshotHandle, *_WAIT, blocks=True)
+declare("atlas_client_wait_for_sharded_snapshot", SnapshotHandle, *_WAIT, blocks=True)
+
+declare("atlas_snapshot_list_count", c_size_t, ListHandle)
+declare("atlas_snapshot_list_total_count", c_int64, ListHandle)
+declare("atlas_snapshot_list_get", SnapshotHandle, ListHandle, c_size_t)
+declare("atlas_snapshot_list_free", None, ListHandle)
 
 declare("atlas_snapshot_parse", SnapshotHandle, c_char_p, c_size_t, _ERROR, blocks=True)
 declare("atlas_snapshot_copy", SnapshotHandle, SnapshotHandle)

@@ -1,0 +1,140 @@
+//! What a call is about: where Atlas has it, and what messages call it.
+
+use std::fmt;
+
+use ureq::http::Uri;
+
+use crate::client::{Format, Shape};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A snapshot, or the list of a cluster's, with what is done to it.
+pub(crate) struct Target<'a> {
+    doing: &'static str,
+    shape: Shape,
+    group_id: &'a str,
+    cluster_name: &'a str,
+    /// `None`: all of the cluster's.
+    snapshot_id: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    /// Checks the names against Atlas' patterns, so that none can lead a request astray.
+    pub(crate) fn new(
+        doing: &'static str,
+        shape: Shape,
+        group_id: &'a str,
+        cluster_name: &'a str,
+        snapshot_id: Option<&'a str>,
+    ) -> Result<Target<'a>> {
+        check_id("group_id", group_id)
+            .and_then(|()| check_cluster_name(cluster_name))
+            .and_then(|()| snapshot_id.map_or(Ok(()), |id| check_id("snapshot_id", id)))
+            .map_err(|error| error.during(doing))?;
+        Ok(Target {
+            doing,
+            shape,
+            group_id,
+            cluster_name,
+            snapshot_id,
+        })
+    }
+
+    /// Where Atlas has it; `query` comes before what `format` asks for.
+    pub(crate) fn uri(&self, base_url: &str, query: &str, format: Format) -> Result<Uri> {
+        let mut url = String::with_capacity(base_url.len() + 256);
+        for part in [
+            base_url,
+            "/api/atlas/v2/groups/",
+            self.group_id,
+            "/clusters/",
+            self.cluster_name,
+            "/backup/snapshots",
+        ] {
+            url.push_str(part);
+        }
+        match (self.shape, self.snapshot_id) {
+            (Shape::ReplicaSet, _) => {}
+            (Shape::ShardedCluster, Some(_)) => url.push_str("/shardedCluster"),
+            (Shape::ShardedCluster, None) => url.push_str("/shardedClusters"),
+        }
+        if let Some(id) = self.snapshot_id {
+            url.push('/');
+            url.push_str(id);
+        }
+        let mut mark = '?';
+        for part in [
+            query,
+            if format.envelope { "envelope=true" } else { "" },
+            if format.pretty { "pretty=true" } else { "" },
+        ] {
+            if !part.is_empty() {
+                url.push(mark);
+                url.push_str(part);
+                mark = '&';
+            }
+        }
+        Uri::try_from(url).map_err(|error| {
+            let what = format!("no URL can be made of this: {error}");
+            Error::new(ErrorKind::InvalidArgument, what).during(self.doing)
+        })
+    }
+
+    /// Completes a failure's message.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        // Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it.
+        let mentions_shards = format!("{} {}", error.code, error.detail)
+            .to_ascii_lowercase()
+            .contains("shard");
+        let error = match error.kind {
+            ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
+                error.adding(match self.shape {
+                    Shape::ReplicaSet => "for a sharded cluster use the calls named _sharded_",
+                    Shape::ShardedCluster => "for a replica set use the calls not named _sharded_",
+                })
+            }
+            _ => error,
+        };
+        error.during(&self.to_string())
+    }
+}
+
+impl fmt::Display for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.doing)?;
+        match self.snapshot_id {
+            Some(id) => write!(f, " {id} of")?,
+            None => f.write_str(" of")?,
+        }
+        write!(
+            f,
+            " cluster {} in project {}",
+            self.cluster_name, self.group_id
+        )
+    }
+}
+
+fn check_id(name: &str, id: &str) -> Result<()> {
+    let is_id = id.len() == 24
+        && id
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then_some(()).ok_or_else(|| {
+        let what = format!("{name} is not 24 lower-case hexadecimal digits");
+        Error::new(ErrorKind::InvalidArgument, what)
+    })
+}
+
+fn check_cluster_name(name: &str) -> Result<()> {
+    let bytes = name.as_bytes();
+    let is_name = (1..=64).contains(&bytes.len())
+        && bytes[0] != b'-'
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    is_name.then_some(()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            "cluster_name is not 1 to 64 letters, digits and hyphens beginning with a letter or digit",
+        )
+    })
+}

@@ -1,0 +1,184 @@
+//! What several test files share.
+#![allow(dead_code)] // each file uses a part of it
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use atlas_backup::log::Sink;
+use atlas_backup::{Client, Config, Format, Level, Result, Shape, Snapshot};
+use atlas_simulator::{ACCESS_TOKEN, CLUSTER, PROJECT, SNAPSHOT, Simulator};
+
+/// Settings for a server somewhere, without retries and whatever proxy the environment names.
+pub fn config_for(url: &str) -> Config {
+    let mut config = Config::new();
+    config.set_access_token(Some(ACCESS_TOKEN.as_bytes()));
+    config.set_base_url(Some(url.as_bytes()));
+    config.set_proxy(Some(b""));
+    config.set_max_retries(0);
+    config
+}
+
+/// The same for the simulator, with TLS.
+pub fn config(atlas: &Simulator) -> Config {
+    let mut config = config_for(&atlas.base_url());
+    config.set_ca_file(atlas.ca_file().to_str().map(str::as_bytes));
+    config
+}
+
+pub fn client(config: &Config) -> Client {
+    Client::new(config).expect("good settings")
+}
+
+pub fn get(client: &Client) -> Result<Snapshot> {
+    get_of(client, CLUSTER)
+}
+
+pub fn get_of(client: &Client, cluster: &str) -> Result<Snapshot> {
+    get_id(client, cluster, SNAPSHOT)
+}
+
+pub fn get_id(client: &Client, cluster: &str, id: &str) -> Result<Snapshot> {
+    let (shape, format) = (Shape::ReplicaSet, Format::default());
+    client.get_snapshot(shape, PROJECT, cluster, id, format)
+}
+
+/// Runs `body` and returns how long it took beyond the time that a thread needs on this machine, as busy as it is now,
+/// to sleep for `due`.
+pub fn overrun<T>(due: Duration, body: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let control = thread::spawn(move || {
+        thread::sleep(due);
+        start.elapsed()
+    });
+    let value = body();
+    let took = start.elapsed();
+    let due = control.join().expect("a sleeper");
+    (value, took.saturating_sub(due))
+}
+
+/// Waits until `condition` holds.
+pub fn until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "waiting until {what}"
+        );
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A log that can be read.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Lines {
+    pub fn sink(&self) -> Option<Arc<Sink>> {
+        let lines = self.clone();
+        Some(Arc::new(move |level, line: &str| {
+            lines.0.lock().unwrap().push((level, line.to_owned()));
+        }))
+    }
+
+    pub fn all(&self) -> Vec<(Level, String)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub fn with(&self, part: &str) -> Vec<String> {
+        let lines = self.all().into_iter().map(|(_, line)| line);
+        lines.filter(|line| line.contains(part)).collect()
+    }
+}
+
+/// A server of a test's own on 127.0.0.1: each connection, counted from 0, gets a thread that runs `serve`.
+pub fn server(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(number, stream));
+        }
+    });
+    address
+}
+
+/// Reads a request's head; false at the end of the connection.
+pub fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if !matches!(stream.read(&mut byte), Ok(1)) {
+            return false;
+        }
+        head.push(byte[0]);
+    }
+    true
+}
+
+/// Writes until the other side is gone.
+pub fn flood(stream: &mut TcpStream, bytes: &[u8]) {
+    let block = bytes.repeat(65536 / bytes.len().max(1));
+    while stream.write_all(&block).is_ok() {}
+}
+
+/// An address that swallows packets: it never answers a SYN, since its queue is full.
+pub struct Swallower {
+    pub address: SocketAddr,
+    _listener: rustix::fd::OwnedFd,
+    _queued: Vec<TcpStream>,
+}
+
+pub fn swallower() -> Swallower {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    bind(&listener, &any).expect("a port");
+    listen(&listener, 0).expect("a listener");
+    let address = getsockname(&listener).expect("a name");
+    let address = SocketAddr::try_from(address).expect("an address");
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queued.push(stream);
+        assert!(queued.len() < 100, "this system never fills a queue");
+    }
+    Swallower {
+        address,
+        _listener: listener,
+        _queued: queued,
+    }
+}
+
+/// Set in a process that [`in_child`] started.
+const CHILD: &str = "ATLAS_TEST_CHILD";
+
+pub fn is_child() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// Runs the test of this name alone in a process of its own, where [`is_child`] holds; it must pass there.
+pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
+    let mut command = Command::new(env::current_exe().expect("a program"));
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        command.env_remove(name);
+    }
+    command.env(CHILD, "1").envs(variables.iter().copied());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("a child");
+    assert!(
+        status.success() && String::from_utf8_lossy(&stdout).contains("1 passed"),
+        "{test} in a child: {status}\n{}{}",
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr)
+    );
+}
