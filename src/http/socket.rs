@@ -1,4 +1,4 @@
-//! Our socket: connects to the fastest of several addresses, and never blocks but in [`Call::wait`].
+//! Our socket: connects to the fastest of several addresses, and hardly blocks but in [`Call::wait`].
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
     sockopt,
@@ -24,6 +24,10 @@ const HEAD_WIRE_LIMIT: usize = 4 * super::HEADER_LIMIT;
 /// What may be read from then on: the largest body in rather small chunks.
 const BODY_WIRE_LIMIT: usize = 4 * super::BODY_LIMIT;
 
+/// How long a read may block outside [`Call::wait`], where neither the deadline nor a cancellation ends it: long enough
+/// for a near server's answer, so that reading that takes one system call, and short enough to be late by.
+const PATIENCE: Duration = Duration::from_millis(40);
+
 /// One exchange on this thread. ureq blocks on the thread that calls it and hands our transport no more than a
 /// timeout, so the socket finds the call it works for here.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(super) struct Exchange {
     pub(super) received: Cell<bool>,
     /// How many bytes more may be read, of whatever kind.
     left: Cell<usize>,
+    /// Whether nothing was read yet since something was written.
+    asked: Cell<bool>,
 }
 
 thread_local! {
@@ -59,6 +65,7 @@ pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T)
         connected: Cell::new(false),
         received: Cell::new(false),
         left: Cell::new(HEAD_WIRE_LIMIT),
+        asked: Cell::new(false),
     };
     let restore = Restore(CURRENT.replace(Some(inner)));
     let value = body();
@@ -82,7 +89,7 @@ pub(super) fn current<T>(body: impl FnOnce(&Exchange) -> T) -> io::Result<T> {
     })
 }
 
-/// A connected, non-blocking TCP socket.
+/// A connected TCP socket. It blocks in reads alone, and there for no longer than [`PATIENCE`].
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
@@ -133,6 +140,8 @@ impl Socket {
 
     fn ready(fd: OwnedFd) -> io::Result<Socket> {
         sockopt::set_tcp_nodelay(&fd, true)?;
+        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(PATIENCE))?;
+        ioctl_fionbio(&fd, false)?;
         Ok(Socket(fd))
     }
 
@@ -147,6 +156,18 @@ impl Socket {
         }
     }
 
+    /// Whether the next read may block by itself: once after each thing said, since whatever drips has to be waited for
+    /// where it can be cancelled, and not close to the deadline.
+    fn may_block(&self) -> io::Result<bool> {
+        current(|exchange| {
+            exchange.asked.replace(false)
+                && exchange
+                    .call
+                    .deadline()
+                    .is_none_or(|deadline| Instant::now() + 2 * PATIENCE < deadline)
+        })
+    }
+
     fn wait(&self, interest: PollFlags) -> io::Result<()> {
         current(|exchange| exchange.call.wait(self.0.as_fd(), interest, None))??;
         Ok(())
@@ -156,9 +177,13 @@ impl Socket {
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            // Waiting first costs one system call; trying first would cost two, since an answer is never there yet.
-            self.wait(PollFlags::IN)?;
-            match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
+            let flags = if self.may_block()? {
+                RecvFlags::empty()
+            } else {
+                self.wait(PollFlags::IN)?;
+                RecvFlags::DONTWAIT
+            };
+            match recv(&self.0, &mut *buffer, flags) {
                 Ok((count, _)) => {
                     let left = current(|exchange| {
                         let left = exchange.left.get().checked_sub(count);
@@ -183,8 +208,11 @@ impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             // NOSIGNAL: a host that has not ignored SIGPIPE must not die of a connection that did.
-            match send(&self.0, bytes, SendFlags::NOSIGNAL) {
-                Ok(count) => return Ok(count),
+            match send(&self.0, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Ok(count) => {
+                    current(|exchange| exchange.asked.set(true))?;
+                    return Ok(count);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
                 Err(errno) => return Err(errno.into()),

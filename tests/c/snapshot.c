@@ -185,7 +185,8 @@ static void headers_are_found_by_name_in_any_case_and_by_number(void)
 
 static void an_index_beyond_the_end_is_absent(void)
 {
-    static const size_t beyond[] = { 16, 1000, SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX };
+    /* Among them numbers that would be 0 if someone kept only the low bits. */
+    static const size_t beyond[] = { 16, 256, 1000, 65536, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX - 1, SIZE_MAX };
     atlas_snapshot *s = get(CLUSTER, SNAPSHOT, 0);
     size_t i;
 

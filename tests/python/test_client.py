@@ -6,6 +6,7 @@ import copy
 import gc
 import os
 import pickle
+import time
 import traceback
 import weakref
 from pathlib import Path
@@ -176,6 +177,15 @@ def test_settings_reach_atlas(atlas: Simulator, tmp_path: Path) -> None:
     atlas.get()
     request = atlas.requests()[0]
     assert "envelope=true" not in request["query"] and "pretty=true" not in request["query"]
+
+
+def test_the_connect_timeout_includes_the_handshake(atlas: Simulator) -> None:
+    start = time.monotonic()
+    stalled = atlas.variable("BAD_TLS_STALLED_HANDSHAKE_URL")
+    with atlas.client(base_url=stalled, connect_timeout=0.3, timeout=20, max_retries=0) as client:
+        with pytest.raises(atlas_backup.AtlasError) as caught:
+            client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+    assert caught.value.retryable and 0.25 < time.monotonic() - start < 5
 
 
 IDS: List[str] = [

@@ -170,6 +170,15 @@ def test_without_a_thread_to_be_had_a_call_is_made_all_the_same(
         assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
 
 
+def test_signals_are_left_to_the_threads_of_the_program(atlas: Simulator) -> None:
+    with atlas.client() as client:
+        client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+    worker = next(thread for thread in threading.enumerate() if thread.name == "atlas_backup")
+    status = Path(f"/proc/self/task/{worker.native_id}/status").read_text()
+    blocked = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")), 16)
+    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD))
+
+
 def test_calls_one_after_the_other_need_one_thread(atlas: Simulator) -> None:
     threads = threading.active_count()
     with atlas.client() as client:
