@@ -350,9 +350,13 @@ impl Client {
             let answer = parts.auth.send(call, &request, &mut |call, request| {
                 parts.http.send(call, request)
             })?;
-            let outcome = match answer.status {
-                200 => answer.refuse_encoding().and_then(|()| read(answer)),
-                status => Err(Error::from_answer(
+            let status = answer.status;
+            let outcome = match status {
+                200 => answer
+                    .refuse_encoding()
+                    .and_then(|()| read(answer))
+                    .map_err(|error| error.answered(status)),
+                _ => Err(Error::from_answer(
                     status,
                     Some(&answer.headers),
                     &answer.body,

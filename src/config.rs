@@ -318,7 +318,7 @@ impl Config {
     fn roots(&self) -> Result<Arc<rustls::RootCertStore>> {
         let extra = match &self.ca_file {
             None => None,
-            Some(text) => Some(text.path()?),
+            Some(text) => Some((text.name, text.path()?)),
         };
         let sources = Sources {
             file: sys::env("SSL_CERT_FILE").map(PathBuf::from),

@@ -169,6 +169,14 @@ impl Error {
         error
     }
 
+    /// Notes the status of the answer that could not be read, unless the error has that of an envelope.
+    pub(crate) fn answered(mut self, status: u16) -> Error {
+        if self.http_status == 0 {
+            self.http_status = status;
+        }
+        self
+    }
+
     /// Puts what was tried in front of the message.
     pub(crate) fn during(mut self, what: &str) -> Error {
         self.message = format!("{what}: {}", self.message);

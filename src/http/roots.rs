@@ -31,8 +31,8 @@ pub(crate) struct Sources {
     pub(crate) file: Option<PathBuf>,
     /// `SSL_CERT_DIR`: instead of the system's.
     pub(crate) directory: Option<PathBuf>,
-    /// The `ca_file` setting: besides them.
-    pub(crate) extra: Option<PathBuf>,
+    /// The `ca_file` setting under the name it was given by: besides them.
+    pub(crate) extra: Option<(&'static str, PathBuf)>,
 }
 
 /// Loads the authorities; the error says which setting is wrong and why.
@@ -42,16 +42,16 @@ pub(crate) fn load(sources: &Sources) -> Result<Arc<RootCertStore>, String> {
     } else {
         SYSTEM.get_or_init(|| Box::new(Arc::new(system()))).clone()
     };
-    let Some(extra) = &sources.extra else {
+    let Some((name, extra)) = &sources.extra else {
         return Ok(base);
     };
     let mut roots = RootCertStore::clone(&base);
     let certificates = read_pem(extra)
-        .map_err(|error| format!("ca_file {} cannot be used: {error}", extra.display()))?;
+        .map_err(|error| format!("{name} {} cannot be used: {error}", extra.display()))?;
     for certificate in certificates {
         roots.add(certificate).map_err(|error| {
             format!(
-                "ca_file {} holds a certificate that cannot be used: {error}",
+                "{name} {} holds a certificate that cannot be used: {error}",
                 extra.display()
             )
         })?;
@@ -75,7 +75,7 @@ fn system() -> RootCertStore {
 
 fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {
     if roots.is_empty() {
-        roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     roots
 }

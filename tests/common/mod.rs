@@ -4,6 +4,9 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -181,4 +184,80 @@ pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
         String::from_utf8_lossy(&stdout),
         String::from_utf8_lossy(&stderr)
     );
+}
+
+/// A child made with `fork()`: the same program with this thread alone. It is killed when dropped before its end.
+pub struct Forked {
+    pid: libc::pid_t,
+    report: UnixStream,
+    ended: bool,
+}
+
+/// Forks. The child runs `body`, tells what failed there and ends without running any destructor or exit handler.
+pub fn fork(body: impl FnOnce()) -> Forked {
+    let (report, mine) = UnixStream::pair().expect("a pair of sockets");
+    report.set_nonblocking(true).expect("not to wait");
+    // SAFETY: what the child runs is the point of the tests that call this; it ends below.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "no fork: {}", std::io::Error::last_os_error());
+    if pid == 0 {
+        let failure = catch_unwind(AssertUnwindSafe(body)).err();
+        let words = failure.as_ref().map(|it| {
+            let text = it.downcast_ref::<String>().map(String::as_str);
+            text.or_else(|| it.downcast_ref::<&str>().copied())
+                .unwrap_or("a panic")
+        });
+        // SAFETY: writes to a descriptor of ours, then ends this process.
+        unsafe {
+            if let Some(words) = words {
+                libc::write(mine.as_raw_fd(), words.as_ptr().cast(), words.len());
+            }
+            libc::_exit(i32::from(words.is_some()));
+        }
+    }
+    Forked {
+        pid,
+        report,
+        ended: false,
+    }
+}
+
+impl Forked {
+    pub fn pid(&self) -> libc::pid_t {
+        self.pid
+    }
+
+    /// Waits until the child has ended well; it must within `limit`.
+    pub fn succeeds_within(mut self, limit: Duration) {
+        let start = Instant::now();
+        let status = loop {
+            let mut status = 0;
+            // SAFETY: asks after a child of ours that was not yet waited for.
+            if unsafe { libc::waitpid(self.pid, &mut status, libc::WNOHANG) } == self.pid {
+                self.ended = true;
+                break status;
+            }
+            assert!(start.elapsed() < limit, "the child hangs");
+            thread::sleep(Duration::from_millis(1));
+        };
+        let mut words = String::new();
+        let _ = self.report.read_to_string(&mut words);
+        assert_eq!(status, 0, "the child: {words}");
+    }
+
+    pub fn succeeds(self) {
+        self.succeeds_within(Duration::from_secs(10));
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        if !self.ended {
+            // SAFETY: a child of ours that was not yet waited for.
+            unsafe {
+                libc::kill(self.pid, libc::SIGKILL);
+                libc::waitpid(self.pid, std::ptr::null_mut(), 0);
+            }
+        }
+    }
 }

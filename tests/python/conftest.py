@@ -36,7 +36,10 @@ class Simulator:
             "client_id": self.variable("CLIENT_ID"),
             "client_secret": self.variable("CLIENT_SECRET"),
         }
-        self.api_key: Dict[str, Any] = {"public_key": self.variable("PUBLIC_KEY"), "private_key": self.variable("PRIVATE_KEY")}
+        self.api_key: Dict[str, Any] = {
+            "public_key": self.variable("PUBLIC_KEY"),
+            "private_key": self.variable("PRIVATE_KEY"),
+        }
 
     @staticmethod
     def variable(name: str) -> str:
@@ -52,7 +55,9 @@ class Simulator:
             here.update(self.access_token)
         return atlas_backup.Client(**{**here, **settings})
 
-    def get(self, snapshot_id: Optional[str] = None, cluster: Optional[str] = None, **options: Any) -> atlas_backup.Snapshot:
+    def get(
+        self, snapshot_id: Optional[str] = None, cluster: Optional[str] = None, **options: Any
+    ) -> atlas_backup.Snapshot:
         """One snapshot, fetched with a client of its own."""
         with self.client(max_retries=0) as client:
             return client.get_snapshot(self.project, cluster or self.cluster, snapshot_id or self.snapshot, **options)
@@ -86,8 +91,10 @@ def atlas() -> Iterator[Simulator]:
 
 def run_python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Runs Python with this package in a new process, with changes to its environment in `environment`."""
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **options.pop("environment", {})}
-    environment = {name: value for name, value in environment.items() if value is not None}
+    changes: Dict[str, Optional[str]] = {"PYTHONPATH": str(PACKAGE.parent), "PYTHONUNBUFFERED": None}
+    changes.update(options.pop("environment", {}))
+    merged = {**os.environ, **changes}
+    environment = {name: value for name, value in merged.items() if value is not None}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
     return subprocess.run([sys.executable, *arguments], env=environment, **options)
 

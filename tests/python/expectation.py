@@ -67,7 +67,9 @@ def attributes(body: bytes) -> Dict[str, Any]:
     for name, (attribute, row, columns) in ROWS.items():
         value = document.get(name)
         fits = isinstance(value, list) and all(isinstance(element, dict) for element in value)
-        expected[attribute] = tuple(row(*[text(element.get(column)) for column in columns]) for element in value) if fits else ()
+        expected[attribute] = (
+            tuple(row(*[text(element.get(column)) for column in columns]) for element in value) if fits else ()
+        )
     size = document.get("storageSizeBytes")
     fits = type(size) is int and -(2**63) < size < 2**63
     expected["storage_size_bytes"] = size if fits else None

@@ -40,7 +40,9 @@ links               https://cloud.mongodb.com/api/atlas/v2/groups/{project}/clus
 """
 
 
-def get(atlas: Simulator, *options: str, cluster: Optional[str] = None, snapshot: Optional[str] = None, **more: Any) -> Any:
+def get(
+    atlas: Simulator, *options: str, cluster: Optional[str] = None, snapshot: Optional[str] = None, **more: Any
+) -> Any:
     return command_line("get", atlas.project, cluster or atlas.cluster, snapshot or atlas.snapshot, *options, **more)
 
 
@@ -87,7 +89,10 @@ def test_an_error_goes_to_stderr_in_one_line_with_an_exit_code_of_its_kind(atlas
 
 def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
     assert get(atlas, snapshot="../x").returncode == 10 + ErrorKind.INVALID_ARGUMENT
-    assert get(atlas, cluster="silent", environment={"MONGODB_ATLAS_TIMEOUT_MS": "300"}).returncode == 10 + ErrorKind.TIMEOUT
+    assert (
+        get(atlas, cluster="silent", environment={"MONGODB_ATLAS_TIMEOUT_MS": "300"}).returncode
+        == 10 + ErrorKind.TIMEOUT
+    )
     untrusted = {"MONGODB_ATLAS_BASE_URL": atlas.variable("BAD_TLS_UNTRUSTED_URL")}
     assert get(atlas, environment=untrusted).returncode == 10 + ErrorKind.TLS
     nothing = {name: None for name in os.environ if name.startswith("MONGODB_ATLAS_")}
@@ -96,7 +101,9 @@ def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
     assert b"MONGODB_ATLAS_CLIENT_ID" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["fetch"], ["get"], ["get", "a", "b"], ["get", "a", "b", "c", "d"], ["get", "a", "b", "c", "--x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["fetch"], ["get"], ["get", "a", "b"], ["get", "a", "b", "c", "d"], ["get", "a", "b", "c", "--x"]]
+)
 def test_wrong_usage_exits_2_and_says_how(arguments: Any) -> None:
     result = command_line(*arguments)
     assert (result.returncode, result.stdout) == (2, b"")
@@ -107,25 +114,36 @@ def test_help_names_credentials_and_exit_codes() -> None:
     result = command_line("--help")
     assert result.returncode == 0
     text = result.stdout.decode()
-    for word in ("MONGODB_ATLAS_CLIENT_ID", "MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_ACCESS_TOKEN", "15 not found"):
+    for word in (
+        "MONGODB_ATLAS_CLIENT_ID",
+        "MONGODB_ATLAS_PUBLIC_API_KEY",
+        "MONGODB_ATLAS_ACCESS_TOKEN",
+        "15 not found",
+    ):
         assert word in text
-    kinds = {kind for kind in ErrorKind if f"{10 + kind} {kind.name.lower().replace('_', ' ')}" in text.replace("TLS", "tls").replace("\n", " ")}
+    kinds = {
+        kind
+        for kind in ErrorKind
+        if f"{10 + kind} {kind.name.lower().replace('_', ' ')}" in text.replace("TLS", "tls").replace("\n", " ")
+    }
     assert kinds >= set(ErrorKind) - {ErrorKind.NONE, ErrorKind.CANCELLED, ErrorKind.SNAPSHOT_FAILED, ErrorKind.CONFIG}
     assert command_line("--version").stdout.decode() == f"atlas_backup {atlas_backup.__version__}\n"
 
 
-def test_a_reader_that_leaves_early_causes_no_noise(atlas: Simulator) -> None:
+@pytest.mark.parametrize("unbuffered", [None, "1"], ids=["buffered", "unbuffered"])
+def test_a_reader_that_leaves_early_causes_no_noise(atlas: Simulator, unbuffered: Optional[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     for options in ([], ["--json"]):
-        result = get(atlas, *options, stdout=writer)
+        result = get(atlas, *options, stdout=writer, environment={"PYTHONUNBUFFERED": unbuffered})
         assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, b"")
     os.close(writer)
 
 
-def test_output_that_cannot_be_written_is_an_error(atlas: Simulator) -> None:
+@pytest.mark.parametrize("unbuffered", [None, "1"], ids=["buffered", "unbuffered"])
+def test_output_that_cannot_be_written_is_an_error(atlas: Simulator, unbuffered: Optional[str]) -> None:
     with open("/dev/full", "wb") as full:
-        result = get(atlas, stdout=full)
+        result = get(atlas, stdout=full, environment={"PYTHONUNBUFFERED": unbuffered})
     assert (result.returncode, result.stderr.count(b"\n")) == (1, 1)
     assert b"cannot write" in result.stderr
     closed = f'exec "{sys.executable}" -m atlas_backup get {atlas.project} {atlas.cluster} {atlas.snapshot} >&-'
@@ -167,7 +185,9 @@ def test_the_table_shows_what_is_there_and_nothing_else() -> None:
 
 def test_text_from_the_server_cannot_steer_the_terminal() -> None:
     evil = "a\x1b[31mred\r\nid  forged\x9b2J\u202e\x00\u2028"
-    shown = table({"description": evil, "copyRegions": [evil], "links": [{"rel": evil}], "status": evil, "createdAt": evil})
+    shown = table(
+        {"description": evil, "copyRegions": [evil], "links": [{"rel": evil}], "status": evil, "createdAt": evil}
+    )
     assert shown.count("\n") == 5
     assert all(line.isprintable() for line in shown.splitlines())
 

@@ -21,7 +21,9 @@ from atlas_backup import CancelledError, Client, InvalidArgumentError, Snapshot,
 @pytest.mark.parametrize("way_in", ["access_token", "service_account", "api_key"])
 def test_threads_share_a_client(atlas: Simulator, way_in: str) -> None:
     with atlas.client(**getattr(atlas, way_in)) as client, ThreadPoolExecutor(8) as pool:
-        snapshots = list(pool.map(lambda _: client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot), range(80)))
+        snapshots = list(
+            pool.map(lambda _: client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot), range(80))
+        )
     assert {snapshot.id for snapshot in snapshots} == {atlas.snapshot}
 
 
@@ -60,7 +62,9 @@ def test_closing_during_a_call_frees_the_client_after_it(atlas: Simulator, monke
     monkeypatch.setattr(_library.lib, "atlas_client_free", note)
     client = atlas.client()
     with ThreadPoolExecutor(3) as pool:
-        calls = [pool.submit(client.get_snapshot, atlas.project, f"slow-{ms}", atlas.snapshot) for ms in (200, 400, 600)]
+        calls = [
+            pool.submit(client.get_snapshot, atlas.project, f"slow-{ms}", atlas.snapshot) for ms in (200, 400, 600)
+        ]
         time.sleep(0.1)
         client.close()
         assert freed == [] and client.closed
@@ -176,7 +180,9 @@ def test_signals_are_left_to_the_threads_of_the_program(atlas: Simulator) -> Non
     worker = next(thread for thread in threading.enumerate() if thread.name == "atlas_backup")
     status = Path(f"/proc/self/task/{worker.native_id}/status").read_text()
     blocked = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")), 16)
-    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD))
+    assert all(
+        blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD)
+    )
 
 
 def test_calls_one_after_the_other_need_one_thread(atlas: Simulator) -> None:
@@ -259,6 +265,20 @@ print("end")
     result = run_python("-c", script)
     assert (result.returncode, result.stdout, result.stderr) == (0, b"end\n", b"")
     assert time.monotonic() - start < 10
+
+
+def test_at_the_end_of_a_process_nothing_is_freed_under_its_threads() -> None:
+    script = """
+import os, atlas_backup
+from atlas_backup._library import lib
+lib.atlas_client_free = lib.atlas_snapshot_free = lambda handle: os.write(1, b"freed")
+client = atlas_backup.Client(access_token="token")
+snapshot = atlas_backup.Snapshot.parse("{}")
+other = atlas_backup.Snapshot.parse("{}")
+del other
+"""
+    result = run_python("-c", script)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"freed", b"")
 
 
 def test_a_call_in_an_exit_handler_works(atlas: Simulator) -> None:

@@ -75,7 +75,9 @@ def test_the_library_beside_the_package_comes_before_the_installed_one(tmp_path:
     installed.symlink_to(LIBRARY.resolve())
     for unset in (None, ""):
         result = load(unset, **copied)
-        assert result.stdout.decode().split() == ["libatlas_backup.so.0", atlas_backup.__version__], result.stderr.decode()
+        assert result.stdout.decode().split() == ["libatlas_backup.so.0", atlas_backup.__version__], (
+            result.stderr.decode()
+        )
     bundled = tmp_path / "site" / "atlas_backup" / "libatlas_backup.so"
     bundled.symlink_to(LIBRARY.resolve())
     assert load(None, **copied).stdout.decode().split()[0] == str(bundled)
@@ -141,4 +143,6 @@ def test_everything_public_is_exported_and_explained() -> None:
         assert name == "__version__" or value.__doc__, name
     assert sorted(atlas_backup.__all__) == list(atlas_backup.__all__)
     assert (PACKAGE / "py.typed").exists()
-    assert os.path.samefile(PACKAGE, REPOSITORY / "bindings" / "python" / "src" / "atlas_backup") or "site-packages" in str(PACKAGE)
+    assert os.path.samefile(
+        PACKAGE, REPOSITORY / "bindings" / "python" / "src" / "atlas_backup"
+    ) or "site-packages" in str(PACKAGE)

@@ -86,7 +86,10 @@ def test_a_sharded_clusters_snapshot_has_members() -> None:
 @pytest.mark.parametrize("document", [{}, dict.fromkeys(WIRE_NAMES)], ids=["missing", "null"])
 def test_fields_that_are_missing_or_null_are_absent(document: Dict[str, None]) -> None:
     snapshot = Snapshot.parse(body(document))
-    absent: Dict[str, Any] = {**dict.fromkeys(atlas_backup._snapshot.DOCUMENTED), **{name: [] for name in LISTS.values()}}
+    absent: Dict[str, Any] = {
+        **dict.fromkeys(atlas_backup._snapshot.DOCUMENTED),
+        **{name: [] for name in LISTS.values()},
+    }
     absent.update({attribute: [] for attribute, _, _ in ROWS.values()})
     assert snapshot.to_dict() == absent
     assert snapshot.fields == {name: "null" for name in document}
@@ -139,7 +142,9 @@ def test_unknown_values_are_kept_as_members_that_are_their_text() -> None:
     assert repr(status) == "<Status.UNKNOWN: 'paused'>"
 
 
-@pytest.mark.parametrize("value", [Status.COMPLETED, Status("paused"), CloudProvider("HETZNER"), ClusterType.REPLICA_SET])
+@pytest.mark.parametrize(
+    "value", [Status.COMPLETED, Status("paused"), CloudProvider("HETZNER"), ClusterType.REPLICA_SET]
+)
 def test_enum_members_survive_pickling_and_copying(value: Any) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(value, protocol))
@@ -224,7 +229,9 @@ def test_of_a_key_that_comes_twice_the_last_counts() -> None:
 
 
 def test_nothing_that_atlas_sends_is_lost() -> None:
-    document = b' {"aText" : "new\\u00e9", "aNumber":-1.25e3,"anObject":{"deep":{"er" : true}},"":[1, 2] ,"\xc3\xa9":null} \n'
+    document = (
+        b' {"aText" : "new\\u00e9", "aNumber":-1.25e3,"anObject":{"deep":{"er" : true}},"":[1, 2] ,"\xc3\xa9":null} \n'
+    )
     snapshot = Snapshot.parse(document)
     assert dict(snapshot.fields) == {
         "aText": '"new\\u00e9"',
@@ -282,7 +289,9 @@ def test_a_snapshot_parsed_from_text_has_no_answer() -> None:
 
 
 def test_headers_are_found_in_any_case_and_of_several_the_first_counts(atlas: Simulator) -> None:
-    atlas.respond(200, b"{}", [("Content-Type", "application/json"), ("Via", "first"), ("via", "second"), ("X-Empty", "")])
+    atlas.respond(
+        200, b"{}", [("Content-Type", "application/json"), ("Via", "first"), ("via", "second"), ("X-Empty", "")]
+    )
     headers = atlas.get().headers
     assert headers["via"] == headers["VIA"] == headers.get("Via") == "first"
     assert headers["x-empty"] == "" and "x-missing" not in headers and headers.get("x-missing") is None

@@ -21,8 +21,8 @@ MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY (an API key), or 
 """
 EXIT_CODES = """\
 exit codes: 0 success, 1 output cannot be written, 2 wrong usage, 10 + number of the error kind: 11 invalid argument,
-12 configuration, 13 unauthenticated, 14 forbidden, 15 not found, 16 bad request, 17 rate limited, 18 server, 19 timeout,
-20 network, 21 TLS, 22 invalid response, 25 internal; 130 interrupted
+12 configuration, 13 unauthenticated, 14 forbidden, 15 not found, 16 bad request, 17 rate limited, 18 server,
+19 timeout, 20 network, 21 TLS, 22 invalid response, 25 internal; 130 interrupted
 """
 
 
@@ -113,7 +113,14 @@ def _size(size: int) -> str:
 def _distance(moment: datetime) -> str:
     """3 hours ago, in 2 days"""
     seconds = (moment - datetime.now(timezone.utc)).total_seconds()
-    for unit, length in (("year", 31556952), ("month", 2629746), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+    for unit, length in (
+        ("year", 31556952),
+        ("month", 2629746),
+        ("day", 86400),
+        ("hour", 3600),
+        ("minute", 60),
+        ("second", 1),
+    ):
         if abs(seconds) >= 2 * length:
             break
     count = int(abs(seconds)) // length
@@ -133,7 +140,9 @@ def _write(output: Union[str, bytes]) -> None:
         output = output.encode(sys.stdout.encoding, "backslashreplace")
     elif sys.stdout.isatty():
         output += b"\n"
-    sys.stdout.buffer.write(output)
+    rest = memoryview(output)
+    while rest:  # with PYTHONUNBUFFERED, a write may be short
+        rest = rest[sys.stdout.buffer.write(rest) :]
     sys.stdout.flush()
 
 

@@ -101,7 +101,7 @@ class Client:
         )
 
     def cancel(self) -> None:
-        """Ends every call of this client that other threads are in, with CancelledError. Later calls are not touched."""
+        """Ends all calls of this client that other threads are in, with CancelledError; later calls are not touched."""
         owned = self._owned
         if owned is not None:
             lib.atlas_client_cancel(owned.handle)

@@ -90,7 +90,7 @@ class AtlasError(Exception):
 
 
 class InvalidArgumentError(AtlasError, ValueError, kind=ErrorKind.INVALID_ARGUMENT):
-    """An argument is not what is documented, an id that is not 24 hex digits say, or the client is closed. Nothing was sent."""
+    """An argument is not as documented (an id is not 24 hex digits, say) or the client is closed. Nothing was sent."""
 
 
 class ConfigError(AtlasError, kind=ErrorKind.CONFIG):
@@ -102,7 +102,7 @@ class UnauthenticatedError(AtlasError, kind=ErrorKind.UNAUTHENTICATED):
 
 
 class ForbiddenError(AtlasError, kind=ErrorKind.FORBIDDEN):
-    """403: a role is missing, or this address is not on the access list (see `code`; the address is in `parameters`)."""
+    """403: a role is missing, or this address is not on the access list (see `code`; `parameters` has the address)."""
 
 
 class NotFoundError(AtlasError, kind=ErrorKind.NOT_FOUND):

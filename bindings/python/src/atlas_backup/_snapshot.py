@@ -260,7 +260,9 @@ class Rows(Field[Tuple[R, ...]]):
     def declare(self, name: str) -> None:
         element = f"atlas_snapshot_{name[:-1]}"
         self.count = declare(f"{element}_count", c_size_t, SnapshotHandle)
-        self.columns = [declare(f"{element}_{column}", c_char_p, SnapshotHandle, c_size_t) for column in self.row._fields]
+        self.columns = [
+            declare(f"{element}_{column}", c_char_p, SnapshotHandle, c_size_t) for column in self.row._fields
+        ]
 
     def read(self, handle: SnapshotHandle) -> Tuple[R, ...]:
         texts = ([column(handle, i) for column in self.columns] for i in range(self.count(handle)))
@@ -317,7 +319,9 @@ class Snapshot:
     id = Text("""Unique id, 24 hexadecimal digits.""")
     status = Choice(Status, """How far the snapshot is.""")
     description = Text("""The label that people gave to an on-demand snapshot.""")
-    created_at = Time("""When Atlas took the snapshot (UTC, to the millisecond), None also if the date cannot be read.""")
+    created_at = Time(
+        """When Atlas took the snapshot (UTC, to the millisecond), None also if the date cannot be read."""
+    )
     expires_at = Time("""When Atlas will delete it (UTC); changes once when the snapshot completes.""")
     storage_size_bytes = Integer("""Size in bytes, 0 until it is known.""")
     snapshot_type = Choice(SnapshotType, """Why the snapshot was made: on demand, by the schedule, or as a fallback.""")
@@ -343,7 +347,9 @@ class Snapshot:
     cloud_provider_text = Text("""`cloud_provider` as Atlas spelt it.""")
 
     json = Answer(_json, """The whole body, byte for byte as it was received, envelope included.""")
-    fields = Answer(_fields, """What Atlas sent, also what this package does not know: name to JSON text as received.""")
+    fields = Answer(
+        _fields, """What Atlas sent, also what this package does not know: name to JSON text as received."""
+    )
     http_status = Answer(_http_status, """HTTP status of the answer, None if parsed from text.""")
     headers = Answer(_headers, """HTTP headers of the answer, found in any case. Empty if parsed from text.""")
 
