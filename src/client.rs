@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use once_cell::race::OnceBox;
@@ -77,6 +78,12 @@ struct Parts {
     auth: Auth,
 }
 
+/// A call in progress, and what it uses.
+struct Entered<'a> {
+    parts: &'a Parts,
+    call: Call,
+}
+
 impl Process {
     fn new(settings: &Settings) -> Result<Process> {
         let parts = Parts {
@@ -146,8 +153,8 @@ impl Client {
                 cluster_name,
                 Some(snapshot_id),
             )?;
-            let (parts, call) = self.enter(Some(self.settings.timeout))?;
-            self.fetch(parts, &call, &target, format)
+            let mut entered = self.enter(Some(self.settings.timeout))?;
+            self.fetch(&mut entered, &target, format)
         })
     }
 
@@ -165,14 +172,14 @@ impl Client {
     ) -> Result<SnapshotList> {
         self.reported(|| {
             let target = Target::new("list snapshots", shape, group_id, cluster_name, None)?;
-            let (parts, call) = self.enter(Some(self.settings.timeout))?;
+            let mut entered = self.enter(Some(self.settings.timeout))?;
             let mut list = SnapshotList::default();
             let mut seen = HashSet::new();
             for number in 1..=MAX_PAGES {
                 let query = format!("itemsPerPage={PAGE_SIZE}&includeCount=true&pageNum={number}");
                 let uri = target.uri(&self.settings.base_url, &query, format)?;
                 let page = self
-                    .ask(parts, &call, &uri, |answer| {
+                    .ask(&mut entered, &uri, |answer| {
                         SnapshotList::from_answer(Some(&answer.headers), answer.body)
                     })
                     .map_err(|error| target.explain(error))?;
@@ -226,18 +233,15 @@ impl Client {
                 cluster_name,
                 Some(snapshot_id),
             )?;
-            let (mut parts, mut whole) = self.enter(polling.timeout)?;
+            let mut whole = self.enter(polling.timeout)?;
             let mut last_status: Option<String> = None;
             loop {
-                // A callback may have forked; its child goes on with parts of its own.
-                let here = self.parts()?;
-                if !std::ptr::eq(here, parts) {
-                    parts = here;
-                    whole = parts.canceller.enter(whole.deadline())?;
-                }
-                let poll = whole.within(self.settings.timeout);
+                let mut poll = Entered {
+                    parts: whole.parts,
+                    call: whole.call.within(self.settings.timeout),
+                };
                 let mut pause = polling.interval.mul_f64(0.9 + 0.2 * retry::fraction());
-                let trouble = match self.fetch(parts, &poll, &target, polling.format) {
+                let trouble = match self.fetch(&mut poll, &target, polling.format) {
                     Ok(snapshot) => {
                         if !progress(&snapshot) {
                             let why = "progress asked to stop";
@@ -267,6 +271,8 @@ impl Client {
                     }
                     Err(error) => return Err(error),
                 };
+                self.reenter(&mut whole)?;
+                let whole = &whole.call;
                 let resume = Instant::now().checked_add(pause);
                 let ends_before = |at: &Instant| whole.deadline().is_some_and(|end| end <= *at);
                 let Some(resume) = resume.filter(|at| !ends_before(at)) else {
@@ -292,18 +298,15 @@ impl Client {
     /// What the revoke endpoint answers, or that it could not be reached; the token is then kept.
     pub fn revoke_token(&self) -> Result<()> {
         self.reported(|| {
-            let (parts, call) = self.enter(Some(self.settings.timeout))?;
-            let outcome = retry::run(&call, self.settings.max_retries, |again| {
-                parts.auth.revoke(&call, again, &mut |call, request| {
-                    parts.http.send(call, request)
+            let mut entered = self.enter(Some(self.settings.timeout))?;
+            self.run(&mut entered, |parts, call| {
+                retry::run(call, self.settings.max_retries, |again| {
+                    parts.auth.revoke(call, again, &mut |call, request| {
+                        parts.http.send(call, request)
+                    })
                 })
-            });
-            outcome.map_err(|error| {
-                parts
-                    .auth
-                    .redact(&self.settings, error)
-                    .during("revoke the access token")
             })
+            .map_err(|error| error.during("revoke the access token"))
         })
     }
 
@@ -314,16 +317,15 @@ impl Client {
         }
     }
 
-    fn fetch(
-        &self,
-        parts: &Parts,
-        call: &Call,
+    fn fetch<'a>(
+        &'a self,
+        entered: &mut Entered<'a>,
         target: &Target,
         format: Format,
     ) -> Result<Snapshot> {
         let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
-            .ask(parts, call, &uri, |answer| {
+            .ask(entered, &uri, |answer| {
                 Snapshot::from_answer(answer.status, answer.headers, answer.body, format.envelope)
             })
             .map_err(|error| target.explain(error))?;
@@ -332,49 +334,77 @@ impl Client {
     }
 
     /// Sends a GET until it succeeds or fails for good, and has the answer read.
-    fn ask<T>(
-        &self,
-        parts: &Parts,
-        call: &Call,
+    fn ask<'a, T>(
+        &'a self,
+        entered: &mut Entered<'a>,
         uri: &Uri,
         read: impl Fn(Answer) -> Result<T>,
     ) -> Result<T> {
-        let outcome = retry::run(call, self.settings.max_retries, |again| {
-            let request = Outgoing {
-                uri,
-                accept: &self.settings.accept,
-                authorization: None,
-                form: None,
-                again,
-            };
-            let answer = parts.auth.send(call, &request, &mut |call, request| {
-                parts.http.send(call, request)
-            })?;
-            let status = answer.status;
-            let outcome = match status {
-                200 => answer
-                    .refuse_encoding()
-                    .and_then(|()| read(answer))
-                    .map_err(|error| error.answered(status)),
-                _ => Err(Error::from_answer(
-                    status,
-                    Some(&answer.headers),
-                    &answer.body,
-                )),
-            };
-            outcome.map_err(|error| match error.kind {
-                ErrorKind::Unauthenticated => parts.auth.refused(&self.settings, error),
-                _ => error,
+        self.run(entered, |parts, call| {
+            retry::run(call, self.settings.max_retries, |again| {
+                let request = Outgoing {
+                    uri,
+                    accept: &self.settings.accept,
+                    authorization: None,
+                    form: None,
+                    again,
+                };
+                let answer = parts.auth.send(call, &request, &mut |call, request| {
+                    parts.http.send(call, request)
+                })?;
+                let status = answer.status;
+                let outcome = match status {
+                    200 => answer
+                        .refuse_encoding()
+                        .and_then(|()| read(answer))
+                        .map_err(|error| error.answered(status)),
+                    _ => Err(Error::from_answer(
+                        status,
+                        Some(&answer.headers),
+                        &answer.body,
+                    )),
+                };
+                outcome.map_err(|error| match error.kind {
+                    ErrorKind::Unauthenticated => parts.auth.refused(&self.settings, error),
+                    _ => error,
+                })
             })
-        });
-        outcome.map_err(|error| parts.auth.redact(&self.settings, error))
+        })
+    }
+
+    /// Runs a call that has been entered; once more, if the logger forked, in the child.
+    fn run<'a, T>(
+        &'a self,
+        entered: &mut Entered<'a>,
+        body: impl Fn(&Parts, &Call) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            let before = entered.parts;
+            let outcome = body(before, &entered.call);
+            self.reenter(entered)?;
+            if outcome.is_ok() || ptr::eq(before, entered.parts) {
+                return outcome.map_err(|error| before.auth.redact(&self.settings, error));
+            }
+        }
     }
 
     /// Enters a call that may take `timeout`.
-    fn enter(&self, timeout: Option<Duration>) -> Result<(&Parts, Call)> {
+    fn enter(&self, timeout: Option<Duration>) -> Result<Entered<'_>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let parts = self.parts()?;
-        Ok((parts, parts.canceller.enter(deadline)?))
+        let call = parts.canceller.enter(deadline)?;
+        Ok(Entered { parts, call })
+    }
+
+    /// After a callback, which may have forked: the child goes on with parts of its own, and hears no cancellation of
+    /// its parent.
+    fn reenter<'a>(&'a self, entered: &mut Entered<'a>) -> Result<()> {
+        let parts = self.parts()?;
+        if !ptr::eq(parts, entered.parts) {
+            let call = parts.canceller.enter(entered.call.deadline())?;
+            *entered = Entered { parts, call };
+        }
+        Ok(())
     }
 
     /// What belongs to this process.

@@ -8,6 +8,8 @@
  *
  *     cc -std=c99 -o get_snapshot get_snapshot.c -latlas_backup
  *
+ * with format.h, which the programs in this folder share, beside it.
+ *
  * Exit codes, which a script can tell apart:
  *
  *      0  the snapshot was printed
@@ -19,16 +21,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
+#include "format.h"
 
-#include "atlas_backup.h"
-
-enum { EXIT_OK = 0, EXIT_OUTPUT = 1, EXIT_USAGE = 2, EXIT_ERROR = 10 };
-
+#define PROGRAM "get_snapshot"
 #define LABEL_WIDTH 18
 
 static void usage(FILE *out)
@@ -42,42 +37,13 @@ static void usage(FILE *out)
           "  SNAPSHOT  the snapshot's id, 24 hexadecimal digits\n"
           "  --json    print what Atlas sent, byte for byte, instead of a table\n"
           "\n"
-          "Credentials come from the environment; the first complete set counts:\n"
-          "  MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET         a service account\n"
-          "  MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY  an API key\n"
-          "  MONGODB_ATLAS_ACCESS_TOKEN                                      a token you fetched yourself\n"
-          "\n"
-          "Exit codes:\n"
-          "   0  printed                      17  too many requests\n"
-          "   1  could not write the output   18  trouble at Atlas\n"
-          "   2  wrong usage                  19  time was up\n"
-          "  11  malformed argument           20  network\n"
-          "  12  settings                     21  TLS certificate or handshake\n"
-          "  13  credentials refused          22  not an answer Atlas should give\n"
-          "  14  not allowed                  25  defect of the library\n"
-          "  15  no such project, cluster or snapshot\n"
-          "  16  Atlas did not accept the request\n",
+          HELP_ON_CREDENTIALS "\n" HELP_ON_EXIT_CODES,
           out);
-}
-
-/* Text from elsewhere, with control characters as spaces: a description must not be able to steer the terminal. */
-static void put_text(const char *text, FILE *out)
-{
-    const unsigned char *at = (const unsigned char *)text;
-
-    for (; *at != '\0'; at++) {
-        if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { /* U+0080 to U+009F */
-            at++;
-            putc(' ', out);
-        } else {
-            putc(*at < 0x20 || *at == 0x7F ? ' ' : *at, out);
-        }
-    }
 }
 
 static void print_label(const char *label)
 {
-    printf("%-*s", LABEL_WIDTH, label);
+    put_cell(label, LABEL_WIDTH);
 }
 
 static void print_text(const char *label, const char *value)
@@ -90,23 +56,9 @@ static void print_text(const char *label, const char *value)
 /* "1.5 GiB (1574477824 bytes)" */
 static void print_size(const char *label, int64_t bytes)
 {
-    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-    const int last = (int)(sizeof units / sizeof *units) - 1;
-    double size = (double)bytes / 1024;
-    int unit = 0;
+    short_text size;
 
-    print_label(label);
-    if (bytes == ATLAS_ABSENT) {
-        puts("-");
-    } else if (bytes < 1024) {
-        printf("%" PRId64 " bytes\n", bytes);
-    } else {
-        while (size >= 1023.95 && unit < last) { /* would be rounded to "1024.0" */
-            size /= 1024;
-            unit++;
-        }
-        printf("%.1f %s (%" PRId64 " bytes)\n", size, units[unit], bytes);
-    }
+    print_text(label, size_text(bytes, size));
 }
 
 /* "3 hours ago", "in 2 days" */
@@ -138,26 +90,15 @@ static void print_distance(int64_t from_now)
 /* "2026-08-10 03:27:08 UTC (3 hours ago)"; a date that cannot be read is shown as it came. */
 static void print_time(const char *label, const char *text, int64_t milliseconds)
 {
-    int64_t seconds;
-    time_t moment;
-    const struct tm *utc = NULL;
-    char date[64];
+    short_text date;
 
-    if (text == NULL || milliseconds == ATLAS_ABSENT) {
-        print_text(label, text);
-        return;
-    }
-    seconds = milliseconds / 1000 - (milliseconds % 1000 < 0); /* rounds down before 1970 too */
-    moment = (time_t)seconds;
-    if ((int64_t)moment == seconds) /* time_t may be narrower */
-        utc = gmtime(&moment);
-    if (utc == NULL || strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", utc) == 0) {
+    if (date_text(milliseconds, date) == NULL) {
         print_text(label, text);
         return;
     }
     print_label(label);
     printf("%s (", date);
-    print_distance(seconds - (int64_t)time(NULL));
+    print_distance(seconds_of(milliseconds) - (int64_t)time(NULL));
     puts(")");
 }
 
@@ -237,48 +178,6 @@ static void print_table(const atlas_snapshot *s)
         print_items("snapshot ids", s, atlas_snapshot_snapshot_id_count(s), atlas_snapshot_snapshot_id);
 }
 
-/* The message first, which says what to do; then the facts that a ticket to the support should quote. */
-static void print_error(const atlas_error *error)
-{
-    fputs("get_snapshot: ", stderr);
-    put_text(error->message, stderr);
-    fprintf(stderr, "\n  kind        %s", atlas_error_kind_name(error->kind));
-    if (error->http_status != 0) {
-        fprintf(stderr, "\n  status      %" PRId32 " ", error->http_status);
-        put_text(error->reason, stderr);
-    }
-    if (error->code[0] != '\0') {
-        fputs("\n  code        ", stderr);
-        put_text(error->code, stderr);
-    }
-    if (error->detail[0] != '\0') {
-        fputs("\n  detail      ", stderr);
-        put_text(error->detail, stderr);
-    }
-    if (error->parameters[0] != '\0') {
-        fputs("\n  parameters  ", stderr);
-        put_text(error->parameters, stderr);
-    }
-    if (error->retry_after >= 0)
-        fprintf(stderr, "\n  try again   in %" PRId32 " seconds, as Atlas asks", error->retry_after);
-    else if (error->flags & ATLAS_ERROR_FLAG_RETRYABLE)
-        fputs("\n  try again   the same command may succeed later", stderr);
-    else if (error->kind == ATLAS_ERROR_CONFIG || error->kind == ATLAS_ERROR_UNAUTHENTICATED)
-        fputs("\n  settings    come from the environment: get_snapshot --help", stderr);
-    putc('\n', stderr);
-}
-
-/* Output that did not arrive must not look like success: `get_snapshot ... > file` on a full disk. */
-static int finish_output(void)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EXIT_OK;
-    fprintf(stderr, "get_snapshot: cannot write to standard output%s%s\n", errno != 0 ? ": " : "",
-            errno != 0 ? strerror(errno) : "");
-    return EXIT_OUTPUT;
-}
-
 int main(int argc, char **argv)
 {
     const char *ids[3];
@@ -293,11 +192,11 @@ int main(int argc, char **argv)
             json = 1;
         } else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             usage(stdout);
-            return finish_output();
+            return finish_output(PROGRAM);
         } else if (options && strcmp(argv[i], "--") == 0) {
             options = 0;
         } else if (options && argv[i][0] == '-') {
-            fprintf(stderr, "get_snapshot: unknown option %s\n\n", argv[i]);
+            fprintf(stderr, PROGRAM ": unknown option %s\n\n", argv[i]);
             usage(stderr);
             return EXIT_USAGE;
         } else if (count < 3) {
@@ -307,7 +206,7 @@ int main(int argc, char **argv)
         }
     }
     if (count != 3) {
-        fprintf(stderr, "get_snapshot: %s\n\n", count < 3 ? "too few arguments" : "too many arguments");
+        fprintf(stderr, PROGRAM ": %s\n\n", count < 3 ? "too few arguments" : "too many arguments");
         usage(stderr);
         return EXIT_USAGE;
     }
@@ -320,7 +219,7 @@ int main(int argc, char **argv)
         atlas_client_free(client); /* the snapshot does not need it any more */
     }
     if (snapshot == NULL) {
-        print_error(&error);
+        print_error(PROGRAM, &error);
         return EXIT_ERROR + error.kind;
     }
 
@@ -333,5 +232,5 @@ int main(int argc, char **argv)
         print_table(snapshot);
     }
     atlas_snapshot_free(snapshot);
-    return finish_output();
+    return finish_output(PROGRAM);
 }

@@ -22,6 +22,7 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::log::{Level, Logger};
+use crate::sys;
 use connection::{NoResolver, Opener, Route};
 use proxy::Proxy;
 
@@ -72,6 +73,7 @@ pub(crate) struct Http {
     route: Arc<Route>,
     user_agent: HeaderValue,
     logger: Logger,
+    generation: u32,
 }
 
 impl Http {
@@ -115,6 +117,7 @@ impl Http {
             route,
             user_agent: to.user_agent.clone(),
             logger,
+            generation: sys::generation(),
         })
     }
 
@@ -176,6 +179,12 @@ impl Http {
                 start.elapsed().as_millis()
             )
         });
+        // The logger forked, and this is the child. What became of the parent's request is the parent's, like the
+        // connection and the nonce or token it was sent with; the client asks anew with its own.
+        if self.generation != sys::generation() {
+            let why = "the process was forked during the call";
+            return Err(Error::new(ErrorKind::Cancelled, why));
+        }
         match outcome {
             Ok(answer) if (300..=399).contains(&answer.status) => Err(redirected(&answer)),
             Ok(answer) => Ok(Sent::Answer(answer)),

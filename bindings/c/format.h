@@ -1,0 +1,182 @@
+/*
+ * format.h - what the programs in this folder share: sizes, dates and errors for people
+ *
+ * It is apart from them so that each program shows how the library is used and little else. Copy it with them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#ifndef FORMAT_H
+#define FORMAT_H
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "atlas_backup.h"
+
+/* Exit codes, which a script can tell apart. To 10 the atlas_error_kind is added. */
+enum { EXIT_OK = 0, EXIT_OUTPUT = 1, EXIT_USAGE = 2, EXIT_ERROR = 10 };
+
+#define HELP_ON_CREDENTIALS                                                        \
+    "Credentials come from the environment; the first complete set counts:\n"           \
+    "  MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET         a service account\n"  \
+    "  MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY  an API key\n"         \
+    "  MONGODB_ATLAS_ACCESS_TOKEN                                      a token you fetched yourself\n"
+
+#define HELP_ON_EXIT_CODES                                       \
+    "Exit codes:\n"                                              \
+    "   0  printed                      17  too many requests\n" \
+    "   1  could not write the output   18  trouble at Atlas\n"  \
+    "   2  wrong usage                  19  time was up\n"       \
+    "  11  malformed argument           20  network\n"           \
+    "  12  settings                     21  TLS certificate or handshake\n"   \
+    "  13  credentials refused          22  not an answer Atlas should give\n" \
+    "  14  not allowed                  25  defect of the library\n"          \
+    "  15  no such project, cluster or snapshot\n"               \
+    "  16  Atlas did not accept the request\n"
+
+/* Text from elsewhere, with control characters as spaces: a description must not be able to steer the terminal. */
+static inline void put_text(const char *text, FILE *out)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (; *at != '\0'; at++) {
+        if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { /* U+0080 to U+009F */
+            at++;
+            putc(' ', out);
+        } else {
+            putc(*at < 0x20 || *at == 0x7F ? ' ' : *at, out);
+        }
+    }
+}
+
+/* A cell of a table: the text, or a hyphen for what Atlas did not send, then blanks up to the width. */
+static inline void put_cell(const char *text, int width)
+{
+    const char *at;
+
+    put_text(text != NULL ? text : "-", stdout);
+    for (at = text != NULL ? text : "-"; *at != '\0'; at++)
+        width -= ((unsigned char)*at & 0xC0) != 0x80; /* bytes that continue a character do not count */
+    printf("%*s", width > 0 ? width : 0, "");
+}
+
+/* Room for what the next two functions write. */
+typedef char short_text[64];
+
+/* "1.5 GiB"; NULL if absent. */
+static inline const char *size_text(int64_t bytes, short_text text)
+{
+    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    double size = (double)bytes / 1024;
+    size_t unit = 0;
+
+    if (bytes == ATLAS_ABSENT)
+        return NULL;
+    if (bytes < 1024) {
+        snprintf(text, sizeof(short_text), "%" PRId64 " bytes", bytes);
+        return text;
+    }
+    while (size >= 1023.95) { /* would be rounded to "1024.0" */
+        size /= 1024;
+        unit++;
+    }
+    snprintf(text, sizeof(short_text), "%.1f %s", size, units[unit]);
+    return text;
+}
+
+/* Whole seconds, rounded down before 1970 too. */
+static inline int64_t seconds_of(int64_t milliseconds)
+{
+    return milliseconds / 1000 - (milliseconds % 1000 < 0);
+}
+
+/* "2026-08-10 03:27:08 UTC"; NULL if absent or beyond this machine's calendar. */
+static inline const char *date_text(int64_t milliseconds, short_text text)
+{
+    int64_t seconds = seconds_of(milliseconds);
+    time_t moment = (time_t)seconds;
+    const struct tm *utc = NULL;
+
+    if (milliseconds != ATLAS_ABSENT && (int64_t)moment == seconds) /* time_t may be narrower */
+        utc = gmtime(&moment);
+    if (utc == NULL || strftime(text, sizeof(short_text), "%Y-%m-%d %H:%M:%S UTC", utc) == 0)
+        return NULL;
+    return text;
+}
+
+/*
+ * Reads "90", "1.5h", "2d": a number, then s, m, h, d or, if none is given, the unit. Stores whole milliseconds, from 1
+ * to UINT32_MAX, the longest time that the library takes (49 days).
+ */
+static inline int read_duration(const char *text, char unit, uint32_t *milliseconds)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (*text < '0' || *text > '9' || strpbrk(text, "xX") != NULL) /* no sign, blank, infinity, hexadecimal number */
+        return 0;
+    if (*end != '\0')
+        unit = *end++;
+    if (*end != '\0')
+        return 0;
+    switch (unit) {
+    case 'd': value *= 24; /* fall through */
+    case 'h': value *= 60; /* fall through */
+    case 'm': value *= 60; /* fall through */
+    case 's': break;
+    default: return 0;
+    }
+    if (value < 0.001 || value * 1000 > UINT32_MAX)
+        return 0;
+    *milliseconds = (uint32_t)(value * 1000 + 0.5);
+    return 1;
+}
+
+/* The message first, which says what to do; then the facts that a ticket to the support should quote. */
+static inline void print_error(const char *program, const atlas_error *error)
+{
+    fprintf(stderr, "%s: ", program);
+    put_text(error->message, stderr);
+    fprintf(stderr, "\n  kind        %s", atlas_error_kind_name(error->kind));
+    if (error->http_status != 0) {
+        fprintf(stderr, "\n  status      %" PRId32 " ", error->http_status);
+        put_text(error->reason, stderr);
+    }
+    if (error->code[0] != '\0') {
+        fputs("\n  code        ", stderr);
+        put_text(error->code, stderr);
+    }
+    if (error->detail[0] != '\0') {
+        fputs("\n  detail      ", stderr);
+        put_text(error->detail, stderr);
+    }
+    if (error->parameters[0] != '\0') {
+        fputs("\n  parameters  ", stderr);
+        put_text(error->parameters, stderr);
+    }
+    if (error->retry_after >= 0)
+        fprintf(stderr, "\n  try again   in %" PRId32 " seconds, as Atlas asks", error->retry_after);
+    else if (error->flags & ATLAS_ERROR_FLAG_RETRYABLE)
+        fputs("\n  try again   the same command may succeed later", stderr);
+    else if (error->kind == ATLAS_ERROR_CONFIG || error->kind == ATLAS_ERROR_UNAUTHENTICATED)
+        fprintf(stderr, "\n  settings    come from the environment: %s --help", program);
+    putc('\n', stderr);
+}
+
+/* Output that did not arrive must not look like success: `get_snapshot ... > file` on a full disk. */
+static inline int finish_output(const char *program)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_OK;
+    fprintf(stderr, "%s: cannot write to standard output%s%s\n", program, errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return EXIT_OUTPUT;
+}
+
+#endif
