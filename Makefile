@@ -45,8 +45,8 @@ programs: $(C_PROGRAMS)
 $(BUILD):
 	@mkdir -p $@
 
-$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c include/atlas_backup.h | library $(BUILD)
-	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK)
+$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread

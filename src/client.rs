@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Http, Outgoing};
 use crate::log::Level;
 use crate::retry;
-use crate::snapshot::{Snapshot, SnapshotList, Status};
+use crate::snapshot::{self, Snapshot, SnapshotList, Status};
 use crate::sys;
 use crate::target::Target;
 
@@ -52,8 +52,8 @@ pub struct Polling {
 
 /// The largest page Atlas serves.
 const PAGE_SIZE: usize = 500;
-/// Half a million snapshots: more than any retention policy keeps, so a longer list has no end.
-const MAX_PAGES: usize = 1000;
+/// A hundred thousand snapshots: more than any retention policy keeps, so a longer list has no end.
+const MAX_PAGES: usize = snapshot::MAX_ITEMS / PAGE_SIZE;
 
 /// A client of the Atlas Administration API that reads backup snapshots. It may be used by many threads at once.
 ///

@@ -21,22 +21,22 @@
 /* Exit codes, which a script can tell apart. To 10 the atlas_error_kind is added. */
 enum { EXIT_OK = 0, EXIT_OUTPUT = 1, EXIT_USAGE = 2, EXIT_ERROR = 10 };
 
-#define HELP_ON_CREDENTIALS                                                        \
-    "Credentials come from the environment; the first complete set counts:\n"           \
-    "  MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET         a service account\n"  \
-    "  MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY  an API key\n"         \
+#define HELP_ON_CREDENTIALS                                                                            \
+    "Credentials come from the environment; the first complete set counts:\n"                          \
+    "  MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET         a service account\n"            \
+    "  MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY  an API key\n"                   \
     "  MONGODB_ATLAS_ACCESS_TOKEN                                      a token you fetched yourself\n"
 
-#define HELP_ON_EXIT_CODES                                       \
-    "Exit codes:\n"                                              \
-    "   0  printed                      17  too many requests\n" \
-    "   1  could not write the output   18  trouble at Atlas\n"  \
-    "   2  wrong usage                  19  time was up\n"       \
-    "  11  malformed argument           20  network\n"           \
-    "  12  settings                     21  TLS certificate or handshake\n"   \
+#define HELP_ON_EXIT_CODES                                                     \
+    "Exit codes:\n"                                                            \
+    "   0  success                      17  too many requests\n"               \
+    "   1  could not write the output   18  trouble at Atlas\n"                \
+    "   2  wrong usage                  19  time was up\n"                     \
+    "  11  malformed argument           20  network\n"                         \
+    "  12  settings                     21  TLS certificate or handshake\n"    \
     "  13  credentials refused          22  not an answer Atlas should give\n" \
-    "  14  not allowed                  25  defect of the library\n"          \
-    "  15  no such project, cluster or snapshot\n"               \
+    "  14  not allowed                  25  defect of the library\n"           \
+    "  15  no such project, cluster or snapshot\n"                             \
     "  16  Atlas did not accept the request\n"
 
 /* Text from elsewhere, with control characters as spaces: a description must not be able to steer the terminal. */
@@ -54,15 +54,20 @@ static inline void put_text(const char *text, FILE *out)
     }
 }
 
-/* A cell of a table: the text, or a hyphen for what Atlas did not send, then blanks up to the width. */
+/*
+ * A cell of a table: the text, or a hyphen for what Atlas did not send, then blanks up to the width, at least two. The
+ * last cell of a line has no width and no blanks.
+ */
 static inline void put_cell(const char *text, int width)
 {
-    const char *at;
+    const char *at = text != NULL ? text : "-";
+    int blanks = width;
 
-    put_text(text != NULL ? text : "-", stdout);
-    for (at = text != NULL ? text : "-"; *at != '\0'; at++)
-        width -= ((unsigned char)*at & 0xC0) != 0x80; /* bytes that continue a character do not count */
-    printf("%*s", width > 0 ? width : 0, "");
+    put_text(at, stdout);
+    for (; *at != '\0'; at++)
+        blanks -= ((unsigned char)*at & 0xC0) != 0x80; /* bytes that continue a character do not count */
+    if (width > 0)
+        printf("%*s", blanks > 2 ? blanks : 2, "");
 }
 
 /* Room for what the next two functions write. */
@@ -110,31 +115,23 @@ static inline const char *date_text(int64_t milliseconds, short_text text)
 }
 
 /*
- * Reads "90", "1.5h", "2d": a number, then s, m, h, d or, if none is given, the unit. Stores whole milliseconds, from 1
- * to UINT32_MAX, the longest time that the library takes (49 days).
+ * "90", "1.5h", "2d": a number, then s, m, h or d; `unit` stands for the letter if there is none. Returns milliseconds,
+ * or 0 if it is no such text, less than a millisecond or more than `longest`.
  */
-static inline int read_duration(const char *text, char unit, uint32_t *milliseconds)
+static inline int64_t read_duration(const char *text, char unit, int64_t longest)
 {
     char *end;
-    double value = strtod(text, &end);
+    double value;
 
-    if (*text < '0' || *text > '9' || strpbrk(text, "xX") != NULL) /* no sign, blank, infinity, hexadecimal number */
+    if (*text < '0' || *text > '9' || strpbrk(text, "xX") != NULL) /* no blank, sign, "nan" or hexadecimal number */
         return 0;
+    value = strtod(text, &end);
     if (*end != '\0')
         unit = *end++;
-    if (*end != '\0')
+    value *= unit == 's' ? 1e3 : unit == 'm' ? 60e3 : unit == 'h' ? 3600e3 : unit == 'd' ? 86400e3 : 0;
+    if (*end != '\0' || value < 1 || value > (double)longest)
         return 0;
-    switch (unit) {
-    case 'd': value *= 24; /* fall through */
-    case 'h': value *= 60; /* fall through */
-    case 'm': value *= 60; /* fall through */
-    case 's': break;
-    default: return 0;
-    }
-    if (value < 0.001 || value * 1000 > UINT32_MAX)
-        return 0;
-    *milliseconds = (uint32_t)(value * 1000 + 0.5);
-    return 1;
+    return (int64_t)(value + 0.5);
 }
 
 /* The message first, which says what to do; then the facts that a ticket to the support should quote. */
@@ -144,7 +141,7 @@ static inline void print_error(const char *program, const atlas_error *error)
     put_text(error->message, stderr);
     fprintf(stderr, "\n  kind        %s", atlas_error_kind_name(error->kind));
     if (error->http_status != 0) {
-        fprintf(stderr, "\n  status      %" PRId32 " ", error->http_status);
+        fprintf(stderr, "\n  status      %" PRId32 "%s", error->http_status, error->reason[0] != '\0' ? " " : "");
         put_text(error->reason, stderr);
     }
     if (error->code[0] != '\0') {

@@ -58,7 +58,11 @@ static void print_size(const char *label, int64_t bytes)
 {
     short_text size;
 
-    print_text(label, size_text(bytes, size));
+    print_label(label);
+    printf("%s", size_text(bytes, size) != NULL ? size : "-");
+    if (bytes >= 1024)
+        printf(" (%" PRId64 " bytes)", bytes);
+    putchar('\n');
 }
 
 /* "3 hours ago", "in 2 days" */

@@ -177,11 +177,15 @@ impl Proxy {
                     (200..=299, _) => {
                         return Err(self.failed("sent data before the tunnel was used"));
                     }
-                    (407, _) => return Err(self.failed(if self.login.is_some() {
-                        "answered 407: it refused the user name or password in the proxy setting"
-                    } else {
-                        "answered 407: it asks for a user name and password in the proxy setting"
-                    })),
+                    // tinyproxy answers 401 to a wrong login.
+                    (code @ (401 | 407), _) => {
+                        let what = if self.login.is_some() {
+                            "it refused the user name or password in the proxy setting"
+                        } else {
+                            "it asks for a user name and password in the proxy setting"
+                        };
+                        return Err(self.failed(&format!("answered {code}: {what}")));
+                    }
                     (code, reason) => {
                         return Err(
                             self.failed(&format!("answered {code} {reason} to CONNECT {target}"))

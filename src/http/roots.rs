@@ -40,7 +40,8 @@ pub(crate) fn load(sources: &Sources) -> Result<Arc<RootCertStore>, String> {
     let base = if sources.file.is_some() || sources.directory.is_some() {
         Arc::new(from_environment(sources)?)
     } else {
-        SYSTEM.get_or_init(|| Box::new(Arc::new(system()))).clone()
+        let load = || Ok::<_, String>(Box::new(Arc::new(system()?)));
+        SYSTEM.get_or_try_init(load)?.clone()
     };
     let Some((name, extra)) = &sources.extra else {
         return Ok(base);
@@ -59,18 +60,38 @@ pub(crate) fn load(sources: &Sources) -> Result<Arc<RootCertStore>, String> {
     Ok(Arc::new(roots))
 }
 
-fn system() -> RootCertStore {
+fn system() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    if let Some(certificates) = BUNDLES
-        .iter()
-        .find_map(|path| read_pem(Path::new(path)).ok())
-    {
-        roots.add_parsable_certificates(certificates);
+    for path in BUNDLES {
+        match read_pem(Path::new(path)) {
+            Ok(certificates) => {
+                roots.add_parsable_certificates(certificates);
+                break;
+            }
+            Err(error) => refuse_if_short(&error)?,
+        }
     }
     if roots.is_empty() {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            if let rustls_native_certs::ErrorKind::Io { inner, .. } = &error.kind {
+                refuse_if_short(inner)?;
+            }
+        }
+        roots.add_parsable_certificates(found.certs);
     }
-    or_mozillas(roots)
+    Ok(or_mozillas(roots))
+}
+
+/// A process short of descriptors or memory for a moment must not take its system for one without authorities, and
+/// trust others for the rest of its life.
+fn refuse_if_short(error: &io::Error) -> Result<(), String> {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Err(format!(
+            "the system's certificate authorities cannot be read: {error}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {

@@ -6,6 +6,9 @@ use super::document::{Document, Expected};
 use super::{Snapshot, json};
 use crate::error::{Error, ErrorKind, Result};
 
+/// What a list may hold. A page within the limit for bodies could otherwise take a hundred times its size in memory.
+pub(crate) const MAX_ITEMS: usize = 100_000;
+
 /// Snapshots in Atlas' order, and how many Atlas thinks there are.
 ///
 /// Each item has its own bytes and shares nothing with others; an item that is no JSON object is there with all its
@@ -21,7 +24,8 @@ impl SnapshotList {
     ///
     /// # Errors
     ///
-    /// As for [`Snapshot::parse`]; also `InvalidResponse` when the page has no array `results`.
+    /// As for [`Snapshot::parse`]; also `InvalidResponse` when the page has no array `results`, or more than 100,000
+    /// items in it.
     pub fn parse(page: impl Into<Vec<u8>>) -> Result<SnapshotList> {
         SnapshotList::from_answer(None, page.into())
     }
@@ -36,8 +40,18 @@ impl SnapshotList {
             let what = "not a page of a list: it has no array \"results\"";
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         };
-        json::elements(results, |item| items.push(Snapshot::item(item)))
-            .map_err(|error| json::malformed(&error))?;
+        let mut count = 0;
+        json::elements(results, |item| {
+            count += 1;
+            if count <= MAX_ITEMS {
+                items.push(Snapshot::item(item));
+            }
+        })
+        .map_err(|error| json::malformed(&error))?;
+        if count > MAX_ITEMS {
+            let what = format!("a page of {count} items; more than {MAX_ITEMS} are not read");
+            return Err(Error::new(ErrorKind::InvalidResponse, what));
+        }
         Ok(SnapshotList {
             items,
             total_count: page

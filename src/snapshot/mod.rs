@@ -26,6 +26,7 @@ use tables::{Fields, Table};
 pub use codes::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
 pub(crate) use json::MAX_BODY;
 pub(crate) use known::{ArrayField, TextField};
+pub(crate) use list::MAX_ITEMS;
 pub use list::SnapshotList;
 pub(crate) use texts::Text;
 

@@ -1,49 +1,8 @@
 #!/bin/sh
 #
-# The program get_snapshot as a user and as a script meet it. Run by the simulator:
-# atlas-simulator run --env all -- tests/c/get_snapshot.sh PROGRAM
+# The program get_snapshot as a user and as a script meet it.
 
-program=$1
-project=$ATLAS_SIMULATOR_PROJECT
-snapshot=$ATLAS_SIMULATOR_SNAPSHOT
-passed=0 failed=0
-scratch=$(mktemp -d) || exit
-trap 'rm -rf "$scratch"' EXIT
-out=$scratch/out err=$scratch/err
-
-# With the changes to the environment that `changes` has for env.
-changes=
-ask() {
-    env $changes "$program" "$@" >"$out" 2>"$err"
-    code=$?
-}
-
-ok() {
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-        echo "ok - $2"
-    else
-        failed=$((failed + 1))
-        echo "NOT OK - $2 (exit code $code)"
-        sed 's/^/    | /' "$out" "$err"
-    fi
-}
-
-# says FILE TEXT...: FILE contains each of the texts.
-says() {
-    file=$1
-    shift
-    for text in "$@"; do
-        grep -qF -e "$text" "$file" || {
-            echo "    missing: $text"
-            return 1
-        }
-    done
-}
-
-exits() {
-    [ "$code" -eq "$1" ]
-}
+. "$(dirname "$0")/program.sh"
 
 ask "$project" Cluster0 "$snapshot"
 exits 0 && [ ! -s "$err" ] && says "$out" \
@@ -90,7 +49,7 @@ ok $? "a snapshot of a sharded cluster shows its members"
 
 for id in "$snapshot" 00000000000000000000d00a 00000000000000000000d011; do
     ask --json "$project" Cluster0 "$id"
-    exits 0 && [ ! -s "$err" ] && "${PYTHON:-python3}" - "$out" "$id" <<'END'
+    exits 0 && [ ! -s "$err" ] && "$PYTHON" - "$out" "$id" <<'END'
 import json, os, ssl, sys, urllib.request
 base = os.environ["ATLAS_SIMULATOR_URL"]
 path = f"/api/atlas/v2/groups/{os.environ['ATLAS_SIMULATOR_PROJECT']}/clusters/Cluster0/backup/snapshots/{sys.argv[2]}"
@@ -112,58 +71,13 @@ ask --help
 exits 0 && says "$out" "usage: get_snapshot" "MONGODB_ATLAS_CLIENT_ID" "12  settings" && [ ! -s "$err" ]
 ok $? "--help is not an error"
 
-for arguments in "" "one" "one two" "one two three four" "--nonsense $project Cluster0 $snapshot" "-j $project Cluster0 $snapshot"; do
-    ask $arguments
-    exits 2 && [ ! -s "$out" ] && says "$err" "usage: get_snapshot"
-    ok $? "wrong usage exits with 2: get_snapshot $arguments"
-done
+wrong_usage "" "one" "one two" "one two three four" "--nonsense $project Cluster0 $snapshot" "-j $project Cluster0 $snapshot"
 
-# error CODE CLUSTER TEXT...
-error() {
-    expected=$1 cluster=$2
-    shift 2
-    ask "$project" "$cluster" "$snapshot"
-    exits "$expected" && [ ! -s "$out" ] && says "$err" "get_snapshot: " "$@"
-    ok $? "the exit code for $cluster is $expected"
-}
-changes=MONGODB_ATLAS_TIMEOUT_MS=2000
-error 11 "no/cluster" "invalid_argument" "cluster_name"
-error 13 error-401 "unauthenticated" "get_snapshot --help"
-error 14 error-403 "forbidden" "Project Read Only" "USER_UNAUTHORIZED"
-error 14 error-403-ip "203.0.113.7"
-error 15 error-404 "CLUSTER_NOT_FOUND" "404 Not Found" '["error-404"' "No cluster named error-404 exists"
-error 16 error-400-fields "must not be null"
-error 17 error-429-bucket "rate_limited"
-error 18 error-503-html "503" "may succeed later"
-error 19 silent "timeout"
-error 20 closing "network"
-error 22 not-json "invalid_response"
-changes=MONGODB_ATLAS_TIMEOUT_MS=soon
-error 12 Cluster0 "config" "MONGODB_ATLAS_TIMEOUT_MS"
-changes=MONGODB_ATLAS_CA_FILE=
-error 21 Cluster0 "tls" "certificate"
-changes="-u MONGODB_ATLAS_CLIENT_ID -u MONGODB_ATLAS_CLIENT_SECRET -u MONGODB_ATLAS_PUBLIC_API_KEY
-    -u MONGODB_ATLAS_PRIVATE_API_KEY -u MONGODB_ATLAS_ACCESS_TOKEN"
-ask "$project" Cluster0 "$snapshot"
-exits 12 && [ ! -s "$out" ] && says "$err" "MONGODB_ATLAS_CLIENT_ID" "get_snapshot --help"
-ok $? "without credentials it says which variables to set"
+rest=$snapshot
+common_errors
+passing_errors
 
-changes=
+writes_nowhere 1 "$project" Cluster0 "$snapshot"
+writes_nowhere 1 --json "$project" Cluster0 "$snapshot"
 
-if [ -w /dev/full ]; then
-    for arguments in "" --json; do
-        "$program" $arguments "$project" Cluster0 "$snapshot" >/dev/full 2>"$err"
-        code=$?
-        exits 1 && says "$err" "cannot write to standard output" "No space left on device"
-        ok $? "a full disk is an error ${arguments:-as a table}"
-    done
-else
-    echo "skipped: a full disk: there is no /dev/full"
-fi
-"$program" "$project" Cluster0 "$snapshot" >&- 2>"$err"
-code=$?
-exits 1 && says "$err" "cannot write to standard output"
-ok $? "a closed standard output is an error"
-
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -40,6 +40,7 @@ from ._snapshot import (
     Link,
     Member,
     Snapshot,
+    SnapshotList,
     SnapshotType,
     Status,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Settings",
     "Snapshot",
     "SnapshotFailedError",
+    "SnapshotList",
     "SnapshotType",
     "Status",
     "TLSError",

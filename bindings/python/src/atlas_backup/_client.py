@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from ctypes import byref
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, Type, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type, TypedDict, TypeVar, Union
 
-from ._blocking import run
+from . import _logging
+from ._blocking import ask, calling_back, run
 from ._errors import AtlasError, ConfigError, InvalidArgumentError, from_library
-from ._library import ENVELOPE, PRETTY, ConfigHandle, Error, Owned, lib
-from ._snapshot import Snapshot
+from ._library import ENVELOPE, PRETTY, ConfigHandle, Error, Owned, ProgressFunction, SnapshotHandle, lib
+from ._snapshot import Snapshot, SnapshotList
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +37,7 @@ class Settings(TypedDict, total=False):
     ca_file: Optional[Union[str, os.PathLike[str]]]
     proxy: Optional[str]
     user_agent: Optional[str]
+    token_cache: Optional[Union[str, os.PathLike[str]]]
 
 
 class Client:
@@ -54,6 +56,8 @@ class Client:
         ca_file          PEM file of certificates to trust besides the system's
         proxy            URL of a proxy, "" for none; by default what HTTPS_PROXY and its kin say
         user_agent       put before the library's own: "backup-audit/2.1"
+        token_cache      directory in which the processes of this machine share a service account's token, an absolute
+                         path or "default" (~/.cache/atlas-backup): a live token lies there on disk; none by default
 
     Client(...) takes what it is given and reads no MONGODB_ATLAS_… variable; Client.from_env() reads them. Making a
     client asks nothing of Atlas. Raises ConfigError, which names the setting that is missing or wrong. None leaves a
@@ -64,10 +68,14 @@ class Client:
 
     On the main thread Ctrl-C, or an exception from any other signal handler, leaves a call at once. Calls that other
     threads are in with the same client then end with CancelledError.
+
+    What happens on the wire goes to the logger "atlas_backup" of `logging`, without any secret: a line for each round
+    trip at level INFO, oddities at WARNING, failed calls at ERROR, details at DEBUG. A client asks once, when it is
+    made, which levels are enabled and whether there is a handler, so set up logging before.
     """
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
-        self._owned = _open(lib.atlas_config_new(), settings)
+        self._open(lib.atlas_config_new(), settings)
 
     @classmethod
     def from_env(cls, **overrides: Unpack[Settings]) -> Self:
@@ -78,27 +86,111 @@ class Client:
         README. Credentials given here replace those of the environment.
         """
         client = cls.__new__(cls)
-        client._owned = _open(lib.atlas_config_from_env(), overrides)
+        client._open(lib.atlas_config_from_env(), overrides)
         return client
 
     _owned: Optional[Owned]
+    _logs: bool
 
     def get_snapshot(
         self, project_id: str, cluster_name: str, snapshot_id: str, *, envelope: bool = False, pretty: bool = False
     ) -> Snapshot:
-        """Fetches one snapshot.
+        """Fetches one snapshot of a replica set.
 
-        `project_id` and `snapshot_id` are 24 lower-case hexadecimal digits. `envelope` asks Atlas to wrap its answer,
-        which changes nothing but `Snapshot.json`; `pretty` asks it to indent that.
+        `project_id` and `snapshot_id` are 24 lower-case hexadecimal digits, `cluster_name` is 1 to 64 letters, digits
+        and hyphens. `envelope` asks Atlas to wrap its answer, which changes nothing but `Snapshot.json`; `pretty` asks
+        it to indent that.
 
         Raises NotFoundError, UnauthenticatedError, ForbiddenError and the other subclasses of AtlasError.
         """
-        return self._call(
-            Snapshot,
-            lib.atlas_client_get_snapshot,
-            *_ids(project_id, cluster_name, snapshot_id),
-            (ENVELOPE if envelope else 0) | (PRETTY if pretty else 0),
+        return self._get(lib.atlas_client_get_snapshot, project_id, cluster_name, snapshot_id, envelope, pretty)
+
+    def get_sharded_snapshot(
+        self, project_id: str, cluster_name: str, snapshot_id: str, *, envelope: bool = False, pretty: bool = False
+    ) -> Snapshot:
+        """Fetches one snapshot of a sharded cluster, whose `members` are its shards and config servers.
+
+        Otherwise the same as `get_snapshot`.
+        """
+        return self._get(lib.atlas_client_get_sharded_snapshot, project_id, cluster_name, snapshot_id, envelope, pretty)
+
+    def list_snapshots(
+        self, project_id: str, cluster_name: str, *, envelope: bool = False, pretty: bool = False
+    ) -> SnapshotList:
+        """Fetches all snapshots of a replica set, in Atlas' order: a sequence that does not change.
+
+        Parameters and errors are those of `get_snapshot`; the client's timeout bounds all pages together.
+        """
+        return self._list(lib.atlas_client_list_snapshots, project_id, cluster_name, envelope, pretty)
+
+    def list_sharded_snapshots(
+        self, project_id: str, cluster_name: str, *, envelope: bool = False, pretty: bool = False
+    ) -> SnapshotList:
+        """Fetches all snapshots of a sharded cluster. Otherwise the same as `list_snapshots`."""
+        return self._list(lib.atlas_client_list_sharded_snapshots, project_id, cluster_name, envelope, pretty)
+
+    def wait_for_snapshot(
+        self,
+        project_id: str,
+        cluster_name: str,
+        snapshot_id: str,
+        *,
+        poll_interval: Optional[float] = None,
+        timeout: Optional[float] = None,
+        progress: Optional[Callable[[Snapshot], object]] = None,
+        envelope: bool = False,
+        pretty: bool = False,
+    ) -> Snapshot:
+        """Asks for a snapshot of a replica set again and again until it is completed, and returns it then.
+
+        `poll_interval` is the pause between two polls in seconds, give or take a tenth: 4 if None, and at least 0.5;
+        Atlas may ask for a longer one. `timeout` is how many seconds to wait altogether, None for ever; the client's
+        own timeout bounds each poll.
+
+        `progress` is called with the snapshot of every answer, which it may keep, on the thread that called this
+        method. It may do anything, call this client too. What it returns does not matter; to give up let it raise an
+        exception, which comes out of this method unchanged.
+
+        Passing failures between polls are ridden out. Raises SnapshotFailedError if Atlas could not take the snapshot,
+        NotFoundError also if it was deleted meanwhile, AtlasTimeoutError, which names the last status seen,
+        CancelledError after `cancel()`, and what `get_snapshot` raises if it will not pass (a refusal, say).
+        """
+        return self._wait(
+            lib.atlas_client_wait_for_snapshot,
+            (project_id, cluster_name, snapshot_id, envelope, pretty),
+            poll_interval,
+            timeout,
+            progress,
         )
+
+    def wait_for_sharded_snapshot(
+        self,
+        project_id: str,
+        cluster_name: str,
+        snapshot_id: str,
+        *,
+        poll_interval: Optional[float] = None,
+        timeout: Optional[float] = None,
+        progress: Optional[Callable[[Snapshot], object]] = None,
+        envelope: bool = False,
+        pretty: bool = False,
+    ) -> Snapshot:
+        """Waits for a snapshot of a sharded cluster. Otherwise the same as `wait_for_snapshot`."""
+        return self._wait(
+            lib.atlas_client_wait_for_sharded_snapshot,
+            (project_id, cluster_name, snapshot_id, envelope, pretty),
+            poll_interval,
+            timeout,
+            progress,
+        )
+
+    def revoke_token(self) -> None:
+        """Gives the service account's access token back to Atlas and empties its entry in the token cache.
+
+        Calls made later fetch a new one. With an API key or a token of yours, or before the first call, there is
+        nothing to give back and nothing is done. If it fails, the token is kept.
+        """
+        self._call(lambda kind: None, lib.atlas_client_revoke_token)
 
     def cancel(self) -> None:
         """Ends all calls of this client that other threads are in, with CancelledError; later calls are not touched."""
@@ -129,34 +221,103 @@ class Client:
     def __reduce__(self) -> Any:
         raise TypeError("a Client cannot be pickled: make one in each process, or fork after making it")
 
-    def _call(self, result: Callable[[Any], T], function: Any, *arguments: Any) -> T:
-        """Calls a C function that takes the client first and an error last and returns a handle for `result` to own."""
+    def _open(self, config: ConfigHandle, settings: Settings) -> None:
+        """Applies the settings and makes the C client. Frees `config`."""
+        level = _logging.wanted()
+        try:
+            _configure(config, settings)
+            lib.atlas_config_set_logger(config, level, _logging.receive if level else _logging.off, None)
+            error = Error()
+            handle = lib.atlas_client_new(config, byref(error))
+        finally:
+            lib.atlas_config_free(config)
+        if not handle:
+            raise from_library(error)
+        self._owned = Owned(handle, lib.atlas_client_free)
+        self._logs = level > 0
+
+    def _get(self, function: Any, project: str, cluster: str, snapshot: str, envelope: bool, pretty: bool) -> Snapshot:
+        return self._call(
+            Snapshot,
+            function,
+            _encode("project_id", project),
+            _encode("cluster_name", cluster),
+            _encode("snapshot_id", snapshot),
+            _flags(envelope, pretty),
+        )
+
+    def _list(self, function: Any, project: str, cluster: str, envelope: bool, pretty: bool) -> SnapshotList:
+        return self._call(
+            SnapshotList._of,
+            function,
+            _encode("project_id", project),
+            _encode("cluster_name", cluster),
+            _flags(envelope, pretty),
+        )
+
+    def _wait(
+        self,
+        function: Any,
+        what: Tuple[str, str, str, bool, bool],
+        poll_interval: Optional[float],
+        timeout: Optional[float],
+        progress: Optional[Callable[[Snapshot], object]],
+    ) -> Snapshot:
+        project, cluster, snapshot, envelope, pretty = what
+        problems: List[BaseException] = []
+
+        def seen(user_data: Any, latest: SnapshotHandle) -> int:
+            try:
+                copy = Snapshot(lib.atlas_snapshot_copy(latest))
+                return 0 if ask(lambda: progress(copy)) else 1  # type: ignore[misc]
+            except BaseException as problem:
+                problems.append(problem)
+                return 1
+
+        return self._call(
+            Snapshot,
+            function,
+            _encode("project_id", project),
+            _encode("cluster_name", cluster),
+            _encode("snapshot_id", snapshot),
+            _flags(envelope, pretty),
+            0 if poll_interval is None else _pause(poll_interval),
+            0 if timeout is None else _milliseconds("timeout", timeout, InvalidArgumentError),
+            ProgressFunction() if progress is None else ProgressFunction(seen),
+            None,
+            calls_back=progress is not None,
+            problems=problems,
+        )
+
+    def _call(
+        self,
+        result: Callable[[Any], T],
+        function: Any,
+        *arguments: Any,
+        calls_back: bool = False,
+        problems: Optional[List[BaseException]] = None,
+    ) -> T:
+        """Calls a C function that takes the client first and an error last, and gives `result` what it returns.
+
+        `calls_back` says that it calls what is in `arguments`, which leaves in `problems` what went wrong there.
+        """
 
         def call() -> T:
             error = Error()
             owned = self._owned
             if owned is None:
                 raise InvalidArgumentError("this Client has been closed")
-            handle = function(owned.handle, *arguments, byref(error))
+            if calls_back or self._logs:
+                with calling_back(self.cancel):
+                    returned = function(owned.handle, *arguments, byref(error))
+            else:
+                returned = function(owned.handle, *arguments, byref(error))
             del owned  # the traceback of an error must not keep a closed client alive
-            if not handle:
-                raise from_library(error)
-            return result(handle)
+            if not error.kind:
+                return result(returned)
+            raise problems.pop() if problems else from_library(error)
 
         return run(call, self.cancel)
-
-
-def _open(config: ConfigHandle, settings: Settings) -> Owned:
-    """Applies the settings and makes the C client. Frees `config`."""
-    try:
-        _configure(config, settings)
-        error = Error()
-        handle = lib.atlas_client_new(config, byref(error))
-    finally:
-        lib.atlas_config_free(config)
-    if not handle:
-        raise from_library(error)
-    return Owned(handle, lib.atlas_client_free)
 
 
 def _configure(config: ConfigHandle, settings: Settings) -> None:
@@ -184,9 +345,9 @@ def _path(name: str, value: Union[str, os.PathLike[str]]) -> Optional[bytes]:
     return _text(name, os.fspath(value))
 
 
-def _milliseconds(name: str, seconds: float) -> int:
-    if not 0 < seconds * 1000 < 2**32:
-        raise ConfigError(f"{name} is {seconds} seconds: it must be more than 0 and less than 4,294,967")
+def _milliseconds(name: str, seconds: float, refusal: Type[AtlasError] = ConfigError) -> int:
+    if not 0 < seconds * 1000 <= 2**32 - 1:
+        raise refusal(f"{name} is {seconds} seconds: it must be more than 0 and less than 4,294,967")
     return math.ceil(seconds * 1000)
 
 
@@ -210,18 +371,21 @@ _SETTINGS: Dict[str, Tuple[str, Callable[[str, Any], Any]]] = {
     "ca_file": ("atlas_config_set_ca_file", _path),
     "proxy": ("atlas_config_set_proxy", _text),
     "user_agent": ("atlas_config_set_user_agent", _text),
+    "token_cache": ("atlas_config_set_token_cache", _path),
 }
 
 
-def _ids(project_id: str, cluster_name: str, snapshot_id: str) -> Tuple[bytes, bytes, bytes]:
-    return (
-        _encode("project_id", project_id, InvalidArgumentError),
-        _encode("cluster_name", cluster_name, InvalidArgumentError),
-        _encode("snapshot_id", snapshot_id, InvalidArgumentError),
-    )
+def _flags(envelope: bool, pretty: bool) -> int:
+    return (ENVELOPE if envelope else 0) | (PRETTY if pretty else 0)
 
 
-def _encode(name: str, value: str, refusal: Type[AtlasError]) -> bytes:
+def _pause(seconds: float) -> int:
+    if seconds == 0:  # as short as may be; the library takes 0 for its default
+        return 1
+    return _milliseconds("poll_interval", seconds, InvalidArgumentError)
+
+
+def _encode(name: str, value: str, refusal: Type[AtlasError] = InvalidArgumentError) -> bytes:
     """Text for the library. What is no Unicode text becomes no UTF-8, which the library refuses by its own rules."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be str, not {type(value).__name__}")

@@ -17,6 +17,7 @@ from typing import (
     NamedTuple,
     NoReturn,
     Optional,
+    Sequence,
     Tuple,
     Type,
     TypeVar,
@@ -24,8 +25,8 @@ from typing import (
     overload,
 )
 
-from ._errors import from_library
-from ._library import ABSENT, Error, Owned, SnapshotHandle, declare, lib
+from ._errors import AtlasError, from_library
+from ._library import ABSENT, Error, ListHandle, Owned, SnapshotHandle, declare, lib
 
 T = TypeVar("T")
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -307,11 +308,13 @@ def _headers(handle: SnapshotHandle) -> Headers:
 class Snapshot:
     """One cloud backup snapshot, as Atlas sent it.
 
-    Client.get_snapshot and Snapshot.parse make one. Each attribute may be missing: Atlas sends the fields in stages
+    The methods of Client and Snapshot.parse make one. Each attribute may be missing: Atlas sends the fields in stages
     while it takes a snapshot. A field that was not sent, or is null, or has another type than documented is None, and
     a list is empty; `field` and `fields` still have what was sent.
 
     A snapshot does not change and needs no network, client or closing. Threads may share it. Pickling keeps all of it.
+    Two are equal if Atlas sent the same bytes (`json`) for both. One from a list keeps the whole list in memory;
+    ``copy.copy`` makes one that does not.
     """
 
     __slots__ = ("_handle", "_owner", "_values", "__weakref__")
@@ -346,12 +349,16 @@ class Snapshot:
     type_text = Text("""`type` as Atlas spelt it.""")
     cloud_provider_text = Text("""`cloud_provider` as Atlas spelt it.""")
 
-    json = Answer(_json, """The whole body, byte for byte as it was received, envelope included.""")
+    json = Answer(
+        _json, """The whole body, byte for byte as it was received, envelope included; in a list, the item's bytes."""
+    )
     fields = Answer(
         _fields, """What Atlas sent, also what this package does not know: name to JSON text as received."""
     )
-    http_status = Answer(_http_status, """HTTP status of the answer, None if parsed from text.""")
-    headers = Answer(_headers, """HTTP headers of the answer, found in any case. Empty if parsed from text.""")
+    http_status = Answer(_http_status, """HTTP status of the answer, None in a list or if parsed from text.""")
+    headers = Answer(
+        _headers, """HTTP headers of the answer, found in any case. Empty in a list or if parsed from text."""
+    )
 
     _handle: SnapshotHandle
     _owner: Owned
@@ -393,6 +400,20 @@ class Snapshot:
     def __repr__(self) -> str:
         return f"<Snapshot {self.id} {self.status}>"
 
+    def __eq__(self, other: object) -> bool:
+        return self.json == other.json if isinstance(other, Snapshot) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.json)
+
+    def __copy__(self) -> Snapshot:
+        copy = type(self)(lib.atlas_snapshot_copy(self._handle))
+        copy._values.update(self._values)
+        return copy
+
+    def __deepcopy__(self, memo: Any) -> Snapshot:
+        return self.__copy__()
+
     def __reduce__(self) -> Tuple[Any, ...]:
         return _restore, (self.json, self.http_status, list(self.headers.items()))
 
@@ -413,6 +434,75 @@ def _plain(value: Any) -> Any:
 
 def _restore(json: bytes, http_status: Optional[int], headers: List[Tuple[str, str]]) -> Snapshot:
     """A pickled snapshot again."""
-    snapshot = Snapshot.parse(json)
-    snapshot._values.update(http_status=http_status, headers=Headers(headers))
+    try:
+        snapshot = Snapshot.parse(json)
+    except AtlasError:  # a list may hold anything, say a number
+        try:
+            snapshot = Snapshot.parse(b'{"status":200,"content":%s}' % json)
+        except AtlasError:
+            snapshot = Snapshot.parse(b"{}")
+    snapshot._values.update(json=json, http_status=http_status, headers=Headers(headers))
     return snapshot
+
+
+class SnapshotList(Sequence[Snapshot]):
+    """The snapshots of a cluster, in Atlas' order: a sequence that does not change, as a tuple is.
+
+    Client.list_snapshots and Client.list_sharded_snapshots make one, and slices of it are others. It needs no network,
+    client or closing. Threads may share it. Pickling keeps all of it.
+    """
+
+    __slots__ = ("_at", "_places", "_total_count", "__weakref__")
+
+    def __init__(self, at: Callable[[int], Snapshot], places: range, total_count: Optional[int]) -> None:
+        """For this package only."""
+        self._at = at
+        self._places = places
+        self._total_count = total_count
+
+    @classmethod
+    def _of(cls, handle: ListHandle) -> SnapshotList:
+        """Takes over `handle`."""
+        owner = Owned(handle, lib.atlas_snapshot_list_free)
+        get = lib.atlas_snapshot_list_get
+        total_count: int = lib.atlas_snapshot_list_total_count(handle)
+        return cls(
+            lambda place: Snapshot(get(handle, place), owner),
+            range(lib.atlas_snapshot_list_count(handle)),
+            None if total_count == ABSENT else total_count,
+        )
+
+    @property
+    def total_count(self) -> Optional[int]:
+        """How many snapshots there are by Atlas' own estimate, which may differ from the length; None if it gave none."""
+        return self._total_count
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Snapshot: ...
+    @overload
+    def __getitem__(self, index: slice) -> SnapshotList: ...
+    def __getitem__(self, index: Union[int, slice]) -> Union[Snapshot, SnapshotList]:
+        if isinstance(index, slice):
+            return type(self)(self._at, self._places[index], self._total_count)
+        try:
+            place = self._places[index]
+        except IndexError:
+            raise IndexError(f"there are {len(self)} snapshots in this list, and none at {index}") from None
+        return self._at(place)
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return map(self._at, self._places)
+
+    def __repr__(self) -> str:
+        return f"<SnapshotList of {len(self)} snapshot{'' if len(self) == 1 else 's'}>"
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _restore_list, (tuple(self), self._total_count)
+
+
+def _restore_list(snapshots: Tuple[Snapshot, ...], total_count: Optional[int]) -> SnapshotList:
+    """A pickled list again."""
+    return SnapshotList(snapshots.__getitem__, range(len(snapshots)), total_count)

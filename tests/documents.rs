@@ -1,0 +1,33 @@
+//! What the documents say of the code is so.
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_test_that_the_reliability_document_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let mut named = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ")) {
+        for link in row.split("](../").skip(1).zip(row.split("](../")) {
+            let file = link.0.split(')').next().unwrap();
+            let name = link.1.rsplit('[').next().unwrap();
+            let source = fs::read_to_string(root.join("docs/..").join(file))
+                .unwrap_or_else(|error| panic!("{file}: {error}"));
+            let head = match file.rsplit('.').next() {
+                Some("py") => format!("\ndef {name}("),
+                _ => format!("fn {name}()"),
+            };
+            let Some(at) = source.find(&head) else {
+                panic!("{file} has no test {name}");
+            };
+            let before = source[..at].trim_end();
+            assert!(
+                file.ends_with(".py") || before.ends_with("#[test]"),
+                "{name} in {file} is no test"
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 100, "{named}");
+}
