@@ -1,18 +1,29 @@
-# What a developer does here. It needs cargo, a C and a C++ compiler, make and Python 3; `make help` says the rest.
+# What a developer does here, and a packager. It needs cargo, a C and a C++ compiler, make and Python 3; `make help`
+# says the rest.
 
 CARGO  ?= cargo
 PYTHON ?= python3
 CFLAGS ?= -O2 -g
 CXXFLAGS ?= $(CFLAGS)
+# Said to cargo whenever it builds: make CARGOFLAGS=--offline
+CARGOFLAGS ?=
+
+# Where `make install` puts things. DESTDIR, for packagers, is put before all of it.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 
 BUILD := build
+# What `make` built, for `make install`, which does not ask cargo; make install BUILT=build/portable takes the other one.
+BUILT ?= $(BUILD)/library
 WARNINGS := -Wall -Wextra -Wpedantic -Werror
 
 # Where cargo puts what it builds: asked once, and only by targets that need it.
 TARGET = $(eval TARGET := $$(call ask_cargo))$(TARGET)
 ask_cargo = $(or $(shell $(CARGO) metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'), \
                  $(error $(CARGO) does not work here; see https://rustup.rs))
-SONAME := libatlas_backup.so.$(shell sed -n 's/^version = "\([0-9]*\).*/\1/p' Cargo.toml)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+SONAME := libatlas_backup.so.$(firstword $(subst ., ,$(VERSION)))
 
 RELEASE = $(TARGET)/release
 SIMULATOR = $(TARGET)/debug/atlas-simulator
@@ -23,22 +34,47 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
 
-.PHONY: all library simulator programs header demo test clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test clean help
 .DELETE_ON_ERROR:
 
 all: library
 	@echo
 	@echo "Built $(RELEASE)/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
-	@echo "See them at work: make demo"
+	@echo "See them at work: make demo. Install them: make install, with PREFIX=/usr/local unless you say otherwise."
 
 # As it is shipped. The crate is an rlib, too, for its own tests; with an rlib among them cargo silently leaves
-# link-time optimization out, hence the crate types here.
+# link-time optimization out, hence the crate types here. rustc writes down what the static library needs to be linked.
+as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
+             --print native-static-libs=$(2)/native-static-libs
+keep = mkdir -p $(2) && cp -p $(addprefix $(1)/,libatlas_backup.so libatlas_backup.a native-static-libs) $(2)
+
 library:
-	$(CARGO) rustc --lib --release --locked --crate-type cdylib,staticlib
+	$(CARGO) rustc $(call as_shipped,,$(RELEASE))
 	@ln -sf libatlas_backup.so $(RELEASE)/$(SONAME)
+	@$(call keep,$(RELEASE),$(BUILD)/library)
+
+install uninstall:
+	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
+	    VERSION="$(VERSION)" SONAME="$(SONAME)" BUILT="$(BUILT)" packaging/install.sh $@
+
+# For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
+GLIBC := 2.17
+ZIG := $(BUILD)/zig/bin
+PORTABLE = $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release
+
+portable: $(ZIG)/cargo-zigbuild
+	PATH="$(abspath $(ZIG)):$$PATH" cargo-zigbuild rustc \
+	    $(call as_shipped,--target $(shell uname -m)-unknown-linux-gnu.$(GLIBC),$(PORTABLE))
+	@$(call keep,$(PORTABLE),$(BUILD)/portable)
+	@echo "Built $(BUILD)/portable/libatlas_backup.so for glibc $(GLIBC). Install it: make install BUILT=$(BUILD)/portable"
+
+$(ZIG)/cargo-zigbuild:
+	@rm -rf $(BUILD)/zig
+	$(PYTHON) -m venv $(BUILD)/zig
+	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang
 
 simulator:
-	$(CARGO) build --locked --package atlas-simulator
+	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
 
 programs: $(C_PROGRAMS)
 
@@ -58,9 +94,20 @@ header:
 	$(CARGO) check --quiet --lib --features header
 	@echo "include/atlas_backup.h is up to date."
 
+# The baseline of the ABI; needs abidw, of Debian's abigail-tools. When may it change? docs/abi-policy.md
+abi:
+	@command -v abidw >/dev/null || { echo "abidw is not installed." >&2; exit 1; }
+	CC="$(CC)" packaging/abi.sh packaging/abi
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked $(CARGOFLAGS) --lib
+	@mkdir -p $(BUILD)/docs
+	doxygen packaging/Doxyfile
+	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
+
 # What the scripts in tests/ need to know.
 TOLD = BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
-       CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)"
+       VERSION="$(VERSION)" GLIBC="$(GLIBC)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
 	@$(TOLD) tests/demo
@@ -78,4 +125,8 @@ help:
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
+	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
+	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
+	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
+	@echo "make portable build a library for systems as old as glibc $(GLIBC)"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

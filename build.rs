@@ -14,7 +14,7 @@ fn link_arguments() {
     if matches!(target_os.as_str(), "macos" | "ios" | "windows") {
         return; // these do not speak ELF
     }
-    // While the ABI is young a new MINOR may break it only by the rules of the ABI policy; MAJOR names it.
+    // MAJOR names the ABI, 0 too: docs/abi-policy.md.
     let soname = format!("libatlas_backup.so.{}", env!("CARGO_PKG_VERSION_MAJOR"));
     for argument in [
         format!("-Wl,-soname,{soname}"),
@@ -250,10 +250,10 @@ mod header {
 
     fn version_macros() -> String {
         format!(
-            "#define ATLAS_BACKUP_VERSION_MAJOR {}\n\
-             #define ATLAS_BACKUP_VERSION_MINOR {}\n\
-             #define ATLAS_BACKUP_VERSION_PATCH {}\n\
-             #define ATLAS_BACKUP_VERSION \"{}\"\n",
+            "#define ATLAS_BACKUP_VERSION_MAJOR {} /**< Names the ABI, and stands in the SONAME. */\n\
+             #define ATLAS_BACKUP_VERSION_MINOR {} /**< Grows when something was added. */\n\
+             #define ATLAS_BACKUP_VERSION_PATCH {} /**< Grows when something was corrected. */\n\
+             #define ATLAS_BACKUP_VERSION \"{}\" /**< All three. */\n",
             env!("CARGO_PKG_VERSION_MAJOR"),
             env!("CARGO_PKG_VERSION_MINOR"),
             env!("CARGO_PKG_VERSION_PATCH"),

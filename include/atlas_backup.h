@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *
- * A first program:
+ * The core of a first program, to be linked with -latlas_backup:
  *
  *     atlas_error error;
  *     atlas_config *config = atlas_config_from_env();
@@ -15,27 +15,39 @@
  *     if (client != NULL)
  *         snapshot = atlas_client_get_snapshot(client, "32b6e34b3d91647abb20e7b8", "Cluster0",
  *                                              "5f3e9a1c0d8b2e4f6a7c9d01", 0, &error);
- *     if (snapshot != NULL)
- *         printf("%s\n", atlas_snapshot_status(snapshot));
- *     else
+ *     if (snapshot != NULL) {
+ *         const char *status = atlas_snapshot_status(snapshot);
+ *         printf("%s\n", status != NULL ? status : "Atlas sent no status");
+ *     } else {
  *         fprintf(stderr, "%s\n", error.message);
+ *     }
  *     atlas_snapshot_free(snapshot);
  *     atlas_client_free(client);
  *     atlas_config_free(config);
  *
- * A whole program, which shows more than the status, is bindings/c/get_snapshot.c.
+ * Check the client before you use it: called with NULL, the next function would report just that in `error`, in place
+ * of why there is no client. Whole programs are in bindings/c: get_snapshot.c, list_snapshots.c, wait_for_snapshot.c,
+ * check_backup.c.
  *
  *
  * The conventions, which hold for every function below
  *
- * Text        NUL-terminated UTF-8. What you pass in is copied; you may free it as soon as the call returns.
+ * Text        NUL-terminated UTF-8, whatever the locale. What you pass in is copied; you may free it as soon as the
+ *             call returns. A NUL inside a text that Atlas sent shows as U+FFFD; other control characters are there as
+ *             they came, so mind your terminal.
  *
  * Ownership   A `const char *` result belongs to the handle it came from and lives as long as it does, at the same
  *             address; never free it. What a `_new`, `_from_env`, `_get_`, `_list_`, `_wait_`, `_parse` or `_copy`
- *             function returns is yours: free it with the `_free` function of its type, in any order.
+ *             function returns is yours: free it with the `_free` function of its type, in any order; a snapshot or
+ *             list needs neither client nor config any more. Snapshots that are `const` are lent: never free them.
  *
  * Errors      A function that can fail returns NULL and fills `*error`, every byte of it; pass NULL if you do not
- *             care why. After success `kind` is ATLAS_ERROR_NONE. Unknown bits in `flags` are refused.
+ *             care why. After success `kind` is ATLAS_ERROR_NONE. It need not be initialised; `errno` tells nothing.
+ *             Unknown bits in `flags` are refused.
+ *
+ * Settings    Setters return nothing. A bad value is remembered, and atlas_client_new() reports it as
+ *             ATLAS_ERROR_CONFIG, naming the setting; setting it again replaces value and error. NULL restores the
+ *             default, except that NULL or empty credentials are an error.
  *
  * NULL        Where a handle or text is expected NULL never crashes: a call that can fail reports
  *             ATLAS_ERROR_INVALID_ARGUMENT, an accessor returns what it returns for an absent field, setters and
@@ -45,18 +57,22 @@
  *             NULL for text, ATLAS_ABSENT for numbers and times, 0 for counts. An empty string is not absent. One
  *             odd field never hides the others.
  *
- * Threads     Clients and snapshots may be used by many threads at once, a config by one at a time. Free a handle
- *             when nobody uses it any more.
+ * Threads     Clients, snapshots and lists may be used by many threads at once, a config by one at a time. Free a
+ *             handle when nobody uses it any more: a thread that is inside a call of a client has to return first.
+ *             An `atlas_error` is yours: one for each thread.
  *
  * fork()      In the child a client of the parent starts afresh: it waits for no lock and uses no connection or
  *             half-done work of the parent, whose own connections go on working. Forking while another thread is
- *             inside a call is supported with glibc.
+ *             inside a call is supported with glibc. Files and sockets of the library are closed by exec().
  *
- * Signals     never make a call fail or last longer. Threads that the library starts block all signals, so your
- *             handlers run on your threads. SIGPIPE is not raised.
+ * Signals     never make a call fail or last longer, so a handler alone does not end one. Threads that the library
+ *             starts block all signals, so your handlers run on your threads. SIGPIPE is not raised. No function may be
+ *             called from a signal handler, not even atlas_client_cancel(): let a thread take the signal with sigwait()
+ *             and cancel, as bindings/c/wait_for_snapshot.c does.
  *
- * Timeouts    atlas_config_set_timeout_ms() bounds each call as a whole: token, retries, pauses and the slowest
- *             answer, whatever the server does.
+ * Timeouts    atlas_config_set_timeout_ms() bounds each call as a whole: name lookup, token, retries, pauses, all
+ *             pages of a list and the slowest answer, whatever the server does. A wait has a timeout of its own. Times
+ *             are milliseconds in 32 bits, hence at most 49 days.
  *
  * Callbacks   run on a thread that is inside a call of that client, with no lock held. They must not throw, longjmp
  *             or end the thread. `user_data` must outlive every client made from the config; once
@@ -67,6 +83,8 @@
  *
  * Secrets     The copies that the library owns are wiped when they are freed. None ever appears in a message or a
  *             log line. Control characters in text from the server become spaces there.
+ *
+ * Unloading   dlclose() does not remove the library from the process, since a thread of it may still be ending.
  *
  * Versions    Numbers and the layout of atlas_error never change meaning. New functions, error kinds and
  *             enumeration values may be added: give every `switch` a default.
@@ -86,10 +104,10 @@ extern "C" {
 /* ==== Version ================================================================================================ */
 
 /* Of this header; atlas_backup_version() is that of the library which is loaded. */
-#define ATLAS_BACKUP_VERSION_MAJOR 0
-#define ATLAS_BACKUP_VERSION_MINOR 1
-#define ATLAS_BACKUP_VERSION_PATCH 0
-#define ATLAS_BACKUP_VERSION "0.1.0"
+#define ATLAS_BACKUP_VERSION_MAJOR 0 /**< Names the ABI, and stands in the SONAME. */
+#define ATLAS_BACKUP_VERSION_MINOR 1 /**< Grows when something was added. */
+#define ATLAS_BACKUP_VERSION_PATCH 0 /**< Grows when something was corrected. */
+#define ATLAS_BACKUP_VERSION "0.1.0" /**< All three. */
 
 /**
  * The version of the library that is loaded, "0.1.0"; ATLAS_BACKUP_VERSION is that of the header you compiled with.
@@ -325,8 +343,8 @@ void atlas_config_set_timeout_ms(atlas_config *config, uint32_t milliseconds);
 void atlas_config_set_connect_timeout_ms(atlas_config *config, uint32_t milliseconds);
 
 /**
- * How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504.
- * Default 3; 0: never.
+ * How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
+ * pause that grows, or that Atlas asks for (Retry-After), all within the timeout. Default 3; 0: never.
  */
 void atlas_config_set_max_retries(atlas_config *config, uint32_t count);
 
@@ -374,7 +392,8 @@ void atlas_config_set_logger(atlas_config *config, int32_t level, atlas_log_fn l
 #define ATLAS_PRETTY 2u
 
 /**
- * Sees every answer while a snapshot is waited for. Returning 0 goes on, anything else cancels the wait.
+ * Sees every answer while a snapshot is waited for, the last one ("completed", "failed") included, but no poll that
+ * failed. Returning 0 goes on, anything else ends the wait with ATLAS_ERROR_CANCELLED, even at the last one.
  *
  * `latest` is lent until it returns; `atlas_snapshot_copy()` keeps it. It runs on the thread that waits and may call
  * anything but `atlas_client_free()`. It must not throw, longjmp or end the thread.
@@ -400,7 +419,8 @@ void atlas_client_free(atlas_client *client);
  * Ends every call of this client that was entered before, with ATLAS_ERROR_CANCELLED and within a tenth of a second,
  * wherever it blocks. Calls entered later are not touched. To cancel one call alone give it a client of its own.
  *
- * Any thread and any callback may call it, but no signal handler. NULL does nothing.
+ * Any thread and any callback may call it, but no signal handler. If the call may be about to be entered by another
+ * thread, cancel again until it has returned; that costs nothing. NULL does nothing.
  */
 void atlas_client_cancel(atlas_client *client);
 
@@ -418,7 +438,7 @@ int32_t atlas_client_revoke_token(atlas_client *client, atlas_error *error);
  * Project Backup Manager.
  *
  * group_id       the project's id, 24 lower-case hexadecimal digits
- * cluster_name   1 to 64 letters, digits and hyphens
+ * cluster_name   1 to 64 ASCII letters, digits and hyphens; the first is no hyphen
  * snapshot_id    24 lower-case hexadecimal digits
  * flags          0, or ATLAS_ENVELOPE and ATLAS_PRETTY
  *
@@ -448,7 +468,8 @@ atlas_snapshot *atlas_client_get_sharded_snapshot(atlas_client *client,
  * All snapshots of a replica set, in Atlas' order: Atlas' listGroupClusterBackupSnapshots, every page of it.
  *
  * Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
- * the result with `atlas_snapshot_list_free()`. Pages that repeat or do not end are ATLAS_ERROR_INVALID_RESPONSE.
+ * the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
+ * not promise an order. Pages that repeat, and more than 1000 of them, are ATLAS_ERROR_INVALID_RESPONSE.
  */
 atlas_snapshot_list *atlas_client_list_snapshots(atlas_client *client,
                                                  const char *group_id,
@@ -467,7 +488,8 @@ atlas_snapshot_list *atlas_client_list_sharded_snapshots(atlas_client *client,
                                                          atlas_error *error);
 
 /**
- * Waits until a snapshot of a replica set is completed, asking for it again and again.
+ * Waits until a snapshot of a replica set is completed, asking for it again and again. It asks at once, and goes on
+ * at any status but "completed" and "failed", those that this version does not know included.
  *
  * poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
  *                    may ask for a longer one (Retry-After)
@@ -478,8 +500,9 @@ atlas_snapshot_list *atlas_client_list_sharded_snapshots(atlas_client *client,
  * The other parameters are those of `atlas_client_get_snapshot()`. Returns the completed snapshot, which is yours: free
  * it with `atlas_snapshot_free()`. On failure NULL: ATLAS_ERROR_SNAPSHOT_FAILED when its status is "failed",
  * ATLAS_ERROR_NOT_FOUND also when it was deleted meanwhile, ATLAS_ERROR_TIMEOUT with the last status seen in the
- * message, ATLAS_ERROR_CANCELLED by `progress` or `atlas_client_cancel()`. Passing failures between polls are ridden
- * out; those that will not pass (401, 403, TLS) end the wait.
+ * message, ATLAS_ERROR_CANCELLED by `progress` or `atlas_client_cancel()`. Failures that may pass
+ * (ATLAS_ERROR_FLAG_RETRYABLE) are ridden out until the time is up, without a timeout for ever; each is a warning for
+ * the logger. Those that will not pass (401, 403, TLS), and an id that was not found at first, end the wait.
  */
 atlas_snapshot *atlas_client_wait_for_snapshot(atlas_client *client,
                                                const char *group_id,
@@ -717,8 +740,8 @@ int32_t atlas_snapshot_type_code(const atlas_snapshot *snapshot);
 int64_t atlas_snapshot_storage_size_bytes(const atlas_snapshot *snapshot);
 
 /**
- * When Atlas took the snapshot, in milliseconds since 1970-01-01T00:00:00Z (rounded down; leap seconds do not count):
- * 1786332428000. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339; whatever it is,
+ * When Atlas took the snapshot, in milliseconds since 1970-01-01T00:00:00Z (rounded down; leap seconds do not count),
+ * 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339; whatever it is,
  * `atlas_snapshot_created_at()` has the text. Atlas' field "createdAt".
  */
 int64_t atlas_snapshot_created_at_ms(const atlas_snapshot *snapshot);

@@ -14,7 +14,7 @@ use crate::auth::Auth;
 use crate::call::{Call, Canceller, Stop};
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Answer, Http, Outgoing};
+use crate::http::{self, Answer, Http, Outgoing};
 use crate::log::Level;
 use crate::retry;
 use crate::snapshot::{self, Snapshot, SnapshotList, Status};
@@ -115,12 +115,13 @@ impl Client {
     ///
     /// `Config`, naming the setting that is missing, contradictory or unreadable.
     pub fn new(config: &Config) -> Result<Client> {
-        sys::watch_forks().map_err(|error| {
+        sys::watch_forks(http::settle).map_err(|error| {
             Error::new(
                 ErrorKind::Internal,
                 format!("pthread_atfork failed: {error}"),
             )
         })?;
+        http::settle();
         let settings = config
             .check()
             .map_err(|error| error.during("set up a client"))?;

@@ -1,6 +1,6 @@
 //! Settings: defaults, environment, checks.
 //!
-//! A [`Config`] keeps what it was given, right or wrong; [`Config::check`] turns it into [`Settings`], all of them
+//! A [`Config`] keeps what it was given, right or wrong; `Config::check` turns it into `Settings`, all of them
 //! valid, or says which setting is wrong. So setting a bad value again heals it.
 
 use std::ffi::OsStr;

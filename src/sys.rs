@@ -17,16 +17,17 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Makes [`generation`] count. To be called before anything is kept that a child must not use.
-pub(crate) fn watch_forks() -> io::Result<()> {
+/// Makes [`generation`] count, and has `before` run before each fork, on the thread that forks. To be called before
+/// anything is kept that a child must not use.
+pub(crate) fn watch_forks(before: extern "C" fn()) -> io::Result<()> {
     extern "C" fn in_child() {
         GENERATION.fetch_add(1, Ordering::Relaxed);
     }
     if !WATCHED.load(Ordering::Acquire) {
         // Two threads may both register; then a fork counts double, which is as good. A lock here is what a child
         // forked meanwhile would wait for.
-        // SAFETY: the handler only touches an atomic, and the library is never unloaded (-z nodelete).
-        let code = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        // SAFETY: what runs in the child only touches an atomic, and the library is never unloaded (-z nodelete).
+        let code = unsafe { libc::pthread_atfork(Some(before), None, Some(in_child)) };
         if code != 0 {
             return Err(io::Error::from_raw_os_error(code));
         }

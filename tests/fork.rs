@@ -272,27 +272,9 @@ fn a_fork_amid_setting_up_clients_and_looking_up_names_hangs_no_child() {
 fn a_fork_amid_the_first_loading_of_the_authorities_hangs_no_child() {
     const TEST: &str = "a_fork_amid_the_first_loading_of_the_authorities_hangs_no_child";
     if is_child() {
-        let url = env::var("ATLAS_URL").unwrap();
-        let mut config = config_for(&url);
+        let mut config = config_for(&env::var("ATLAS_URL").unwrap());
         config.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
-        // This process itself never loads them, so each of its children is the first to.
-        for number in 0..20 {
-            fork(|| {
-                let all = Barrier::new(5);
-                thread::scope(|scope| {
-                    for _ in 0..4 {
-                        scope.spawn(|| {
-                            all.wait();
-                            get(&client(&config)).unwrap();
-                        });
-                    }
-                    all.wait();
-                    thread::sleep(Duration::from_micros(number * 700));
-                    fork(|| drop(get(&client(&config)).unwrap())).succeeds();
-                });
-            })
-            .succeeds();
-        }
+        first_of_a_process(&config, 20, Duration::from_micros(700));
         return;
     }
     let atlas = Simulator::start();
@@ -302,6 +284,41 @@ fn a_fork_amid_the_first_loading_of_the_authorities_hangs_no_child() {
         ("ATLAS_CA", atlas.ca_file().as_ref()),
     ];
     in_child(TEST, &variables);
+}
+
+#[test]
+fn a_fork_amid_the_first_request_of_a_process_hangs_no_child() {
+    const TEST: &str = "a_fork_amid_the_first_request_of_a_process_hangs_no_child";
+    if is_child() {
+        let config = config_for(&env::var("ATLAS_URL").unwrap());
+        first_of_a_process(&config, 300, Duration::from_micros(2));
+        return;
+    }
+    let atlas = Simulator::start();
+    in_child(TEST, &[("ATLAS_URL", atlas.plain_url().as_ref())]);
+}
+
+/// Forks `count` times, `step` later each time, while other threads make the first clients and requests of a process.
+fn first_of_a_process(config: &Config, count: u32, step: Duration) {
+    for number in 0..count {
+        // This process itself makes none, so that each of its children is as if the library was just loaded.
+        fork(|| {
+            let all = Barrier::new(5);
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        all.wait();
+                        get(&client(config)).unwrap();
+                    });
+                }
+                all.wait();
+                let (start, pause) = (Instant::now(), number * step);
+                while start.elapsed() < pause {}
+                fork(|| drop(get(&client(config)).unwrap())).succeeds_within(ms(5000));
+            });
+        })
+        .succeeds();
+    }
 }
 
 #[test]

@@ -299,7 +299,8 @@ fn no_proxy_keeps_requests_from_a_proxy_and_the_environments_variables_choose_on
     let with_port = format!("other.example, localhost:{port}");
     let other_port = format!("localhost:1{port}");
     // (what, the base URL, variables, whether it comes through the proxy, whether it fails)
-    let cases: [(&str, &str, &[(&str, &str)], bool, bool); 15] = [
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], bool, bool);
+    let cases: [Case; 15] = [
         ("none", &url, &[], false, false),
         ("https_proxy", &url, &[("https_proxy", &this)], true, false),
         ("HTTPS_PROXY", &url, &[("HTTPS_PROXY", &this)], true, false),

@@ -53,7 +53,8 @@ pub unsafe extern "C" fn atlas_client_free(client: *mut atlas_client) {
 /// Ends every call of this client that was entered before, with ATLAS_ERROR_CANCELLED and within a tenth of a second,
 /// wherever it blocks. Calls entered later are not touched. To cancel one call alone give it a client of its own.
 ///
-/// Any thread and any callback may call it, but no signal handler. NULL does nothing.
+/// Any thread and any callback may call it, but no signal handler. If the call may be about to be entered by another
+/// thread, cancel again until it has returned; that costs nothing. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_cancel(client: *mut atlas_client) {
     // SAFETY: the caller's handle is NULL or alive.
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn atlas_client_revoke_token(
 /// Project Backup Manager.
 ///
 /// group_id       the project's id, 24 lower-case hexadecimal digits
-/// cluster_name   1 to 64 letters, digits and hyphens
+/// cluster_name   1 to 64 ASCII letters, digits and hyphens; the first is no hyphen
 /// snapshot_id    24 lower-case hexadecimal digits
 /// flags          0, or ATLAS_ENVELOPE and ATLAS_PRETTY
 ///
@@ -150,7 +151,8 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
 /// All snapshots of a replica set, in Atlas' order: Atlas' listGroupClusterBackupSnapshots, every page of it.
 ///
 /// Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
-/// the result with `atlas_snapshot_list_free()`. Pages that repeat or do not end are ATLAS_ERROR_INVALID_RESPONSE.
+/// the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
+/// not promise an order. Pages that repeat, and more than 1000 of them, are ATLAS_ERROR_INVALID_RESPONSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_list_snapshots(
     client: *mut atlas_client,
@@ -195,7 +197,8 @@ pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     }
 }
 
-/// Sees every answer while a snapshot is waited for. Returning 0 goes on, anything else cancels the wait.
+/// Sees every answer while a snapshot is waited for, the last one ("completed", "failed") included, but no poll that
+/// failed. Returning 0 goes on, anything else ends the wait with ATLAS_ERROR_CANCELLED, even at the last one.
 ///
 /// `latest` is lent until it returns; `atlas_snapshot_copy()` keeps it. It runs on the thread that waits and may call
 /// anything but `atlas_client_free()`. It must not throw, longjmp or end the thread.
@@ -203,7 +206,8 @@ pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
 pub type atlas_progress_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, latest: *const atlas_snapshot) -> i32>;
 
-/// Waits until a snapshot of a replica set is completed, asking for it again and again.
+/// Waits until a snapshot of a replica set is completed, asking for it again and again. It asks at once, and goes on
+/// at any status but "completed" and "failed", those that this version does not know included.
 ///
 /// poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
 ///                    may ask for a longer one (Retry-After)
@@ -214,8 +218,9 @@ pub type atlas_progress_fn =
 /// The other parameters are those of `atlas_client_get_snapshot()`. Returns the completed snapshot, which is yours: free
 /// it with `atlas_snapshot_free()`. On failure NULL: ATLAS_ERROR_SNAPSHOT_FAILED when its status is "failed",
 /// ATLAS_ERROR_NOT_FOUND also when it was deleted meanwhile, ATLAS_ERROR_TIMEOUT with the last status seen in the
-/// message, ATLAS_ERROR_CANCELLED by `progress` or `atlas_client_cancel()`. Passing failures between polls are ridden
-/// out; those that will not pass (401, 403, TLS) end the wait.
+/// message, ATLAS_ERROR_CANCELLED by `progress` or `atlas_client_cancel()`. Failures that may pass
+/// (ATLAS_ERROR_FLAG_RETRYABLE) are ridden out until the time is up, without a timeout for ever; each is a warning for
+/// the logger. Those that will not pass (401, 403, TLS), and an id that was not found at first, end the wait.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_wait_for_snapshot(
     client: *mut atlas_client,

@@ -157,8 +157,8 @@ pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
     unsafe { set(config, |config| config.set_connect_timeout_ms(milliseconds)) }
 }
 
-/// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504.
-/// Default 3; 0: never.
+/// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
+/// pause that grows, or that Atlas asks for (Retry-After), all within the timeout. Default 3; 0: never.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_max_retries(config: *mut atlas_config, count: u32) {
     // SAFETY: the caller's config.

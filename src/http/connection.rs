@@ -152,6 +152,22 @@ impl Connector for Opener {
     }
 }
 
+/// Opens no connection at all.
+#[derive(Debug)]
+pub(super) struct Nowhere;
+
+impl Connector for Nowhere {
+    type Out = Connection;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, ureq::Error> {
+        Ok(None)
+    }
+}
+
 /// Tells ureq nothing: [`Opener`] looks up names itself, since it may be the proxy's that counts.
 #[derive(Debug)]
 pub(super) struct NoResolver;

@@ -9,6 +9,7 @@ mod tls;
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::RootCertStore;
@@ -23,7 +24,7 @@ use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::log::{Level, Logger};
 use crate::sys;
-use connection::{NoResolver, Opener, Route};
+use connection::{NoResolver, Nowhere, Opener, Route};
 use proxy::Proxy;
 
 /// The largest body we read; Atlas' largest page is below 1 MiB.
@@ -74,6 +75,20 @@ pub(crate) struct Http {
     user_agent: HeaderValue,
     logger: Logger,
     generation: u32,
+}
+
+/// Has ureq make what it makes once per process, behind a lock that a child forked meanwhile would find held for ever.
+/// Run before each fork it either finds that done or waits until it is; run before the first request it spares forks that.
+pub(crate) extern "C" fn settle() {
+    static SETTLED: AtomicBool = AtomicBool::new(false);
+    if !SETTLED.load(Ordering::Acquire) {
+        let config = Agent::config_builder().proxy(None).build();
+        // Fails without a connection, but not before the request's head was made.
+        let _ = Agent::with_parts(config, Nowhere, NoResolver)
+            .get("http://localhost/")
+            .call();
+        SETTLED.store(true, Ordering::Release);
+    }
 }
 
 impl Http {

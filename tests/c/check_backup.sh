@@ -162,14 +162,14 @@ is 2 "no completed snapshot; snapshot without id failed; snapshot without id is 
 ok $? "nor do they look like one"
 
 for cluster in odd odd-scalar many; do
-    ask -w 26 -c 400000 "$project" $cluster
+    ask -w 400000 -c 400000 "$project" $cluster
     is 0 "newest completed snapshot 6a0000000000000000000000 is " "size=1610612736B count="
     ok $? "the newest is found in the list $cluster"
 done
 says "$out" "count=10000"
 ok $? "ten thousand snapshots are counted"
 
-ask --sharded -w 26 -c 400000 "$project" "$ATLAS_SIMULATOR_SHARDED_CLUSTER"
+ask --sharded -w 400000 -c 400000 "$project" "$ATLAS_SIMULATOR_SHARDED_CLUSTER"
 is 0 "newest completed snapshot $ATLAS_SIMULATOR_SHARDED_SNAPSHOT is "
 ok $? "--sharded checks a sharded cluster"
 
@@ -197,8 +197,11 @@ ask -w 26 -c 48 "$project" Cluster0
 is 2 "newest completed snapshot a/b c  is " && [ "$(tr -cd '|' <"$out")" = "|" ]
 ok $? "text from elsewhere neither begins performance data nor another line"
 
-ask -w 26 -c 48 "$project" "a|b"
-is 3 "BACKUP UNKNOWN - " "a/b" && [ "$(tr -cd '|' <"$out")" = "" ]
+serve Cluster0 400 <<'END_OF_ERROR'
+{"error": 400, "errorCode": "A|B", "reason": "Bad | Request", "detail": "one|\ntwo"}
+END_OF_ERROR
+ask -w 26 -c 48 "$project" Cluster0
+is 3 "BACKUP UNKNOWN - " "A/B" "one/ two" && [ "$(tr -cd '|' <"$out")" = "" ]
 ok $? "neither does an error"
 
 # Everything that keeps it from judging.
@@ -223,7 +226,7 @@ unknown Cluster0 "MONGODB_ATLAS_CLIENT_ID"
 changes=MONGODB_ATLAS_CA_FILE=
 unknown Cluster0 "certificate"
 changes=MONGODB_ATLAS_TIMEOUT_MS=1
-ask -w 26 -c 400000 -t 20 "$project" Cluster0
+ask -w 400000 -c 400000 -t 20 "$project" Cluster0
 is 0 "BACKUP OK"
 ok $? "-t is stronger than the environment"
 changes=
@@ -254,11 +257,11 @@ for option in -V --version; do
     ok $? "$option tells both versions, and is never OK"
 done
 
-ask -v -w 26 -c 400000 "$project" Cluster0
+ask -v -w 400000 -c 400000 "$project" Cluster0
 exits 0 && [ "$(wc -l <"$out")" -eq 1 ] && says "$err" "check_backup: GET /api/atlas/v2/" && ! grep -qF "$MONGODB_ATLAS_CLIENT_SECRET" "$err" &&
-    info=$(wc -l <"$err") && ask -vv -w 26 -c 400000 "$project" Cluster0 && [ "$(wc -l <"$err")" -ge "$info" ]
+    info=$(wc -l <"$err") && ask -vv -w 400000 -c 400000 "$project" Cluster0 && [ "$(wc -l <"$err")" -ge "$info" ]
 ok $? "-v logs to standard error, not into the line"
 
-writes_nowhere 3 -w 26 -c 400000 "$project" Cluster0
+writes_nowhere 3 -w 400000 -c 400000 "$project" Cluster0
 
 finish

@@ -121,20 +121,20 @@ steer() {
 import os, sys, urllib.request
 request = urllib.request.Request(os.environ["ATLAS_SIMULATOR_PLAIN_URL"] + "/_simulator/" + sys.argv[2], method=sys.argv[1])
 request.data = sys.argv[3].encode() if len(sys.argv) > 3 else None
-urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).read()
+print(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).read().decode())
 END
 }
 
-# serve CLUSTER <PAGE: from now on the page, or the snapshot, is what Atlas answers for the cluster; until honest.
+# serve CLUSTER [STATUS] <BODY: from now on this is what Atlas answers for the cluster; until honest.
 serve() {
     steer POST script "$("$PYTHON" -c '
 import json, sys
-act = {"act": "respond", "status": 200, "headers": [["Content-Type", "application/json"]], "body": sys.stdin.read()}
-print(json.dumps({"target": {"path": f"/clusters/{sys.argv[1]}/"}, "acts": [act], "forever": True}))' "$1")"
+act = {"act": "respond", "status": int((sys.argv[2:] or [200])[0]), "headers": [["Content-Type", "application/json"]], "body": sys.stdin.read()}
+print(json.dumps({"target": {"path": f"/clusters/{sys.argv[1]}/"}, "acts": [act], "forever": True}))' "$@")" >/dev/null
 }
 
 honest() {
-    steer POST clear
+    steer POST clear >/dev/null
 }
 
 finish() {

@@ -6,7 +6,9 @@ Run them with ``atlas-simulator run --env all -- pytest tests/python``.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -79,6 +81,25 @@ class Simulator:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=20) as answer:
             return json.load(answer)
+
+
+@pytest.fixture(autouse=True)
+def no_logging() -> Iterator[None]:
+    """pytest listens to all loggers. Clients that log make their calls in another way: see _blocking.py."""
+    logger = logging.getLogger("atlas_backup")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(params=["watched", "worker"])
+def way(request: Any) -> Iterator[str]:
+    """Both ways in which the main thread may make a call; it takes the second if the program handles a signal."""
+    before = signal.getsignal(signal.SIGUSR2)
+    if request.param == "worker":
+        signal.signal(signal.SIGUSR2, lambda *_: None)
+    yield request.param
+    signal.signal(signal.SIGUSR2, before)
 
 
 @pytest.fixture

@@ -85,7 +85,9 @@ def alarm() -> Iterator[Callable[[float], None]]:
     signal.signal(signal.SIGALRM, before)
 
 
-def test_ctrl_c_leaves_a_call_of_the_main_thread_at_once(atlas: Simulator, alarm: Callable[[float], None]) -> None:
+def test_ctrl_c_leaves_a_call_of_the_main_thread_at_once(
+    atlas: Simulator, alarm: Callable[[float], None], way: str
+) -> None:
     with atlas.client(timeout=3) as client:
         start = time.monotonic()
         alarm(0.2)
@@ -96,7 +98,7 @@ def test_ctrl_c_leaves_a_call_of_the_main_thread_at_once(atlas: Simulator, alarm
 
 
 def test_an_interrupted_call_ends_and_lets_go_of_its_client_and_thread(
-    atlas: Simulator, alarm: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    atlas: Simulator, alarm: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     freed: List[Any] = []
     free = _library.lib.atlas_client_free
@@ -107,6 +109,7 @@ def test_an_interrupted_call_ends_and_lets_go_of_its_client_and_thread(
 
     monkeypatch.setattr(_library.lib, "atlas_client_free", count)
     monkeypatch.setattr(_blocking, "_idle", [])
+    _blocking._retire()
     threads = threading.active_count()
     with pytest.raises(KeyboardInterrupt), atlas.client() as client:
         alarm(0.1)
@@ -115,6 +118,61 @@ def test_an_interrupted_call_ends_and_lets_go_of_its_client_and_thread(
     while (not freed or threading.active_count() > threads) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(freed) == 1 and threading.active_count() == threads
+
+
+def test_ctrl_c_is_never_lost_and_hurts_no_later_call(
+    atlas: Simulator, alarm: Callable[[float], None], way: str
+) -> None:
+    """Many times, at many moments, some of them while a call begins or ends."""
+    with atlas.client() as client:
+        for number in range(200):
+            with pytest.raises(KeyboardInterrupt):
+                alarm(0.0003 + number * 0.00001)
+                while True:
+                    client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+            client.get_snapshot(atlas.project, "slow-5", atlas.snapshot)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_program_that_listens_for_signals_itself_goes_on_doing_so(
+    atlas: Simulator, alarm: Callable[[float], None]
+) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    assert signal.set_wakeup_fd(writer) == -1
+    try:
+        with atlas.client() as client:
+            client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+            alarm(0.1)
+            start = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                client.get_snapshot(atlas.project, "silent", atlas.snapshot)
+            assert time.monotonic() - start < 0.3
+        assert os.read(reader, 10) == bytes([signal.SIGALRM])
+    finally:
+        assert signal.set_wakeup_fd(-1) == writer
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_signal_in_a_child_forked_during_a_call_does_not_end_the_call(atlas: Simulator) -> None:
+    def fork() -> None:
+        time.sleep(0.2)
+        child = os.fork()
+        if child == 0:
+            signal.raise_signal(signal.SIGALRM)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with atlas.client() as client, ThreadPoolExecutor(1) as pool:
+            forked = pool.submit(fork)
+            assert client.get_snapshot(atlas.project, "slow-600", atlas.snapshot).id == atlas.snapshot
+            forked.result()
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_cancel_ends_the_calls_of_other_threads_and_no_later_one(atlas: Simulator) -> None:
@@ -174,7 +232,7 @@ def test_without_a_thread_to_be_had_a_call_is_made_all_the_same(
         assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
 
 
-def test_signals_are_left_to_the_threads_of_the_program(atlas: Simulator) -> None:
+def test_signals_are_left_to_the_threads_of_the_program(atlas: Simulator, way: str) -> None:
     with atlas.client() as client:
         client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
     worker = next(thread for thread in threading.enumerate() if thread.name == "atlas_backup")

@@ -317,7 +317,7 @@ class Client:
                 return result(returned)
             raise problems.pop() if problems else from_library(error)
 
-        return run(call, self.cancel)
+        return run(call, self.cancel, calls_back or self._logs)
 
 
 def _configure(config: ConfigHandle, settings: Settings) -> None:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
-import weakref
 from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Final
+from typing import Any, Callable, ClassVar, Dict, Final
 
 __version__ = "0.1.0"
 """The version of this package. The library it loads has the same MAJOR.MINOR."""
@@ -87,11 +87,21 @@ class Owned:
     is never freed under anyone. At the end of the process nothing is freed: threads may still be inside a call.
     """
 
-    __slots__ = ("handle", "__weakref__")
+    __slots__ = ("handle", "free", "__weakref__")
+    ending: ClassVar[bool] = False
 
     def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
         self.handle = handle
-        weakref.finalize(self, free, handle).atexit = False
+        self.free = free
+
+    def __del__(self) -> None:
+        if not self.ending:
+            self.free(self.handle)
+
+
+@atexit.register
+def _keep() -> None:
+    Owned.ending = True
 
 
 def _load() -> ctypes.CDLL:

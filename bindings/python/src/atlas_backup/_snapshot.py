@@ -222,7 +222,7 @@ class Time(Field[Optional[datetime]]):
     def read(self, handle: SnapshotHandle) -> Optional[datetime]:
         milliseconds = self.milliseconds(handle)
         try:
-            return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(milliseconds=milliseconds)
+            return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(0, 0, 0, milliseconds)
         except OverflowError:  # before year 1 or after year 9999
             return None
 
@@ -245,7 +245,8 @@ class Texts(Field[Tuple[str, ...]]):
         self.element = declare(element, c_char_p, SnapshotHandle, c_size_t)
 
     def read(self, handle: SnapshotHandle) -> Tuple[str, ...]:
-        return tuple([self.element(handle, i).decode() for i in range(self.count(handle))])
+        element = self.element
+        return tuple([element(handle, i).decode() for i in range(self.count(handle))])
 
 
 R = TypeVar("R", bound=NamedTuple)
@@ -266,8 +267,11 @@ class Rows(Field[Tuple[R, ...]]):
         ]
 
     def read(self, handle: SnapshotHandle) -> Tuple[R, ...]:
-        texts = ([column(handle, i) for column in self.columns] for i in range(self.count(handle)))
-        return tuple([self.row._make([None if text is None else text.decode() for text in row]) for row in texts])
+        rows = []
+        for i in range(self.count(handle)):
+            texts = [column(handle, i) for column in self.columns]
+            rows.append(self.row._make([None if text is None else text.decode() for text in texts]))
+        return tuple(rows)
 
 
 class Answer(Field[T]):

@@ -1,0 +1,156 @@
+#!/bin/sh
+#
+# make install, and everyone who uses what it installed. BUILT is what to install. Run by the simulator:
+# atlas-simulator run --env bearer -- tests/packaging/install.sh
+
+cd "$(dirname "$0")/../.." || exit
+. tests/packaging/result.sh
+MAKE=${MAKE:-make} BUILT=${BUILT:-build/library} CC=${CC:-cc} CXX=${CXX:-c++}
+STRICT="-Wall -Wextra -Wpedantic -Werror"
+# What was asked of the make that runs us is not meant for those we run.
+unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX LIBDIR INCLUDEDIR PKG_CONFIG_PATH LD_LIBRARY_PATH
+scratch=$(mktemp -d) || exit
+trap 'rm -rf "$scratch"' EXIT
+
+# Nobody runs cargo here, and nobody builds.
+make_it() {
+    "$MAKE" --no-print-directory BUILT="$BUILT" "$@" CARGO=/no/cargo >"$scratch/log" 2>&1
+}
+
+# The program prints the version and the state of the snapshot.
+works() {
+    [ "$("$@" 2>&1 | tee "$scratch/output")" = "$VERSION completed" ] || {
+        sed 's/^/    | /' "$scratch/output"
+        return 1
+    }
+}
+
+quietly() {
+    "$@" >"$scratch/log" 2>&1 || {
+        sed 's/^/    | /' "$scratch/log"
+        return 1
+    }
+}
+
+needs() {
+    readelf -dW "$1" | grep -q "NEEDED.*$SONAME"
+}
+
+# ---- Install ----
+
+! make_it install DESTDIR="$scratch/none" BUILT="$scratch/unbuilt" && grep -q 'run "make" first' "$scratch/log" &&
+    [ ! -e "$scratch/none" ]
+result $? "make install says so when nothing was built yet"
+
+! make_it install PREFIX=here && grep -q absolute "$scratch/log"
+result $? "make install refuses a PREFIX that is not absolute"
+
+make_it install DESTDIR="$scratch/stage" PREFIX=/opt/atlas
+result $? "make install needs no cargo"
+
+(cd "$scratch/stage" && find . ! -type d | LC_ALL=C sort) >"$scratch/installed"
+diff - "$scratch/installed" <<END
+./opt/atlas/include/atlas_backup.h
+./opt/atlas/lib/cmake/atlas_backup/atlas_backup-config-version.cmake
+./opt/atlas/lib/cmake/atlas_backup/atlas_backup-config.cmake
+./opt/atlas/lib/libatlas_backup.a
+./opt/atlas/lib/libatlas_backup.so
+./opt/atlas/lib/$SONAME
+./opt/atlas/lib/libatlas_backup.so.$VERSION
+./opt/atlas/lib/pkgconfig/atlas_backup.pc
+END
+result $? "make install installs what a C library has, and nothing else"
+
+[ "$(readlink "$scratch/stage/opt/atlas/lib/libatlas_backup.so")" = "$SONAME" ] &&
+    [ "$(readlink "$scratch/stage/opt/atlas/lib/$SONAME")" = "libatlas_backup.so.$VERSION" ]
+result $? "the links lead from libatlas_backup.so to $SONAME to libatlas_backup.so.$VERSION"
+
+! grep -r -e "$scratch" -e @ "$scratch/stage" --include='*.pc' --include='*.cmake'
+result $? "no file names the DESTDIR, and no blank was left"
+
+for directories in "LIBDIR=/usr/lib/some-linux-gnu PREFIX=/usr" "LIBDIR=/lib64 INCLUDEDIR=/headers/atlas"; do
+    make_it install DESTDIR="$scratch/other" $directories && [ -n "$(find "$scratch/other" ! -type d)" ] &&
+        make_it uninstall DESTDIR="$scratch/other" $directories && [ -z "$(find "$scratch/other" ! -type d)" ]
+    result $? "make uninstall removes all that make install installed ($directories)"
+done
+
+# All that follows happens elsewhere.
+home="$scratch/moved here"
+mkdir "$home" && mv "$scratch/stage/opt/atlas/"* "$home"
+# A second one, with the archive alone, as systems have it that link statically.
+archive=$scratch/archive
+mkdir "$archive" && cp -R "$home/"* "$archive" && rm "$archive"/lib/*.so*
+
+# ---- pkg-config ----
+
+pkg() {
+    PKG_CONFIG_PATH=$1/lib/pkgconfig
+    shift
+    PKG_CONFIG_PATH=$PKG_CONFIG_PATH pkg-config "$@" atlas_backup
+}
+
+if has pkg-config; then
+    [ "$(pkg "$home" --modversion)" = "$VERSION" ]
+    result $? "pkg-config knows the version"
+
+    eval "$CC" -std=c99 $STRICT -o "$scratch/shared" tests/packaging/consumer.c $(pkg "$home" --cflags --libs) &&
+        needs "$scratch/shared" && works env LD_LIBRARY_PATH="$home/lib" "$scratch/shared"
+    result $? "a C program is built with pkg-config, where the library was moved to, and runs"
+
+    eval "$CXX" -std=c++11 $STRICT -o "$scratch/shared++" -x c++ tests/packaging/consumer.c -x none \
+        $(pkg "$home" --cflags --libs) &&
+        needs "$scratch/shared++" && works env LD_LIBRARY_PATH="$home/lib" "$scratch/shared++"
+    result $? "so is a C++ program"
+
+    eval "$CC" -std=c99 $STRICT -o "$scratch/static" tests/packaging/consumer.c \
+        $(pkg "$archive" --static --cflags --libs) && ! needs "$scratch/static" && works "$scratch/static"
+    result $? "pkg-config --static says all that the archive needs"
+
+    eval "$CC" -std=c99 $STRICT -o "$scratch/static" tests/packaging/consumer.c \
+        $(pkg "$home" --static --cflags --libs | sed 's/-latlas_backup/-l:libatlas_backup.a/') &&
+        ! needs "$scratch/static" && works "$scratch/static"
+    result $? "the archive can be chosen where the shared library lies beside it"
+else
+    echo "skipped: programs built with pkg-config: pkg-config is not installed"
+fi
+
+# ---- CMake ----
+
+if has cmake; then
+    mkdir "$scratch/cmake"
+    cp tests/packaging/consumer.c tests/packaging/CMakeLists.txt "$scratch/cmake"
+    quietly cmake -S "$scratch/cmake" -B "$scratch/cmake/build" -DCMAKE_PREFIX_PATH="$home" -DCMAKE_BUILD_TYPE=Release &&
+        quietly cmake --build "$scratch/cmake/build"
+    result $? "CMake finds the package where it was moved to"
+    needs "$scratch/cmake/build/shared" && works "$scratch/cmake/build/shared"
+    result $? "the CMake target atlas_backup::atlas_backup is the shared library"
+    ! needs "$scratch/cmake/build/static" && works "$scratch/cmake/build/static"
+    result $? "the CMake target atlas_backup::static is the archive"
+    for wrong in 1.0 "${VERSION%.*}.99"; do
+        mkdir -p "$scratch/cmake-$wrong"
+        printf 'cmake_minimum_required(VERSION 3.13)\nproject(wrong NONE)\nfind_package(atlas_backup %s REQUIRED)\n' \
+            "$wrong" >"$scratch/cmake-$wrong/CMakeLists.txt"
+        ! cmake -S "$scratch/cmake-$wrong" -B "$scratch/cmake-$wrong/build" -DCMAKE_PREFIX_PATH="$home" \
+            >"$scratch/log" 2>&1 && grep -q "version: $VERSION" "$scratch/log"
+        result $? "CMake refuses this version to who asks for $wrong"
+    done
+else
+    echo "skipped: programs built with CMake: cmake is not installed"
+fi
+
+# ---- dlopen ----
+
+"$CC" -std=c99 $STRICT -I"$home/include" -o "$scratch/plugin" tests/packaging/plugin.c -ldl -pthread
+result $? "a host of plug-ins needs the header alone to be built"
+
+! needs "$scratch/plugin" && "$scratch/plugin" 1 "$home/lib/$SONAME"
+result $? "the library works when loaded with RTLD_LOCAL"
+
+"$scratch/plugin" 100 "$home/lib/$SONAME"
+result $? "it can be loaded and closed a hundred times, with a call in between"
+
+cp "$home/lib/$SONAME" "$scratch/another-copy.so"
+"$scratch/plugin" 3 "$home/lib/$SONAME" "$scratch/another-copy.so"
+result $? "two copies work side by side in one process"
+
+finish

@@ -1,0 +1,60 @@
+#!/bin/sh
+#
+# The shared library as the loader sees it: library.sh FILE [GLIBC], the latter the oldest glibc it must run with.
+
+cd "$(dirname "$0")/../.." || exit
+. tests/packaging/result.sh
+file=$1 glibc=$2
+scratch=$(mktemp -d) || exit
+trap 'rm -rf "$scratch"' EXIT
+
+if ! has readelf || ! has nm || ! has objdump; then
+    echo "skipped: what the loader sees of $(basename "$file"): readelf, nm or objdump is not installed"
+    finish
+    exit
+fi
+readelf -dW "$file" >"$scratch/dynamic" && readelf -lW "$file" >"$scratch/segments" &&
+    nm -D --undefined-only "$file" >"$scratch/needed" && objdump -T "$file" >"$scratch/versions" || exit
+
+nm -D --defined-only "$file" | sed 's/.* //; s/@.*//' | LC_ALL=C sort | diff packaging/abi/functions -
+result $? "it exports what packaging/abi/functions lists, and nothing else"
+
+grep -q "SONAME.*\[$SONAME\]" "$scratch/dynamic"
+result $? "it is called $SONAME"
+
+grep -q GNU_RELRO "$scratch/segments"
+result $? "its relocations are read-only once loaded"
+
+grep -q "FLAGS.*BIND_NOW" "$scratch/dynamic" && grep -q "FLAGS_1.*NOW" "$scratch/dynamic"
+result $? "all its symbols are found when it is loaded, not later"
+
+grep -q "FLAGS_1.*NODELETE" "$scratch/dynamic"
+result $? "dlclose leaves it in memory, for threads that are still in it"
+
+grep -q "GNU_STACK .* RW " "$scratch/segments"
+result $? "no stack is executable"
+
+! grep -q TEXTREL "$scratch/dynamic"
+result $? "its code is not changed when it is loaded"
+
+grep -q ' __stack_chk_fail' "$scratch/needed"
+result $? "its C parts guard the stack"
+
+! grep -Eq 'RPATH|RUNPATH' "$scratch/dynamic"
+result $? "it looks nowhere unusual for what it needs"
+
+! readelf -SW "$file" | grep -Eq '\.symtab|\.debug_'
+result $? "it is stripped"
+
+# Before 2.34 glibc had threads and dlopen in libraries of their own.
+sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' "$scratch/dynamic" >"$scratch/libraries"
+! grep -Evx "lib(c|m|pthread|dl)\.so\.[0-9]+|libgcc_s\.so\.1|ld-linux.*\.so\.[0-9]+" "$scratch/libraries"
+result $? "it needs glibc and libgcc_s alone"
+
+oldest=$(grep -v ' w  ' "$scratch/versions" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -Vu | tail -n 1)
+if [ -n "$glibc" ]; then
+    [ -n "$oldest" ] && [ "$(printf '%s\n' "$glibc" "$oldest" | sort -V | tail -n 1)" = "$glibc" ]
+    result $? "it runs with glibc $glibc (it asks for $oldest)"
+fi
+echo "$(wc -c <"$file") bytes, glibc $oldest"
+finish
