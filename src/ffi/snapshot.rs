@@ -2,11 +2,6 @@
 //!
 //! A handle is a [`Snapshot`] or a [`SnapshotList`] behind an opaque type, since the header needs a C name for it.
 
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "all but the first few only hand the caller's pointer on, under the contract that mod.rs states"
-)]
-
 use std::ffi::c_char;
 use std::ptr::{from_ref, null, null_mut};
 use std::slice;
@@ -61,6 +56,7 @@ unsafe fn read_text(
     snapshot: *const atlas_snapshot,
     find: impl FnOnce(&Snapshot) -> Option<Text<'_>>,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, null(), |snapshot| {
             find(snapshot).map(Text::as_ptr)
@@ -78,6 +74,7 @@ unsafe fn read_element(
     i: usize,
     part: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.element(array, i, part)) }
 }
 
@@ -124,6 +121,7 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
 pub unsafe extern "C" fn atlas_snapshot_copy(
     snapshot: *const atlas_snapshot,
 ) -> *mut atlas_snapshot {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, null_mut(), |snapshot| {
             Some(Box::into_raw(Box::new(snapshot.clone())))
@@ -145,6 +143,7 @@ pub unsafe extern "C" fn atlas_snapshot_free(snapshot: *mut atlas_snapshot) {
 /// The snapshot's id, 24 hexadecimal digits: "32b6e34b3d91647abb20e7b8". Atlas' field "id".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_id(snapshot: *const atlas_snapshot) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::Id)) }
 }
 
@@ -154,6 +153,7 @@ pub unsafe extern "C" fn atlas_snapshot_id(snapshot: *const atlas_snapshot) -> *
 pub unsafe extern "C" fn atlas_snapshot_cloud_provider(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::CloudProvider)) }
 }
 
@@ -163,6 +163,7 @@ pub unsafe extern "C" fn atlas_snapshot_cloud_provider(
 pub unsafe extern "C" fn atlas_snapshot_config_server_type(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read_text(snapshot, |snapshot| {
             snapshot.text(TextField::ConfigServerType)
@@ -176,6 +177,7 @@ pub unsafe extern "C" fn atlas_snapshot_config_server_type(
 pub unsafe extern "C" fn atlas_snapshot_created_at(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::CreatedAt)) }
 }
 
@@ -185,6 +187,7 @@ pub unsafe extern "C" fn atlas_snapshot_created_at(
 pub unsafe extern "C" fn atlas_snapshot_description(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::Description)) }
 }
 
@@ -194,6 +197,7 @@ pub unsafe extern "C" fn atlas_snapshot_description(
 pub unsafe extern "C" fn atlas_snapshot_expires_at(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::ExpiresAt)) }
 }
 
@@ -203,6 +207,7 @@ pub unsafe extern "C" fn atlas_snapshot_expires_at(
 pub unsafe extern "C" fn atlas_snapshot_frequency_type(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::FrequencyType)) }
 }
 
@@ -212,6 +217,7 @@ pub unsafe extern "C" fn atlas_snapshot_frequency_type(
 pub unsafe extern "C" fn atlas_snapshot_master_key_uuid(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::MasterKeyUuid)) }
 }
 
@@ -221,6 +227,7 @@ pub unsafe extern "C" fn atlas_snapshot_master_key_uuid(
 pub unsafe extern "C" fn atlas_snapshot_mongod_version(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::MongodVersion)) }
 }
 
@@ -230,6 +237,7 @@ pub unsafe extern "C" fn atlas_snapshot_mongod_version(
 pub unsafe extern "C" fn atlas_snapshot_replica_set_name(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read_text(snapshot, |snapshot| {
             snapshot.text(TextField::ReplicaSetName)
@@ -243,6 +251,7 @@ pub unsafe extern "C" fn atlas_snapshot_replica_set_name(
 pub unsafe extern "C" fn atlas_snapshot_snapshot_type(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::SnapshotType)) }
 }
 
@@ -251,12 +260,14 @@ pub unsafe extern "C" fn atlas_snapshot_snapshot_type(
 /// "status".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_status(snapshot: *const atlas_snapshot) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::Status)) }
 }
 
 /// What was saved: "replicaSet" or "shardedCluster". `atlas_snapshot_type_code()` has it as a number. Atlas' field "type".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_type(snapshot: *const atlas_snapshot) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.text(TextField::Type)) }
 }
 
@@ -349,6 +360,7 @@ pub unsafe extern "C" fn atlas_snapshot_status_code(snapshot: *const atlas_snaps
         Status::Completed => atlas_status::ATLAS_STATUS_COMPLETED,
         Status::Failed => atlas_status::ATLAS_STATUS_FAILED,
     };
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(code(snapshot) as i32)) }
 }
 
@@ -363,6 +375,7 @@ pub unsafe extern "C" fn atlas_snapshot_cloud_provider_code(
         CloudProvider::Azure => atlas_cloud_provider::ATLAS_CLOUD_PROVIDER_AZURE,
         CloudProvider::Gcp => atlas_cloud_provider::ATLAS_CLOUD_PROVIDER_GCP,
     };
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(code(snapshot) as i32)) }
 }
 
@@ -380,6 +393,7 @@ pub unsafe extern "C" fn atlas_snapshot_frequency_type_code(
         FrequencyType::Yearly => atlas_frequency::ATLAS_FREQUENCY_YEARLY,
         FrequencyType::OnDemand => atlas_frequency::ATLAS_FREQUENCY_ON_DEMAND,
     };
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(code(snapshot) as i32)) }
 }
 
@@ -392,6 +406,7 @@ pub unsafe extern "C" fn atlas_snapshot_snapshot_type_code(snapshot: *const atla
         SnapshotType::Scheduled => atlas_snapshot_type_kind::ATLAS_SNAPSHOT_TYPE_SCHEDULED,
         SnapshotType::Fallback => atlas_snapshot_type_kind::ATLAS_SNAPSHOT_TYPE_FALLBACK,
     };
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(code(snapshot) as i32)) }
 }
 
@@ -403,6 +418,7 @@ pub unsafe extern "C" fn atlas_snapshot_type_code(snapshot: *const atlas_snapsho
         ClusterType::ReplicaSet => atlas_cluster_type::ATLAS_CLUSTER_TYPE_REPLICA_SET,
         ClusterType::ShardedCluster => atlas_cluster_type::ATLAS_CLUSTER_TYPE_SHARDED_CLUSTER,
     };
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(code(snapshot) as i32)) }
 }
 
@@ -416,6 +432,7 @@ pub const ATLAS_ABSENT: i64 = i64::MIN;
 /// fraction, with an exponent or out of the range of `int64_t` is, too. Atlas' field "storageSizeBytes".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_storage_size_bytes(snapshot: *const atlas_snapshot) -> i64 {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, ATLAS_ABSENT, Snapshot::storage_size_bytes) }
 }
 
@@ -424,6 +441,7 @@ pub unsafe extern "C" fn atlas_snapshot_storage_size_bytes(snapshot: *const atla
 /// `atlas_snapshot_created_at()` has the text. Atlas' field "createdAt".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_created_at_ms(snapshot: *const atlas_snapshot) -> i64 {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, ATLAS_ABSENT, Snapshot::created_at_ms) }
 }
 
@@ -431,6 +449,7 @@ pub unsafe extern "C" fn atlas_snapshot_created_at_ms(snapshot: *const atlas_sna
 /// `atlas_snapshot_created_at_ms()`. `ATLAS_ABSENT` if absent or no date. Atlas' field "expiresAt".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_expires_at_ms(snapshot: *const atlas_snapshot) -> i64 {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, ATLAS_ABSENT, Snapshot::expires_at_ms) }
 }
 
@@ -441,6 +460,7 @@ pub unsafe extern "C" fn atlas_snapshot_expires_at_ms(snapshot: *const atlas_sna
 pub unsafe extern "C" fn atlas_snapshot_copy_region_count(
     snapshot: *const atlas_snapshot,
 ) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, 0, |snapshot| {
             Some(snapshot.element_count(ArrayField::CopyRegions))
@@ -454,6 +474,7 @@ pub unsafe extern "C" fn atlas_snapshot_copy_region(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::CopyRegions, i, 0) }
 }
 
@@ -463,6 +484,7 @@ pub unsafe extern "C" fn atlas_snapshot_copy_region(
 pub unsafe extern "C" fn atlas_snapshot_policy_item_count(
     snapshot: *const atlas_snapshot,
 ) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, 0, |snapshot| {
             Some(snapshot.element_count(ArrayField::PolicyItems))
@@ -476,6 +498,7 @@ pub unsafe extern "C" fn atlas_snapshot_policy_item(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::PolicyItems, i, 0) }
 }
 
@@ -483,6 +506,7 @@ pub unsafe extern "C" fn atlas_snapshot_policy_item(
 /// Atlas' field "links".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_link_count(snapshot: *const atlas_snapshot) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, 0, |snapshot| {
             Some(snapshot.element_count(ArrayField::Links))
@@ -497,6 +521,7 @@ pub unsafe extern "C" fn atlas_snapshot_link_href(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::Links, i, 0) }
 }
 
@@ -507,6 +532,7 @@ pub unsafe extern "C" fn atlas_snapshot_link_rel(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::Links, i, 1) }
 }
 
@@ -516,6 +542,7 @@ pub unsafe extern "C" fn atlas_snapshot_link_rel(
 /// object. Atlas' field "members".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_member_count(snapshot: *const atlas_snapshot) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, 0, |snapshot| {
             Some(snapshot.element_count(ArrayField::Members))
@@ -530,6 +557,7 @@ pub unsafe extern "C" fn atlas_snapshot_member_id(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::Members, i, 0) }
 }
 
@@ -540,6 +568,7 @@ pub unsafe extern "C" fn atlas_snapshot_member_cloud_provider(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::Members, i, 1) }
 }
 
@@ -550,6 +579,7 @@ pub unsafe extern "C" fn atlas_snapshot_member_replica_set_name(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::Members, i, 2) }
 }
 
@@ -559,6 +589,7 @@ pub unsafe extern "C" fn atlas_snapshot_member_replica_set_name(
 pub unsafe extern "C" fn atlas_snapshot_snapshot_id_count(
     snapshot: *const atlas_snapshot,
 ) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, 0, |snapshot| {
             Some(snapshot.element_count(ArrayField::SnapshotIds))
@@ -572,6 +603,7 @@ pub unsafe extern "C" fn atlas_snapshot_snapshot_id(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_element(snapshot, ArrayField::SnapshotIds, i, 0) }
 }
 
@@ -589,6 +621,7 @@ pub unsafe extern "C" fn atlas_snapshot_json(
         let text = snapshot.json_text();
         Some((text.as_ptr(), text.as_str().len()))
     };
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     let (text, bytes) = unsafe { read(snapshot, (null(), 0), json) };
     if !length.is_null() {
         // SAFETY: not NULL, so the caller promises that it is writable.
@@ -602,6 +635,7 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 /// once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_field_count(snapshot: *const atlas_snapshot) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(snapshot.field_count())) }
 }
 
@@ -612,6 +646,7 @@ pub unsafe extern "C" fn atlas_snapshot_field_name(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.field_name(i)) }
 }
 
@@ -623,6 +658,7 @@ pub unsafe extern "C" fn atlas_snapshot_field(
     snapshot: *const atlas_snapshot,
     name: *const c_char,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read_text(snapshot, |snapshot| {
             snapshot.field_text(text(name, "name").ok()??)
@@ -633,6 +669,7 @@ pub unsafe extern "C" fn atlas_snapshot_field(
 /// Status of the HTTP answer that the snapshot came in: 200. 0 if it was parsed from text or is an item of a list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_http_status(snapshot: *const atlas_snapshot) -> i32 {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, 0, |snapshot| {
             snapshot.http_status().map(i32::from)
@@ -647,6 +684,7 @@ pub unsafe extern "C" fn atlas_snapshot_header(
     snapshot: *const atlas_snapshot,
     name: *const c_char,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read_text(snapshot, |snapshot| {
             snapshot.header_text(text(name, "name").ok()??)
@@ -658,6 +696,7 @@ pub unsafe extern "C" fn atlas_snapshot_header(
 /// or is an item of a list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_header_count(snapshot: *const atlas_snapshot) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read(snapshot, 0, |snapshot| Some(snapshot.header_count())) }
 }
 
@@ -667,6 +706,7 @@ pub unsafe extern "C" fn atlas_snapshot_header_name(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.header_name(i)) }
 }
 
@@ -677,6 +717,7 @@ pub unsafe extern "C" fn atlas_snapshot_header_value(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_text(snapshot, |snapshot| snapshot.header_value(i)) }
 }
 
@@ -685,6 +726,7 @@ pub unsafe extern "C" fn atlas_snapshot_header_value(
 /// How many snapshots are in the list; 0 if `list` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_list_count(list: *const atlas_snapshot_list) -> usize {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_list(list, 0, |list| Some(list.len())) }
 }
 
@@ -692,6 +734,7 @@ pub unsafe extern "C" fn atlas_snapshot_list_count(list: *const atlas_snapshot_l
 /// `ATLAS_ABSENT` if it gave none. Atlas' field "totalCount".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_list_total_count(list: *const atlas_snapshot_list) -> i64 {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe { read_list(list, ATLAS_ABSENT, SnapshotList::total_count) }
 }
 
@@ -703,6 +746,7 @@ pub unsafe extern "C" fn atlas_snapshot_list_get(
     list: *const atlas_snapshot_list,
     i: usize,
 ) -> *const atlas_snapshot {
+    // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read_list(list, null(), |list| {
             list.get(i).map(|item| from_ref(item).cast())
