@@ -30,6 +30,9 @@ SIMULATOR = $(TARGET)/debug/atlas-simulator
 # Programs run from where they were built, without being installed.
 LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 
+# Should the environment have one of these names, make would work them out, and ask cargo, for every target.
+unexport TARGET RELEASE SIMULATOR LINK PORTABLE TOLD
+
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11

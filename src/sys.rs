@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
@@ -20,20 +21,67 @@ pub(crate) fn generation() -> u32 {
 /// Makes [`generation`] count, and has `before` run before each fork, on the thread that forks. To be called before
 /// anything is kept that a child must not use.
 pub(crate) fn watch_forks(before: extern "C" fn()) -> io::Result<()> {
-    extern "C" fn in_child() {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
-    }
     if !WATCHED.load(Ordering::Acquire) {
         // Two threads may both register; then a fork counts double, which is as good. A lock here is what a child
         // forked meanwhile would wait for.
-        // SAFETY: what runs in the child only touches an atomic, and the library is never unloaded (-z nodelete).
-        let code = unsafe { libc::pthread_atfork(Some(before), None, Some(in_child)) };
+        // SAFETY: what runs in the child only touches atomics, and the library is never unloaded (-z nodelete).
+        let code = unsafe {
+            match libc::pthread_atfork(Some(before), None, None) {
+                0 => libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)),
+                code => code,
+            }
+        };
         if code != 0 {
             return Err(io::Error::from_raw_os_error(code));
         }
         WATCHED.store(true, Ordering::Release);
     }
     Ok(())
+}
+
+/// Lookups of names going on, and forks about to happen.
+static LOOKUPS: AtomicU32 = AtomicU32::new(0);
+static FORKS: AtomicU32 = AtomicU32::new(0);
+/// How long one waits for the other. What must not meet is at the beginning of a lookup and takes a fraction of that; the
+/// rest may take seconds.
+const AT_THE_GATE: Duration = Duration::from_millis(20);
+
+/// Runs a lookup of names apart from forks: glibc reads nsswitch.conf and resolv.conf behind locks that, in a child
+/// forked at that moment, would be held for ever.
+pub(crate) fn look_up<T>(body: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    loop {
+        LOOKUPS.fetch_add(1, Ordering::SeqCst);
+        if FORKS.load(Ordering::SeqCst) == 0 || start.elapsed() > AT_THE_GATE {
+            break;
+        }
+        LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_micros(50));
+    }
+    let value = body();
+    LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+    value
+}
+
+extern "C" fn before_fork() {
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    if LOOKUPS.load(Ordering::SeqCst) > 0 {
+        let start = Instant::now();
+        while LOOKUPS.load(Ordering::SeqCst) > 0 && start.elapsed() < AT_THE_GATE {
+            thread::sleep(Duration::from_micros(50));
+        }
+    }
+}
+
+extern "C" fn in_parent() {
+    FORKS.fetch_sub(1, Ordering::SeqCst);
+}
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    // Whoever looked up or was about to fork is not here.
+    LOOKUPS.store(0, Ordering::SeqCst);
+    FORKS.store(0, Ordering::SeqCst);
 }
 
 /// Starts a thread on which no signal handler of the host ever runs.

@@ -295,7 +295,11 @@ fn a_fork_amid_the_first_request_of_a_process_hangs_no_child() {
         return;
     }
     let atlas = Simulator::start();
-    in_child(TEST, &[("ATLAS_URL", atlas.plain_url().as_ref())]);
+    let url = atlas.plain_url();
+    in_child(TEST, &[("ATLAS_URL", url.as_ref())]);
+    // With a name to look up as well.
+    let url = url.replace("127.0.0.1", "localhost");
+    in_child(TEST, &[("ATLAS_URL", url.as_ref())]);
 }
 
 /// Forks `count` times, `step` later each time, while other threads make the first clients and requests of a process.

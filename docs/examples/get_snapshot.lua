@@ -29,9 +29,9 @@ ffi.cdef [[
 local atlas = ffi.load("libatlas_backup.so.0")
 local ABSENT = -9223372036854775807LL - 1
 
-local error_size = tonumber(atlas.atlas_error_size())
-if error_size ~= ffi.sizeof("atlas_error") or not ffi.string(atlas.atlas_backup_version()):find("^0%.1%.") then
-    error("This program was written for libatlas_backup 0.1", 0)
+local major, minor = ffi.string(atlas.atlas_backup_version()):match("^(%d+)%.(%d+)")
+if atlas.atlas_error_size() ~= ffi.sizeof("atlas_error") or tonumber(major) ~= 0 or tonumber(minor) < 1 then
+    error("This program needs libatlas_backup 0.1 or a later 0.x", 0)
 end
 
 -- What Atlas did not send is a hyphen. A description may not steer the terminal: control characters become blanks.

@@ -2,7 +2,6 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
-const VERSION = '0.1.';
 const ABSENT = PHP_INT_MIN;
 
 // const char * comes back as a string, NULL as null; int64_t as an int.
@@ -32,8 +31,9 @@ $atlas = FFI::cdef('
 ', 'libatlas_backup.so.0');
 
 $error = $atlas->new('atlas_error');
-if (FFI::sizeof($error) !== $atlas->atlas_error_size() || strpos($atlas->atlas_backup_version(), VERSION) !== 0) {
-    fwrite(STDERR, "This program was written for libatlas_backup 0.1\n");
+[$major, $minor] = explode('.', $atlas->atlas_backup_version());
+if (FFI::sizeof($error) !== $atlas->atlas_error_size() || $major != 0 || $minor < 1) {
+    fwrite(STDERR, "This program needs libatlas_backup 0.1 or a later 0.x\n");
     exit(1);
 }
 

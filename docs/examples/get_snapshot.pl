@@ -26,8 +26,9 @@ $ffi->attach(@$_) for @declarations;
 use constant ERROR_SIZE => 2048;
 use constant ABSENT     => -9223372036854775807 - 1;
 
-die "This program was written for libatlas_backup 0.1\n"
-    if atlas_error_size() != ERROR_SIZE || atlas_backup_version() !~ /^0\.1\./;
+my ($major, $minor) = split /\./, atlas_backup_version();
+die "This program needs libatlas_backup 0.1 or a later 0.x\n"
+    if atlas_error_size() != ERROR_SIZE || $major != 0 || $minor < 1;
 
 # What Atlas did not send is a hyphen. A description may not steer the terminal: control characters become blanks.
 sub text {

@@ -23,8 +23,9 @@ module Atlas
   ERROR = "l l l L Z96 Z64 Z768 Z256 Z768" # kind, http_status, retry_after, flags, code, reason, detail, ...
   ABSENT = -2**63
 
-  unless atlas_error_size == ERROR_SIZE && atlas_backup_version.to_s.start_with?("0.1.")
-    abort "This program was written for libatlas_backup 0.1"
+  major, minor = atlas_backup_version.to_s.split(".").map(&:to_i)
+  if atlas_error_size != ERROR_SIZE || major != 0 || minor < 1
+    abort "This program needs libatlas_backup 0.1 or a later 0.x"
   end
 
   # What Atlas did not send is a hyphen. A description may not steer the terminal: control characters become blanks.

@@ -96,7 +96,7 @@ impl Names {
         });
         let (ask, name, asked) = (self.ask, host.to_owned(), lookup.clone());
         sys::spawn("atlas-resolver", move || {
-            let addresses = ask(&name).map_err(|error| error.to_string());
+            let addresses = sys::look_up(|| ask(&name)).map_err(|error| error.to_string());
             let _ = asked.answer.set(Answer {
                 since: Instant::now(),
                 addresses,

@@ -18,12 +18,12 @@ ok $? "in the end the completed snapshot is printed"
 ok $? "each change of status is a line on standard error"
 
 ask --sharded --interval 0.5 "$project" staged 5f4007f327a3bd7b6f410001
-exits 0 && says "$out" "status   completed" && says "$err" "queued after 0 s" &&
+exits 0 && says "$out" "status   completed" && says "$err" "queued after " &&
     steer GET requests | grep -q "/backup/snapshots/shardedCluster/5f4007f327a3bd7b6f410001"
 ok $? "--sharded waits for a snapshot of a sharded cluster"
 
 ask "$project" Cluster0 00000000000000000000d00a
-exits 0 && [ "$(cat "$err")" = "completed after 0 s" ]
+exits 0 && [ "$(wc -l <"$err")" -eq 1 ] && says "$err" "completed after "
 ok $? "a snapshot that is completed is not waited for"
 
 ask --interval 0.5 "$project" flaky 5f4007f327a3bd7b6f410001
@@ -47,7 +47,7 @@ serve Cluster0 <<'END_OF_SNAPSHOT'
 {"id": "\u001b[31mred", "status": "completed\u0007", "createdAt": "yesterday", "expiresAt": null, "storageSizeBytes": 17}
 END_OF_SNAPSHOT
 ask --timeout 1 "$project" Cluster0 "$snapshot"
-exits 19 && says "$err" "completed  after 0 s" && ! grep -q "$(printf '[\033\007]')" "$err"
+exits 19 && says "$err" "completed  after " && ! grep -q "$(printf '[\033\007]')" "$err"
 ok $? "a status that nobody expects neither ends the wait nor rings the bell"
 serve Cluster0 <<'END_OF_SNAPSHOT'
 {"id": "\u001b[31mred", "status": "completed", "createdAt": "yesterday", "expiresAt": null, "storageSizeBytes": 17}

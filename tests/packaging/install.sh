@@ -9,12 +9,14 @@ MAKE=${MAKE:-make} BUILT=${BUILT:-build/library} CC=${CC:-cc} CXX=${CXX:-c++}
 STRICT="-Wall -Wextra -Wpedantic -Werror"
 # What was asked of the make that runs us is not meant for those we run.
 unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX LIBDIR INCLUDEDIR PKG_CONFIG_PATH LD_LIBRARY_PATH
+# With a service account each client would fetch a token, of which it may have a hundred at once.
+unset MONGODB_ATLAS_CLIENT_ID MONGODB_ATLAS_CLIENT_SECRET
 scratch=$(mktemp -d) || exit
 trap 'rm -rf "$scratch"' EXIT
 
 # Nobody runs cargo here, and nobody builds.
 make_it() {
-    "$MAKE" --no-print-directory BUILT="$BUILT" "$@" CARGO=/no/cargo >"$scratch/log" 2>&1
+    "$MAKE" --no-print-directory BUILT="$BUILT" "$@" CARGO=/no/cargo
 }
 
 # The program prints the version and the state of the snapshot.
@@ -38,14 +40,14 @@ needs() {
 
 # ---- Install ----
 
-! make_it install DESTDIR="$scratch/none" BUILT="$scratch/unbuilt" && grep -q 'run "make" first' "$scratch/log" &&
+! make_it install DESTDIR="$scratch/none" BUILT="$scratch/unbuilt" >"$scratch/log" 2>&1 && grep -q 'run "make" first' "$scratch/log" &&
     [ ! -e "$scratch/none" ]
 result $? "make install says so when nothing was built yet"
 
-! make_it install PREFIX=here && grep -q absolute "$scratch/log"
+! make_it install PREFIX=here >"$scratch/log" 2>&1 && grep -q absolute "$scratch/log"
 result $? "make install refuses a PREFIX that is not absolute"
 
-make_it install DESTDIR="$scratch/stage" PREFIX=/opt/atlas
+quietly make_it install DESTDIR="$scratch/stage" PREFIX=/opt/atlas
 result $? "make install needs no cargo"
 
 (cd "$scratch/stage" && find . ! -type d | LC_ALL=C sort) >"$scratch/installed"
@@ -69,8 +71,8 @@ result $? "the links lead from libatlas_backup.so to $SONAME to libatlas_backup.
 result $? "no file names the DESTDIR, and no blank was left"
 
 for directories in "LIBDIR=/usr/lib/some-linux-gnu PREFIX=/usr" "LIBDIR=/lib64 INCLUDEDIR=/headers/atlas"; do
-    make_it install DESTDIR="$scratch/other" $directories && [ -n "$(find "$scratch/other" ! -type d)" ] &&
-        make_it uninstall DESTDIR="$scratch/other" $directories && [ -z "$(find "$scratch/other" ! -type d)" ]
+    quietly make_it install DESTDIR="$scratch/other" $directories && [ -n "$(find "$scratch/other" ! -type d)" ] &&
+        quietly make_it uninstall DESTDIR="$scratch/other" $directories && [ -z "$(find "$scratch/other" ! -type d)" ]
     result $? "make uninstall removes all that make install installed ($directories)"
 done
 

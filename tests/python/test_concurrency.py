@@ -117,7 +117,7 @@ def test_an_interrupted_call_ends_and_lets_go_of_its_client_and_thread(
     deadline = time.monotonic() + 1
     while (not freed or threading.active_count() > threads) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert len(freed) == 1 and threading.active_count() == threads
+    assert len(freed) == 1 and threading.active_count() <= threads
 
 
 def test_ctrl_c_is_never_lost_and_hurts_no_later_call(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import functools
+import operator
 import os
 from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, ClassVar, Dict, Final
+from typing import Any, Callable, Dict, Final
 
 __version__ = "0.1.0"
 """The version of this package. The library it loads has the same MAJOR.MINOR."""
@@ -87,21 +89,20 @@ class Owned:
     is never freed under anyone. At the end of the process nothing is freed: threads may still be inside a call.
     """
 
-    __slots__ = ("handle", "free", "__weakref__")
-    ending: ClassVar[bool] = False
+    __slots__ = ("free", "handle", "__weakref__")
 
     def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
+        self.free = functools.partial(free, handle)
         self.handle = handle
-        self.free = free
 
-    def __del__(self) -> None:
-        if not self.ending:
-            self.free(self.handle)
+    # Python calls what it gets here: `self.free`. It is no function, since Ctrl-C may strike in any function of Python,
+    # and in this one KeyboardInterrupt would be lost.
+    __del__: Any = property(operator.attrgetter("free"))
 
 
 @atexit.register
 def _keep() -> None:
-    Owned.ending = True
+    del Owned.__del__
 
 
 def _load() -> ctypes.CDLL:
