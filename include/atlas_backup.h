@@ -469,7 +469,7 @@ atlas_snapshot *atlas_client_get_sharded_snapshot(atlas_client *client,
  *
  * Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
  * the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
- * not promise an order. Pages that repeat, and more than 1000 of them, are ATLAS_ERROR_INVALID_RESPONSE.
+ * not promise an order. Pages that repeat, and more than 50,000 snapshots, are ATLAS_ERROR_INVALID_RESPONSE.
  */
 atlas_snapshot_list *atlas_client_list_snapshots(atlas_client *client,
                                                  const char *group_id,

@@ -52,7 +52,7 @@ pub struct Polling {
 
 /// The largest page Atlas serves.
 const PAGE_SIZE: usize = 500;
-/// A hundred thousand snapshots: more than any retention policy keeps, so a longer list has no end.
+/// Fifty thousand snapshots: more than any retention policy keeps, so a longer list has no end.
 const MAX_PAGES: usize = snapshot::MAX_ITEMS / PAGE_SIZE;
 
 /// A client of the Atlas Administration API that reads backup snapshots. It may be used by many threads at once.

@@ -39,36 +39,73 @@ pub(crate) fn watch_forks(before: extern "C" fn()) -> io::Result<()> {
     Ok(())
 }
 
-/// Lookups of names going on, and forks about to happen.
-static LOOKUPS: AtomicU32 = AtomicU32::new(0);
+/// The threads that look up names, 0 where there is none; more than these are not waited for.
+static LOOKUPS: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
+/// Added to a thread's number when it has its answer. Its end needs a lock of the resolver too.
+const ENDING: u32 = 1 << 31;
+/// Forks about to happen.
 static FORKS: AtomicU32 = AtomicU32::new(0);
-/// How long one waits for the other. What must not meet is at the beginning of a lookup and takes a fraction of that; the
-/// rest may take seconds.
+/// How long lookups and forks wait for each other. What must not meet is at the beginning and end of a lookup and takes
+/// a fraction of that; the rest may take seconds.
 const AT_THE_GATE: Duration = Duration::from_millis(20);
 
-/// Runs a lookup of names apart from forks: glibc reads nsswitch.conf and resolv.conf behind locks that, in a child
-/// forked at that moment, would be held for ever.
+/// Runs a lookup of names, as the last thing a thread does, apart from forks: glibc reads nsswitch.conf and resolv.conf
+/// behind locks that, in a child forked at that moment, would be held for ever.
 pub(crate) fn look_up<T>(body: impl FnOnce() -> T) -> T {
     let start = Instant::now();
-    loop {
-        LOOKUPS.fetch_add(1, Ordering::SeqCst);
+    let slot = loop {
+        let slot = enter_lookup();
         if FORKS.load(Ordering::SeqCst) == 0 || start.elapsed() > AT_THE_GATE {
-            break;
+            break slot;
         }
-        LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+        if let Some(slot) = slot {
+            slot.store(0, Ordering::SeqCst);
+        }
         thread::sleep(Duration::from_micros(50));
-    }
+    };
     let value = body();
-    LOOKUPS.fetch_sub(1, Ordering::SeqCst);
+    if let Some(slot) = slot {
+        slot.fetch_or(ENDING, Ordering::SeqCst);
+    }
     value
+}
+
+fn enter_lookup() -> Option<&'static AtomicU32> {
+    // SAFETY: asks for a number.
+    let thread = unsafe { libc::gettid() } as u32;
+    LOOKUPS.iter().find(|slot| {
+        let old = slot.load(Ordering::SeqCst);
+        (old == 0 || old & ENDING != 0 && !is_alive(old))
+            && slot
+                .compare_exchange(old, thread, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+    })
+}
+
+fn is_alive(thread: u32) -> bool {
+    let thread = thread & !ENDING;
+    // SAFETY: signal 0 only asks whether the thread is there.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, 0) == 0 }
 }
 
 extern "C" fn before_fork() {
     FORKS.fetch_add(1, Ordering::SeqCst);
-    if LOOKUPS.load(Ordering::SeqCst) > 0 {
-        let start = Instant::now();
-        while LOOKUPS.load(Ordering::SeqCst) > 0 && start.elapsed() < AT_THE_GATE {
-            thread::sleep(Duration::from_micros(50));
+    let start = Instant::now();
+    for slot in &LOOKUPS {
+        loop {
+            let thread = slot.load(Ordering::SeqCst);
+            if thread == 0 {
+                break;
+            }
+            if is_alive(thread) && start.elapsed() < AT_THE_GATE {
+                thread::sleep(Duration::from_micros(50));
+                continue;
+            }
+            // It is gone, or another thread has its number by now. One that is still at it keeps its place.
+            if thread & ENDING != 0 {
+                let _ = slot.compare_exchange(thread, 0, Ordering::SeqCst, Ordering::SeqCst);
+            }
+            break;
         }
     }
 }
@@ -80,7 +117,9 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     // Whoever looked up or was about to fork is not here.
-    LOOKUPS.store(0, Ordering::SeqCst);
+    for slot in &LOOKUPS {
+        slot.store(0, Ordering::SeqCst);
+    }
     FORKS.store(0, Ordering::SeqCst);
 }
 

@@ -152,7 +152,7 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
 ///
 /// Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
 /// the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
-/// not promise an order. Pages that repeat, and more than 1000 of them, are ATLAS_ERROR_INVALID_RESPONSE.
+/// not promise an order. Pages that repeat, and more than 50,000 snapshots, are ATLAS_ERROR_INVALID_RESPONSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_list_snapshots(
     client: *mut atlas_client,

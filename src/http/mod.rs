@@ -190,7 +190,10 @@ impl Http {
             };
             format!(
                 "{method} {} {answered} in {} ms, {connection} connection{again}",
-                request.uri.path(),
+                request
+                    .uri
+                    .path_and_query()
+                    .map_or("/", |path| path.as_str()),
                 start.elapsed().as_millis()
             )
         });

@@ -7,7 +7,7 @@ use super::{Snapshot, json};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a list may hold. A page within the limit for bodies could otherwise take a hundred times its size in memory.
-pub(crate) const MAX_ITEMS: usize = 100_000;
+pub(crate) const MAX_ITEMS: usize = 50_000;
 
 /// Snapshots in Atlas' order, and how many Atlas thinks there are.
 ///
@@ -24,7 +24,7 @@ impl SnapshotList {
     ///
     /// # Errors
     ///
-    /// As for [`Snapshot::parse`]; also `InvalidResponse` when the page has no array `results`, or more than 100,000
+    /// As for [`Snapshot::parse`]; also `InvalidResponse` when the page has no array `results`, or more than 50,000
     /// items in it.
     pub fn parse(page: impl Into<Vec<u8>>) -> Result<SnapshotList> {
         SnapshotList::from_answer(None, page.into())

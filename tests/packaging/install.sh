@@ -76,6 +76,12 @@ for directories in "LIBDIR=/usr/lib/some-linux-gnu PREFIX=/usr" "LIBDIR=/lib64 I
     result $? "make uninstall removes all that make install installed ($directories)"
 done
 
+# Linking proves this only where glibc is old: today's has all in one library.
+static_libs=$(cat "$BUILT/native-static-libs")
+[ -n "$static_libs" ] && grep -qxF "Libs.private: $static_libs" "$scratch/stage/opt/atlas/lib/pkgconfig/atlas_backup.pc" &&
+    grep -qF "\"$(echo "$static_libs" | tr ' ' ';')\"" "$scratch/stage/opt/atlas/lib/cmake/atlas_backup/atlas_backup-config.cmake"
+result $? "pkg-config and CMake name what rustc says the archive needs"
+
 # All that follows happens elsewhere.
 home="$scratch/moved here"
 mkdir "$home" && mv "$scratch/stage/opt/atlas/"* "$home"

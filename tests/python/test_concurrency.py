@@ -161,8 +161,10 @@ def test_a_signal_in_a_child_forked_during_a_call_does_not_end_the_call(atlas: S
         time.sleep(0.2)
         child = os.fork()
         if child == 0:
-            signal.raise_signal(signal.SIGALRM)
-            os._exit(0)
+            try:
+                signal.raise_signal(signal.SIGALRM)
+            finally:
+                os._exit(0)
         os.waitpid(child, 0)
 
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
