@@ -102,7 +102,7 @@ def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fetch"], ["get"], ["get", "a", "b"], ["get", "a", "b", "c", "d"], ["get", "a", "b", "c", "--x"]]
+    "arguments", [[], ["fetch"], ["get"], ["get", "a", "b"], ["get", "a", "b", "c", "d"], ["get", "a", "b", "c", "--x"], ["list", "a"], ["wait", "a", "b"]]
 )
 def test_wrong_usage_exits_2_and_says_how(arguments: Any) -> None:
     result = command_line(*arguments)
@@ -126,7 +126,7 @@ def test_help_names_credentials_and_exit_codes() -> None:
         for kind in ErrorKind
         if f"{10 + kind} {kind.name.lower().replace('_', ' ')}" in text.replace("TLS", "tls").replace("\n", " ")
     }
-    assert kinds >= set(ErrorKind) - {ErrorKind.NONE, ErrorKind.CANCELLED, ErrorKind.SNAPSHOT_FAILED, ErrorKind.CONFIG}
+    assert kinds >= set(ErrorKind) - {ErrorKind.NONE, ErrorKind.CANCELLED, ErrorKind.CONFIG}
     assert command_line("--version").stdout.decode() == f"atlas_backup {atlas_backup.__version__}\n"
 
 
@@ -150,6 +150,124 @@ def test_output_that_cannot_be_written_is_an_error(atlas: Simulator, unbuffered:
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     shell = subprocess.run(["/bin/sh", "-c", closed], env=environment, stderr=subprocess.PIPE, timeout=60)
     assert (shell.returncode, shell.stderr.count(b"\n")) == (1, 1)
+
+
+LIST = """\
+ID                        STATUS      TYPE       CREATED                  SIZE        EXPIRES
+{}  completed   scheduled  2019-08-24 14:15:22 UTC  3.0 GiB     2019-08-31 14:15:22 UTC
+{}  completed   onDemand   2026-03-01 06:00:00 UTC  1.5 GiB     2026-03-02 06:08:47 UTC
+2 snapshots
+"""
+
+
+def test_list_shows_a_line_for_each_snapshot(atlas: Simulator) -> None:
+    result = command_line("list", atlas.project, atlas.cluster)
+    with atlas.client() as client:
+        listed = client.list_snapshots(atlas.project, atlas.cluster)
+    assert result.stdout.decode() == LIST.format(*[snapshot.id for snapshot in listed])
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert command_line("list", atlas.project, "empty").stdout == b"0 snapshots\n"
+    odd = command_line("list", atlas.project, "odd").stdout.decode().splitlines()
+    assert odd[2].split() == [listed_id(atlas, "odd", 1), "-", "-", "-", "-", "-"] and odd[-1] == "3 snapshots"
+    sharded = command_line("list", "--sharded", atlas.project, atlas.variable("SHARDED_CLUSTER")).stdout
+    assert atlas.variable("SHARDED_SNAPSHOT").encode() in sharded and sharded.endswith(b"\n1 snapshot\n")
+
+
+def listed_id(atlas: Simulator, cluster: str, index: int) -> str:
+    with atlas.client() as client:
+        return client.list_snapshots(atlas.project, cluster)[index].id or "-"
+
+
+@pytest.mark.parametrize("cluster", ["Cluster0", "odd-scalar", "many-600", "empty"])
+def test_list_json_is_a_line_for_each_snapshot_as_received(atlas: Simulator, cluster: str) -> None:
+    with atlas.client() as client:
+        expected = b"".join(item.json + b"\n" for item in client.list_snapshots(atlas.project, cluster))
+    result = command_line("list", "--json", atlas.project, cluster)
+    assert (result.returncode, result.stdout, result.stderr) == (0, expected, b"")
+
+
+def test_list_json_keeps_one_snapshot_on_one_line(atlas: Simulator) -> None:
+    atlas.respond(200, b'{"results":[{\r\n "id": "x\\n"\n}, {"id":"y"}]}')
+    result = command_line("list", "--json", atlas.project, atlas.cluster)
+    assert result.stdout == b'{   "id": "x\\n" }\n{"id":"y"}\n'
+
+
+def test_get_sharded_shows_the_members(atlas: Simulator) -> None:
+    ids = (atlas.project, atlas.variable("SHARDED_CLUSTER"), atlas.variable("SHARDED_SNAPSHOT"))
+    result = command_line("get", "--sharded", *ids)
+    assert b"shardedCluster" in result.stdout and result.stdout.count(b" AWS ") == 3
+    refused = command_line("get", *ids)
+    assert refused.returncode == 10 + ErrorKind.BAD_REQUEST and b"sharded" in refused.stderr
+
+
+def wait(atlas: Simulator, cluster: str, *options: str, **more: Any) -> Any:
+    return command_line("wait", "--interval", "0.5", *options, atlas.project, cluster, atlas.snapshot, **more)
+
+
+def test_wait_tells_each_status_and_shows_the_snapshot(atlas: Simulator) -> None:
+    result = wait(atlas, "staged")
+    told = [re.sub(r"\d+ s$", "N s", line) for line in result.stderr.decode().splitlines()]
+    assert told == ["queued after N s", "inProgress after N s", "completed after N s"]
+    assert result.returncode == 0 and b"status              completed\n" in result.stdout
+    again = wait(atlas, "staged", "--json")
+    with atlas.client() as client:
+        assert again.stdout == client.get_snapshot(atlas.project, "staged", atlas.snapshot).json
+
+
+def test_wait_shows_one_line_that_changes_on_a_terminal(atlas: Simulator) -> None:
+    terminal, theirs = pty.openpty()
+    result = wait(atlas, "staged", stderr=theirs)
+    os.close(theirs)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert result.returncode == 0 and shown.count("\n") == 1 and shown.endswith("\r\n")
+    assert [line.split()[0] for line in shown.split("\r")[1:-1]] == ["queued", *["inProgress"] * 4, "completed"]
+
+
+def test_wait_ends_with_an_exit_code_of_its_own(atlas: Simulator) -> None:
+    assert wait(atlas, "failing").returncode == 24
+    assert wait(atlas, "vanishing").returncode == 15
+    start = time.monotonic()
+    stuck = wait(atlas, "stuck", "--timeout", "0.01m")
+    assert stuck.returncode == 19 and b"inProgress" in stuck.stderr and 0.5 < time.monotonic() - start < 5
+    sharded = command_line(
+        "wait", "--sharded", atlas.project, atlas.variable("SHARDED_CLUSTER"), atlas.variable("SHARDED_SNAPSHOT")
+    )
+    assert sharded.returncode == 0 and b"shardedCluster" in sharded.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0.5", 0.5), ("2m", 120), ("1.5h", 5400), ("1d", 86400), ("10s", 10)]
+)
+def test_times_have_units(text: str, seconds: float) -> None:
+    assert __main__._duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1w", "m", "1e3", "0x10", "inf", "50d", " 1", "1 m", "\u0663"])
+def test_what_is_no_time_is_wrong_usage(text: str) -> None:
+    result = command_line("wait", f"--timeout={text}", "a", "b", "c")
+    assert result.returncode == 2 and b"30, 5m or 2h" in result.stderr
+
+
+def test_verbose_tells_on_stderr_what_happens(atlas: Simulator) -> None:
+    quiet, verbose = get(atlas), get(atlas, "-v")
+    assert verbose.stdout == quiet.stdout and quiet.stderr == b""
+    assert re.search(rb"^[-0-9]+ [:,0-9]+ INFO GET /api/\S+ 200 ", verbose.stderr, re.MULTILINE)
+    assert len(get(atlas, "-vv").stderr.splitlines()) >= len(verbose.stderr.splitlines())
+
+
+def test_ctrl_c_in_a_wait_exits_130_at_once(atlas: Simulator) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atlas_backup", "wait", "--interval", "60", atlas.project, "stuck", atlas.snapshot],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr and process.stderr.readline() == b"inProgress after 0 s\n"
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (130, b"", b"") and time.monotonic() - start < 1
 
 
 def test_ctrl_c_exits_130_at_once(atlas: Simulator) -> None:
