@@ -69,6 +69,9 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
                 raise Problem(f"ATLAS_BACKUP_LIBRARY={chosen}: there is no such file to put into the wheel.")
             self.app.display_info(f"Packing {library}, which ATLAS_BACKUP_LIBRARY names")
             return library
+        if PACKED.exists():
+            # The files of an sdist are dated 2020, so cargo would take what it built of another sdist for theirs.
+            os.utime(PACKED / "src" / "lib.rs")
         command = ["rustc", "--lib", "--release", "--locked", "--crate-type", "cdylib"]
         messages = _cargo(*command, "--message-format", "json-render-diagnostics")
         for line in messages.splitlines():

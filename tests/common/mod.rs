@@ -184,6 +184,10 @@ pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
         String::from_utf8_lossy(&stdout),
         String::from_utf8_lossy(&stderr)
     );
+    let said = String::from_utf8_lossy(&stdout);
+    said.lines()
+        .filter(|line| line.starts_with("skipped: "))
+        .for_each(|line| println!("{line}"));
 }
 
 /// A child made with `fork()`: the same program with this thread alone. It is killed when dropped before its end.

@@ -106,6 +106,14 @@ def test_a_prebuilt_library_is_packed_and_runs_in_an_empty_environment(
     works(empty, atlas)
 
 
+def test_pip_builds_the_library_of_a_checkout_with_cargo(
+    atlas: Simulator, tools: Path, tmp_path: Path, empty: Path
+) -> None:
+    build(tools, PROJECT, tmp_path)
+    install(tools, empty, only(tmp_path, f"*-py3-none-{HERE}.whl"))
+    works(empty, atlas)
+
+
 def test_the_environment_names_the_platform(tools: Path, tmp_path: Path) -> None:
     build(
         tools,
@@ -145,20 +153,19 @@ def test_an_sdist_has_what_a_wheel_is_built_from(atlas: Simulator, tools: Path, 
 
 
 def test_an_editable_install_runs_the_sources_with_the_library_that_cargo_built_last(
-    atlas: Simulator, tools: Path, empty: Path
+    atlas: Simulator, tools: Path
 ) -> None:
     link = PROJECT / "src" / "atlas_backup" / "libatlas_backup.so"
     before = os.readlink(link) if link.is_symlink() else None
     try:
-        run(
-            tools / "python", "-m", "pip", "--python", empty, "install", "--no-deps", "--no-build-isolation",
-            "--editable", PROJECT, ATLAS_BACKUP_LIBRARY=LIBRARY,
-        )  # fmt: skip
+        options = ("--no-deps", "--no-build-isolation", "--editable")
+        run(tools / "pip", "install", *options, PROJECT, ATLAS_BACKUP_LIBRARY=LIBRARY)
         assert os.readlink(link) == LIBRARY
-        works(empty, atlas)
-        assert str(PROJECT) in run(empty, "-c", "import atlas_backup; print(atlas_backup.__file__)")
+        works(tools / "python", atlas)
+        assert str(PROJECT) in run(tools / "python", "-c", "import atlas_backup; print(atlas_backup.__file__)")
     finally:
-        link.unlink()
+        link.unlink(missing_ok=True)
+        run(tools / "pip", "uninstall", "--yes", "atlas-backup")
         if before is not None:
             link.symlink_to(before)
 
