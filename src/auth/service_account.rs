@@ -19,6 +19,7 @@ use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Outgoing};
 use crate::log::{Level, Logger};
+use crate::sys;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What Atlas grants, for answers that do not say it in a way we understand.
@@ -216,6 +217,7 @@ impl ServiceAccount {
                     let finish = Finish {
                         account: self,
                         fetch: &fetch,
+                        generation: sys::generation(),
                     };
                     let outcome = match (self.obtain(call, refused, old.as_deref(), send), old) {
                         (Err(error), Some(old)) => self.make_do(&old, error),
@@ -469,12 +471,16 @@ impl Token {
 struct Finish<'a> {
     account: &'a ServiceAccount,
     fetch: &'a Arc<Fetch>,
+    generation: u32,
 }
 
 impl Drop for Finish<'_> {
     fn drop(&mut self) {
-        self.account.state().fetching = None;
-        self.fetch.bell.ring();
+        // In a child that the logger forked the fetch is still the parent's, and its lock may be held for ever.
+        if self.generation == sys::generation() {
+            self.account.state().fetching = None;
+            self.fetch.bell.ring();
+        }
     }
 }
 

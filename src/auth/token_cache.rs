@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 use super::Secret;
 use crate::call::{Call, Stop};
 use crate::log::{Level, Logger};
+use crate::sys;
 
 /// No token is longer; a larger file is not ours to read.
 const SIZE_LIMIT: u64 = 16 * 1024;
@@ -49,6 +50,8 @@ pub(super) struct Locked<'a> {
     cache: &'a TokenCache,
     directory: OwnedFd,
     lock: OwnedFd,
+    /// Whose lock it is, should a callback fork.
+    generation: u32,
 }
 
 /// Why the cache is not used.
@@ -128,6 +131,7 @@ impl TokenCache {
                         cache: self,
                         directory,
                         lock,
+                        generation: sys::generation(),
                     }));
                 }
                 Err(Errno::INTR) => {}
@@ -287,8 +291,10 @@ impl Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // Closing would not do: a child forked meanwhile has the descriptor too.
-        let _ = flock(&self.lock, FlockOperation::Unlock);
+        // Closing would not do: a child forked meanwhile has the descriptor too, and must not unlock for its parent.
+        if self.generation == sys::generation() {
+            let _ = flock(&self.lock, FlockOperation::Unlock);
+        }
     }
 }
 
