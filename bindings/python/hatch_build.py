@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tarfile
 import tempfile
@@ -89,8 +90,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         self.scratch = tempfile.mkdtemp()
         _cargo("package", "--quiet", "--no-verify", "--allow-dirty", "--locked", "--target-dir", self.scratch)
         (crate,) = Path(self.scratch, "package").glob("*.crate")
-        with tarfile.open(crate) as archive:
-            archive.extractall(self.scratch)
+        shutil.unpack_archive(crate, self.scratch, "gztar", **_only_data())
         sources = Path(self.scratch, crate.name[: -len(".crate")])
         include = build_data["force_include"]
         include[str(sources)] = "rust"
@@ -120,6 +120,11 @@ def _cargo(*arguments: str) -> str:
     if result.returncode:
         raise Problem(f"{' '.join(command)} failed in {root}; the reason is above.")
     return result.stdout
+
+
+def _only_data() -> Dict[str, Any]:
+    """How to ask newer Pythons, which warn otherwise, not to unpack anything odd."""
+    return {"filter": "data"} if hasattr(tarfile, "data_filter") and sys.version_info >= (3, 12) else {}
 
 
 def _platform() -> str:

@@ -102,7 +102,17 @@ def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fetch"], ["get"], ["get", "a", "b"], ["get", "a", "b", "c", "d"], ["get", "a", "b", "c", "--x"], ["list", "a"], ["wait", "a", "b"]]
+    "arguments",
+    [
+        [],
+        ["fetch"],
+        ["get"],
+        ["get", "a", "b"],
+        ["get", "a", "b", "c", "d"],
+        ["get", "a", "b", "c", "--x"],
+        ["list", "a"],
+        ["wait", "a", "b"],
+    ],
 )
 def test_wrong_usage_exits_2_and_says_how(arguments: Any) -> None:
     result = command_line(*arguments)

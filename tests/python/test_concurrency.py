@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, Iterator, List
 
 import pytest
@@ -132,6 +133,26 @@ def test_ctrl_c_is_never_lost_and_hurts_no_later_call(
                     client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
             client.get_snapshot(atlas.project, "slow-5", atlas.snapshot)
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_signal_that_is_noticed_late_hurts_no_later_call(
+    atlas: Simulator, alarm: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(descriptor: int, length: int) -> bytes:
+        data = os.read(descriptor, length)
+        time.sleep(0.15)
+        return data
+
+    _blocking._retire()
+    slow: Any = SimpleNamespace(read=late, pipe=os.pipe, set_blocking=os.set_blocking, write=os.write, close=os.close)
+    monkeypatch.setattr(_blocking, "os", slow)
+    with atlas.client() as client:
+        with pytest.raises(KeyboardInterrupt):
+            alarm(0.15)
+            client.get_snapshot(atlas.project, "slow-200", atlas.snapshot)
+        assert client.get_snapshot(atlas.project, "slow-400", atlas.snapshot).id == atlas.snapshot
+    _blocking._retire()
+    time.sleep(0.2)
 
 
 def test_a_program_that_listens_for_signals_itself_goes_on_doing_so(

@@ -85,12 +85,10 @@ def test_an_item_has_all_fields_and_neither_status_nor_headers(atlas: Simulator)
             assert snapshot.http_status is None and dict(snapshot.headers) == {}
 
 
-def test_an_item_keeps_its_list_alive_and_nothing_else_does(
-    atlas: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_item_keeps_its_list_alive_and_nothing_else_does(atlas: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     freed: List[Any] = []
     free = _library.lib.atlas_snapshot_list_free
-    monkeypatch.setattr(_library.lib, "atlas_snapshot_list_free", lambda handle: freed.append(handle) or free(handle))
+    monkeypatch.setattr(_library.lib, "atlas_snapshot_list_free", lambda handle: (freed.append(handle), free(handle)))  # type: ignore[func-returns-value]
     with atlas.client() as client:
         listed = client.list_snapshots(atlas.project, "many-7")
     part, item, gone = listed[2:4], listed[5], weakref.ref(listed)

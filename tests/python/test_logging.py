@@ -63,9 +63,12 @@ def test_the_loggers_level_decides_what_the_library_says(
 ) -> None:
     levels: List[int] = []
     setter = _library.lib.atlas_config_set_logger
-    monkeypatch.setattr(
-        _library.lib, "atlas_config_set_logger", lambda config, given, *more: levels.append(given) or setter(config, given, *more)
-    )
+
+    def note(config: Any, given: int, *more: Any) -> None:
+        levels.append(given)
+        setter(config, given, *more)
+
+    monkeypatch.setattr(_library.lib, "atlas_config_set_logger", note)
     logging.getLogger("atlas_backup").setLevel(level)
     atlas_backup.Client(access_token="token").close()
     logging.disable(logging.CRITICAL)
@@ -125,7 +128,11 @@ def test_a_handler_or_filter_that_fails_fails_no_call(
 
 
 def test_many_threads_log_at_once_while_a_handler_is_slow(atlas: Simulator, lines: Lines) -> None:
-    lines.addFilter(lambda record: time.sleep(0.001) or True)
+    def slow(record: Any) -> bool:
+        time.sleep(0.001)
+        return True
+
+    lines.addFilter(slow)
     with atlas.client() as client, ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(client.get_snapshot, atlas.project, atlas.cluster, atlas.snapshot) for _ in range(80)]
         for _ in range(10):
@@ -155,7 +162,7 @@ def test_a_client_that_logs_is_freed_with_its_last_reference(
 ) -> None:
     freed: List[Any] = []
     free = _library.lib.atlas_client_free
-    monkeypatch.setattr(_library.lib, "atlas_client_free", lambda handle: freed.append(handle) or free(handle))
+    monkeypatch.setattr(_library.lib, "atlas_client_free", lambda handle: (freed.append(handle), free(handle)))  # type: ignore[func-returns-value]
     client = atlas.client()
     client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
     del client
@@ -181,7 +188,11 @@ def test_a_revoked_token_is_fetched_anew(atlas: Simulator) -> None:
 def test_a_token_that_cannot_be_revoked_is_kept(atlas: Simulator) -> None:
     with atlas.client(**atlas.service_account, max_retries=0) as client:
         client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
-        atlas.control("POST", "script", {"target": "revoke", "acts": [{"act": "respond", "status": 500, "headers": [], "body": "{}"}]})
+        atlas.control(
+            "POST",
+            "script",
+            {"target": "revoke", "acts": [{"act": "respond", "status": 500, "headers": [], "body": "{}"}]},
+        )
         with pytest.raises(atlas_backup.ServerError, match="revoke"):
             client.revoke_token()
         client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional, Set
 
 import pytest
 from conftest import Simulator, run_python
@@ -57,7 +57,8 @@ def test_a_wait_ends_when_the_snapshot_is_completed_and_progress_sees_every_answ
             atlas.project, "staged", atlas.snapshot, poll_interval=0.5, progress=progress, timeout=20
         )
 
-    threads, callers = set(), set()
+    threads: Set[int] = set()
+    callers: Set[int] = set()
     with atlas.client() as client:
         snapshot = where(wait)
     assert snapshot.status is Status.COMPLETED and snapshot.http_status == 200
@@ -92,7 +93,11 @@ def test_a_snapshot_that_fails_or_vanishes_ends_the_wait(atlas: Simulator) -> No
     with atlas.client() as client:
         with pytest.raises(atlas_backup.SnapshotFailedError, match=atlas.snapshot):
             client.wait_for_snapshot(
-                atlas.project, "failing", atlas.snapshot, poll_interval=0.5, progress=lambda one: seen.append(one.status)
+                atlas.project,
+                "failing",
+                atlas.snapshot,
+                poll_interval=0.5,
+                progress=lambda one: seen.append(one.status),
             )
         assert seen[-1] is Status.FAILED
         with pytest.raises(atlas_backup.NotFoundError, match="deleted"):
@@ -181,6 +186,17 @@ def test_ctrl_c_ends_a_wait_at_once(atlas: Simulator, alarm: Callable[[float], N
                 client.wait_for_snapshot(atlas.project, "stuck", atlas.snapshot, poll_interval=60, progress=progress)
             assert 0.3 <= time.monotonic() - start < 0.5
         assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
+
+
+def test_a_wait_that_progress_ended_leaves_no_thread_behind(atlas: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_blocking, "_idle", [])
+    threads = threading.active_count()
+    with atlas.client() as client, pytest.raises(ZeroDivisionError):
+        client.wait_for_snapshot(atlas.project, "stuck", atlas.snapshot, progress=lambda _: 1 // 0)
+    deadline = time.monotonic() + 2
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= threads
 
 
 def test_ctrl_c_is_never_lost_whenever_it_comes(atlas: Simulator, alarm: Callable[[float], None]) -> None:

@@ -23,7 +23,9 @@ PROJECT = REPOSITORY / "bindings" / "python"
 LIBRARY = str(Path(_library._blocking._name).resolve())
 HERE = sysconfig.get_platform().replace("-", "_").replace(".", "_")
 PACKAGE_FILES = {
-    f"atlas_backup/{path.name}" for path in Path(atlas_backup.__file__).parent.iterdir() if path.suffix in (".py", ".typed")
+    f"atlas_backup/{path.name}"
+    for path in Path(atlas_backup.__file__).parent.iterdir()
+    if path.suffix in (".py", ".typed")
 }
 
 
@@ -54,7 +56,15 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(tools: Path, source: Any, folder: Path, code: int = 0, **environment: Optional[str]) -> str:
     return run(
-        tools / "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source, code=code, **environment
+        tools / "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        folder,
+        source,
+        code=code,
+        **environment,
     )
 
 
@@ -72,9 +82,7 @@ def empty(tmp_path: Path) -> Path:
 
 def install(tools: Path, python: Path, *what: Any) -> None:
     """What `pip install` does in an environment without compiler, cargo or network."""
-    run(
-        tools / "python", "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", *what, PATH="/nowhere"
-    )
+    run(tools / "python", "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", *what, PATH="/nowhere")
 
 
 def works(python: Path, atlas: Simulator) -> None:
@@ -140,6 +148,8 @@ def test_an_sdist_has_what_a_wheel_is_built_from(atlas: Simulator, tools: Path, 
     with tarfile.open(only(tmp_path, "*.tar.gz")) as archive:
         names: List[str] = archive.getnames()
         assert len(names) == len(set(names)) and not [name for name in names if name.endswith(".so")]
+        if hasattr(tarfile, "data_filter"):
+            archive.extraction_filter = tarfile.data_filter
         archive.extractall(tmp_path)
     source = only(tmp_path, "atlas_backup-*[0-9]")
     assert {"rust", "src", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE"} <= set(os.listdir(source))

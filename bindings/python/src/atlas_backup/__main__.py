@@ -88,9 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_list)
 
     wait = command("wait", "Wait until a snapshot is completed, and show it.", "print Atlas' last answer as received")
-    wait.add_argument(
-        "--interval", metavar="TIME", type=_duration, help="pause between two looks: 5, 1m (4 seconds)"
-    )
+    wait.add_argument("--interval", metavar="TIME", type=_duration, help="pause between two looks: 5, 1m (4 seconds)")
     wait.add_argument("--timeout", metavar="TIME", type=_duration, help="give up after: 90, 30m, 2h, 1.5d (never)")
     wait.set_defaults(run=_wait)
     return parser
@@ -117,9 +115,7 @@ def _log(verbosity: int) -> None:
 
 def _get(client: Client, options: argparse.Namespace) -> Union[str, bytes]:
     get = client.get_sharded_snapshot if options.sharded else client.get_snapshot
-    snapshot = get(
-        options.project, options.cluster, options.snapshot, envelope=options.envelope, pretty=options.pretty
-    )
+    snapshot = get(options.project, options.cluster, options.snapshot, envelope=options.envelope, pretty=options.pretty)
     return _shown(snapshot, options)
 
 
