@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -173,6 +174,16 @@ pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
         command.env_remove(name);
     }
     command.env(CHILD, "1").envs(variables.iter().copied());
+    // A Rust program takes a lock of std's whenever a thread begins or ends, to tell a stack overflow from other faults,
+    // and a forked child may find it held for ever. The C programs and interpreters that load this library have no such
+    // handler; std does not set it up either where these signals are ignored from the start.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGSEGV, libc::SIG_IGN);
+            libc::signal(libc::SIGBUS, libc::SIG_IGN);
+            Ok(())
+        });
+    }
     let Output {
         status,
         stdout,
