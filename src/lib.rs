@@ -18,6 +18,7 @@ pub mod snapshot; // the document and its fields
 mod auth; // who we are: signs a request, answers challenges, fetches tokens
 mod call; // one call's deadline and its cancellation: everything that blocks waits here
 mod http; // one request, one answer
+mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
 mod target; // what a call is about: where Atlas has it, what messages call it
 

@@ -23,9 +23,8 @@ use atlas_simulator::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, Mac};
+use ring::hmac;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 // ---------------------------------------------------------------------------------------------- what the tests share
 
@@ -258,10 +257,13 @@ impl Drop for Directory {
 }
 
 fn entry_name(atlas: &Simulator, secret: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(format!("{}\0{CLIENT_ID}", atlas.plain_url()).as_bytes());
-    let sum = mac.finalize().into_bytes();
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let entry = format!("{}\0{CLIENT_ID}", atlas.plain_url());
+    let sum = hmac::sign(&key, entry.as_bytes());
+    sum.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn write_private(path: &Path, text: &str) {
@@ -1048,6 +1050,11 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
         ),
         (
             Act::respond(200, r#"{"access_token":"a\r\nX-Evil: b"}"#),
+            (ErrorKind::InvalidResponse, 0, "", ""),
+            "characters no header can carry",
+        ),
+        (
+            Act::respond(200, r#"{"access_token":"a\ud800"}"#),
             (ErrorKind::InvalidResponse, 0, "", ""),
             "characters no header can carry",
         ),

@@ -6,13 +6,13 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use md5::Md5;
+use md5::{Digest as _, Md5};
+use ring::digest;
 use rustix::rand::{GetRandomFlags, getrandom};
-use sha2::{Sha256, Sha512_256};
 use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::{Secret, Send, challenge};
+use super::{Secret, Send, challenge, hex};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Outgoing};
@@ -142,28 +142,26 @@ impl Algorithm {
     }
 
     fn hash(self, parts: &[&str]) -> String {
-        fn hex<D: sha2::Digest>(parts: &[&str]) -> String {
-            let mut hasher = D::new();
+        fn feed(parts: &[&str], mut update: impl FnMut(&[u8])) {
             for (index, part) in parts.iter().enumerate() {
                 if index > 0 {
-                    hasher.update(b":");
+                    update(b":");
                 }
-                hasher.update(part);
+                update(part.as_bytes());
             }
-            let sum = hasher.finalize();
-            let mut text = String::with_capacity(2 * sum.len());
-            for byte in sum {
-                for digit in [byte >> 4, byte & 15] {
-                    text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-                }
+        }
+        let known = match self {
+            Algorithm::Md5 => {
+                let mut hasher = Md5::new();
+                feed(parts, |bytes| hasher.update(bytes));
+                return hex(&hasher.finalize());
             }
-            text
-        }
-        match self {
-            Algorithm::Md5 => hex::<Md5>(parts),
-            Algorithm::Sha256 => hex::<Sha256>(parts),
-            Algorithm::Sha512Trunc256 => hex::<Sha512_256>(parts),
-        }
+            Algorithm::Sha256 => &digest::SHA256,
+            Algorithm::Sha512Trunc256 => &digest::SHA512_256,
+        };
+        let mut hasher = digest::Context::new(known);
+        feed(parts, |bytes| hasher.update(bytes));
+        hex(hasher.finish().as_ref())
     }
 }
 

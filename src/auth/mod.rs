@@ -178,6 +178,17 @@ fn blank(text: &mut [u8], secret: &[u8]) {
     }
 }
 
+/// Bytes as lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+        }
+    }
+    text
+}
+
 /// A header value whose bytes are wiped when the last copy is freed.
 fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
     struct Wiped(Vec<u8>);
@@ -191,9 +202,12 @@ fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
             self.0.zeroize();
         }
     }
-    let text = [scheme.as_bytes(), value].concat();
-    let mut header =
-        HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(text))).map_err(|_| {
+    let text = Bytes::from_owner(Wiped([scheme.as_bytes(), value].concat()));
+    // Bytes beyond ASCII would pass, but no token has them: they stand for what could not be read.
+    let header = Some(text).filter(|text| text.is_ascii());
+    let mut header = header
+        .and_then(|text| HeaderValue::from_maybe_shared(text).ok())
+        .ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidResponse,
                 "an access token has characters no header can carry",

@@ -9,19 +9,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hmac::{Hmac, Mac};
+use ring::hmac;
 use rustix::fs::{
     AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, fchmod, flock, fstat, mkdirat, openat,
     renameat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use serde_json::Value;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{Secret, hex};
 use crate::call::{Call, Stop};
+use crate::json;
 use crate::log::{Level, Logger};
 use crate::sys;
 
@@ -82,17 +81,12 @@ impl TokenCache {
         logger: Logger,
     ) -> TokenCache {
         // Under the secret, so that whoever has a wrong or an old one finds nothing.
-        let mut mac = Hmac::<Sha256>::new_from_slice(client_secret.expose().as_bytes())
-            .expect("HMAC takes keys of any length");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.expose().as_bytes());
+        let mut mac = hmac::Context::with_key(&key);
         mac.update(base_url.as_bytes());
         mac.update(&[0]);
         mac.update(client_id.as_bytes());
-        let name = mac
-            .finalize()
-            .into_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = hex(mac.sign().as_ref());
         TokenCache {
             directory: directory.to_owned(),
             name,
@@ -318,13 +312,20 @@ fn is_ours(file: impl AsFd) -> Result<(), Fault> {
 }
 
 fn parse(text: &[u8]) -> Option<Entry> {
-    let mut document: Value = serde_json::from_slice(text).ok()?;
-    let token = match document.get_mut("access_token")?.take() {
-        Value::String(token) => Zeroizing::new(token),
-        _ => return None,
-    };
-    let time = |name: &str| UNIX_EPOCH.checked_add(Duration::from_secs(document[name].as_u64()?));
-    let (issued_at, ends_at) = (time("issued_at")?, time("expires_at")?);
+    let (mut token, mut issued_at, mut ends_at) = (None, None, None);
+    json::members(
+        str::from_utf8(text).ok()?,
+        |name, value| match &*json::name(name) {
+            "access_token" => token = Some(value),
+            "issued_at" => issued_at = Some(value),
+            "expires_at" => ends_at = Some(value),
+            _ => {}
+        },
+    )
+    .ok()?;
+    let token = Zeroizing::new(json::text(token?)?);
+    let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
+    let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     is_token.then(|| Entry {
         token: Secret::new(&token),

@@ -8,9 +8,10 @@ use std::slice;
 
 use super::error::atlas_error;
 use super::{borrow, fallible, free, guard, text};
+use crate::json::MAX_BODY;
 use crate::snapshot::{
-    ArrayField, CloudProvider, ClusterType, FrequencyType, MAX_BODY, Snapshot, SnapshotList,
-    SnapshotType, Status, Text, TextField,
+    ArrayField, CloudProvider, ClusterType, FrequencyType, Snapshot, SnapshotList, SnapshotType,
+    Status, Text, TextField,
 };
 
 /// One backup snapshot, as Atlas described it in one answer; of a replica set or of a sharded cluster.

@@ -25,7 +25,6 @@ use crate::error::{Error, ErrorKind};
 const ROOM_LIMIT: usize = 2 * super::HEADER_LIMIT;
 
 /// The way to one host, shared by all connections to it.
-#[derive(Debug)]
 pub(super) struct Route {
     pub(super) host: String,
     pub(super) port: u16,
@@ -34,6 +33,13 @@ pub(super) struct Route {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
     pub(super) names: Names,
+}
+
+/// Short: all that TLS knows would be pages, and kilobytes of code that nobody runs.
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "route to {}:{}", self.host, self.port)
+    }
 }
 
 impl Route {
@@ -197,7 +203,7 @@ pub(super) struct Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection to {}:{}", self.route.host, self.route.port)
+        write!(f, "connection over {:?}", self.route)
     }
 }
 

@@ -82,13 +82,28 @@ pub(crate) struct Http {
 pub(crate) extern "C" fn settle() {
     static SETTLED: AtomicBool = AtomicBool::new(false);
     if !SETTLED.load(Ordering::Acquire) {
-        let config = Agent::config_builder().proxy(None).build();
+        let mut request = Request::new(());
+        *request.uri_mut() = Uri::from_static("http://localhost/");
         // Fails without a connection, but not before the request's head was made.
-        let _ = Agent::with_parts(config, Nowhere, NoResolver)
-            .get("http://localhost/")
-            .call();
+        let _ = Agent::with_parts(settings(), Nowhere, NoResolver).run(request);
         SETTLED.store(true, Ordering::Release);
     }
+}
+
+fn settings() -> ureq::config::Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent("") // both are set for each request, from a kept value
+        .accept("")
+        .accept_encoding("")
+        .max_response_header_size(HEADER_LIMIT)
+        .max_idle_connections(IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(IDLE_CONNECTIONS)
+        .max_idle_age(IDLE_AGE)
+        .build()
 }
 
 impl Http {
@@ -113,20 +128,7 @@ impl Http {
             connect_timeout: to.connect_timeout,
             names: Default::default(),
         });
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent("") // both are set for each request, from a kept value
-            .accept("")
-            .accept_encoding("")
-            .max_response_header_size(HEADER_LIMIT)
-            .max_idle_connections(IDLE_CONNECTIONS)
-            .max_idle_connections_per_host(IDLE_CONNECTIONS)
-            .max_idle_age(IDLE_AGE)
-            .build();
-        let agent = Agent::with_parts(config, Opener(route.clone()), NoResolver);
+        let agent = Agent::with_parts(settings(), Opener(route.clone()), NoResolver);
         Ok(Http {
             agent,
             route,

@@ -2,9 +2,9 @@
 
 use ureq::http::HeaderMap;
 
-use super::json;
 use super::known::{self, FIELDS};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 
 /// What a caller reads, and so what the body of an error looks like.
 #[derive(Clone, Copy, PartialEq)]

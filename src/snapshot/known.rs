@@ -1,8 +1,9 @@
 //! The documented fields of a snapshot, decoded.
 
+use super::Snapshot;
 use super::document::Document;
 use super::texts::{Span, Text, Texts};
-use super::{Snapshot, json};
+use crate::json;
 
 /// The fields that hold text: for each its number, its accessor and Atlas' name. A new one is one more row here.
 macro_rules! text_fields {

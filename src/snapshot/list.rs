@@ -2,9 +2,10 @@
 
 use ureq::http::HeaderMap;
 
+use super::Snapshot;
 use super::document::{Document, Expected};
-use super::{Snapshot, json};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 
 /// What a list may hold. A page within the limit for bodies could otherwise take a hundred times its size in memory.
 pub(crate) const MAX_ITEMS: usize = 50_000;

@@ -6,7 +6,6 @@
 
 mod codes;
 mod document;
-mod json;
 mod known;
 mod list;
 mod tables;
@@ -19,12 +18,12 @@ use once_cell::race::OnceBox;
 use ureq::http::HeaderMap;
 
 use crate::error::Result;
+use crate::json;
 use document::{Document, Expected};
 use known::Known;
 use tables::{Fields, Table};
 
 pub use codes::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
-pub(crate) use json::MAX_BODY;
 pub(crate) use known::{ArrayField, TextField};
 pub(crate) use list::MAX_ITEMS;
 pub use list::SnapshotList;

@@ -3,8 +3,8 @@
 
 use ureq::http::HeaderMap;
 
-use super::json;
 use super::texts::{Span, Text, Texts};
+use crate::json;
 
 /// Names with their values, in the order they came in.
 pub(super) struct Table {

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::json;
+use crate::json;
 
 /// Texts one after the other in a single allocation, each followed by a NUL and none containing one.
 #[derive(Clone, Default)]

@@ -56,5 +56,8 @@ if [ -n "$glibc" ]; then
     [ -n "$oldest" ] && [ "$(printf '%s\n' "$glibc" "$oldest" | sort -V | tail -n 1)" = "$glibc" ]
     result $? "it runs with glibc $glibc (it asks for $oldest)"
 fi
-echo "$(wc -c <"$file") bytes, glibc $oldest"
+
+size=$(wc -c <"$file")
+[ "$size" -le 2100000 ]
+result $? "it has at most 2.1 MB ($size bytes, glibc $oldest)"
 finish

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2_iter};
 use serde::Deserializer as _;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -18,7 +19,7 @@ pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 const MAX_DEPTH: usize = 128;
 
 /// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it.
-pub(super) fn begin(body: Vec<u8>) -> error::Result<String> {
+pub(crate) fn begin(body: Vec<u8>) -> error::Result<String> {
     if body.is_empty() {
         return Err(Error::new(
             ErrorKind::InvalidResponse,
@@ -55,7 +56,7 @@ pub(super) fn begin(body: Vec<u8>) -> error::Result<String> {
 }
 
 /// Calls `each` with name and value of every member of an object, both as raw JSON text.
-pub(super) fn members<'a>(
+pub(crate) fn members<'a>(
     object: &'a str,
     each: impl FnMut(&'a str, &'a str),
 ) -> serde_json::Result<()> {
@@ -65,14 +66,14 @@ pub(super) fn members<'a>(
 }
 
 /// Calls `each` with every element of an array, as raw JSON text.
-pub(super) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> serde_json::Result<()> {
+pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_str(array);
     reader.deserialize_seq(Elements(each))?;
     reader.end()
 }
 
 /// What a member is called, from its name in raw JSON text.
-pub(super) fn name(raw: &str) -> Cow<'_, str> {
+pub(crate) fn name(raw: &str) -> Cow<'_, str> {
     match unescaped(raw) {
         Some(plain) => Cow::Borrowed(plain),
         None => {
@@ -85,7 +86,7 @@ pub(super) fn name(raw: &str) -> Cow<'_, str> {
 
 /// Appends the text that a raw JSON string stands for, with U+FFFD for what C or UTF-8 cannot hold: `\u0000` and lone
 /// surrogates. False, and nothing appended, when the value is not a string.
-pub(super) fn push_text(raw: &str, into: &mut String) -> bool {
+pub(crate) fn push_text(raw: &str, into: &mut String) -> bool {
     match unescaped(raw) {
         Some(plain) => into.push_str(plain),
         // Taken as bytes, since serde_json refuses lone surrogates in a `str`. The text was checked before, so this
@@ -99,28 +100,24 @@ pub(super) fn push_text(raw: &str, into: &mut String) -> bool {
     true
 }
 
+/// The text that a raw JSON string stands for, as [`push_text`] reads it; `None` when the value is not a string.
+pub(crate) fn text(raw: &str) -> Option<String> {
+    // No escape is shorter than what it stands for.
+    let mut text = String::with_capacity(raw.len());
+    push_text(raw, &mut text).then_some(text)
+}
+
 /// The value of a raw JSON integer that fits 64 bits; a fraction or an exponent makes it something else.
-pub(super) fn integer(raw: &str) -> Option<i64> {
+pub(crate) fn integer(raw: &str) -> Option<i64> {
     // JSON has no leading '+', so what `parse` takes of a JSON value is an optional '-' and digits.
     raw.parse().ok()
 }
 
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.
-pub(super) fn check_depth(text: &str) -> error::Result<()> {
-    // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always;
-    // in chunks whose count fits a byte, so that the compiler can take 16 or more at once.
-    let count = |chunk: &[u8]| -> u8 {
-        chunk
-            .iter()
-            .map(|b| u8::from(matches!(b, b'[' | b'{')))
-            .sum()
-    };
-    let openings: usize = text
-        .as_bytes()
-        .chunks(128)
-        .map(|chunk| usize::from(count(chunk)))
-        .sum();
-    if openings <= MAX_DEPTH {
+pub(crate) fn check_depth(text: &str) -> error::Result<()> {
+    // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always.
+    let openings = memchr2_iter(b'[', b'{', text.as_bytes());
+    if openings.take(MAX_DEPTH + 1).count() <= MAX_DEPTH {
         return Ok(());
     }
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
@@ -143,7 +140,7 @@ pub(super) fn check_depth(text: &str) -> error::Result<()> {
 }
 
 /// The error for a text that is not what Atlas promises, pointing at the byte where that shows.
-pub(super) fn invalid(text: &[u8], at: usize, what: &str) -> Error {
+pub(crate) fn invalid(text: &[u8], at: usize, what: &str) -> Error {
     let before = &text[..at];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
     let column = 1 + before
@@ -155,7 +152,7 @@ pub(super) fn invalid(text: &[u8], at: usize, what: &str) -> Error {
 }
 
 /// The same for what serde_json refused.
-pub(super) fn malformed(error: &serde_json::Error) -> Error {
+pub(crate) fn malformed(error: &serde_json::Error) -> Error {
     let what = error.to_string();
     let what = what
         .rsplit_once(" at line ")
@@ -171,11 +168,7 @@ fn refused(line: usize, column: usize, what: &str) -> Error {
 /// The inside of a raw JSON string without escapes.
 fn unescaped(raw: &str) -> Option<&str> {
     let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    // All bytes are looked at, since that takes 16 at once, and names and values are short.
-    let escaped = inside
-        .bytes()
-        .fold(false, |found, byte| found | (byte == b'\\'));
-    (!escaped).then_some(inside)
+    memchr(b'\\', inside.as_bytes()).is_none().then_some(inside)
 }
 
 fn is_space(byte: u8) -> bool {
