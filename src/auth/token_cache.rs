@@ -3,6 +3,7 @@
 //!
 //! The cache never fails a call: whatever is wrong with it is a warning, and the token is fetched as without it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,11 +17,11 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{Secret, secret_text};
 use crate::call::{Call, Stop};
 use crate::log::{Level, Logger};
 use crate::sys;
@@ -318,12 +319,13 @@ fn is_ours(file: impl AsFd) -> Result<(), Fault> {
 }
 
 fn parse(text: &[u8]) -> Option<Entry> {
-    let mut document: Value = serde_json::from_slice(text).ok()?;
-    let token = match document.get_mut("access_token")?.take() {
-        Value::String(token) => Zeroizing::new(token),
-        _ => return None,
+    // Borrowed, so that what is damaged leaves no copy of the token behind either.
+    let document: HashMap<String, &RawValue> = serde_json::from_slice(text).ok()?;
+    let token = secret_text(document.get("access_token")?.get())?;
+    let time = |name: &str| {
+        let seconds = document.get(name)?.get().parse().ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     };
-    let time = |name: &str| UNIX_EPOCH.checked_add(Duration::from_secs(document[name].as_u64()?));
     let (issued_at, ends_at) = (time("issued_at")?, time("expires_at")?);
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     is_token.then(|| Entry {
