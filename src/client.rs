@@ -180,8 +180,9 @@ impl Client {
                 let query = format!("itemsPerPage={PAGE_SIZE}&includeCount=true&pageNum={number}");
                 let uri = target.uri(&self.settings.base_url, &query, format)?;
                 let page = self
-                    .ask(&mut entered, &uri, |answer| {
-                        SnapshotList::from_answer(Some(&answer.headers), answer.body)
+                    .ask(&mut entered, &uri, |mut answer| {
+                        let body = mem::take(&mut *answer.body);
+                        SnapshotList::from_answer(Some(&answer.headers), body)
                     })
                     .map_err(|error| target.explain(error))?;
                 page.iter()
@@ -302,9 +303,11 @@ impl Client {
             let mut entered = self.enter(Some(self.settings.timeout))?;
             self.run(&mut entered, |parts, call| {
                 retry::run(call, self.settings.max_retries, |again| {
-                    parts.auth.revoke(call, again, &mut |call, request| {
-                        parts.http.send(call, request)
-                    })
+                    parts
+                        .auth
+                        .revoke(&self.settings, call, again, &mut |call, request| {
+                            parts.http.send(call, request)
+                        })
                 })
             })
             .map_err(|error| error.during("revoke the access token"))
@@ -326,8 +329,9 @@ impl Client {
     ) -> Result<Snapshot> {
         let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
-            .ask(entered, &uri, |answer| {
-                Snapshot::from_answer(answer.status, answer.headers, answer.body, format.envelope)
+            .ask(entered, &uri, |mut answer| {
+                let body = mem::take(&mut *answer.body);
+                Snapshot::from_answer(answer.status, answer.headers, body, format.envelope)
             })
             .map_err(|error| target.explain(error))?;
         self.warn_of_oddities(&snapshot);
@@ -350,9 +354,12 @@ impl Client {
                     form: None,
                     again,
                 };
-                let answer = parts.auth.send(call, &request, &mut |call, request| {
-                    parts.http.send(call, request)
-                })?;
+                let answer =
+                    parts
+                        .auth
+                        .send(&self.settings, call, &request, &mut |call, request| {
+                            parts.http.send(call, request)
+                        })?;
                 let status = answer.status;
                 let outcome = match status {
                     200 => answer

@@ -163,6 +163,11 @@ impl Error {
         }))
     }
 
+    /// The failure when there is no memory for something whose size the server decides.
+    pub(crate) fn no_memory(what: &str) -> Error {
+        Error::new(ErrorKind::Internal, format!("not enough memory for {what}"))
+    }
+
     /// A failure that may be gone at the next try.
     pub(crate) fn transient(kind: ErrorKind, message: impl Into<String>) -> Error {
         let mut error = Error::new(kind, message);

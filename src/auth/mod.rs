@@ -59,6 +59,22 @@ pub(crate) enum Credentials {
     AccessToken(Secret),
 }
 
+impl Credentials {
+    fn secret(&self) -> &Secret {
+        match self {
+            Credentials::ServiceAccount {
+                client_secret: secret,
+                ..
+            }
+            | Credentials::ApiKey {
+                private_key: secret,
+                ..
+            }
+            | Credentials::AccessToken(secret) => secret,
+        }
+    }
+}
+
 /// The credentials at work, with what they have earned: a nonce, a token.
 #[derive(Debug)]
 pub(crate) enum Auth {
@@ -90,8 +106,14 @@ impl Auth {
 
     /// Sends `request` with our credentials. An answer of 401 means that they were refused after all that could be
     /// done about it.
-    pub(crate) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
-        let send = &mut hushed(send);
+    pub(crate) fn send(
+        &self,
+        settings: &Settings,
+        call: &Call,
+        request: &Outgoing,
+        send: &mut Send,
+    ) -> Result<Answer> {
+        let send = &mut hushed(settings, send);
         match self {
             Auth::ServiceAccount(account) => account.send(call, request, send),
             Auth::ApiKey(digest) => digest.send(call, request, send),
@@ -106,9 +128,17 @@ impl Auth {
     }
 
     /// Gives a service account's token back. Other credentials have none that would be ours to give back.
-    pub(crate) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
+    pub(crate) fn revoke(
+        &self,
+        settings: &Settings,
+        call: &Call,
+        again: &str,
+        send: &mut Send,
+    ) -> Result<()> {
         match self {
-            Auth::ServiceAccount(account) => account.revoke(call, again, &mut hushed(send)),
+            Auth::ServiceAccount(account) => {
+                account.revoke(call, again, &mut hushed(settings, send))
+            }
             Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
         }
     }
@@ -132,17 +162,7 @@ impl Auth {
 
     /// Takes out of an error what a server may have echoed of our secrets.
     pub(crate) fn redact(&self, settings: &Settings, error: Error) -> Error {
-        let error = match &settings.credentials {
-            Credentials::ServiceAccount {
-                client_secret: secret,
-                ..
-            }
-            | Credentials::ApiKey {
-                private_key: secret,
-                ..
-            }
-            | Credentials::AccessToken(secret) => error.without(secret.expose()),
-        };
+        let error = error.without(settings.credentials.secret().expose());
         match self {
             Auth::ServiceAccount(account) => account.redact(error),
             Auth::ApiKey(_) | Auth::AccessToken(_) => error,
@@ -150,16 +170,19 @@ impl Auth {
     }
 }
 
-/// A way to send that takes out of failing answers the credentials they echo, before a part of such a text gets into a
-/// message, where it could no longer be recognized.
-fn hushed(send: &mut Send) -> impl FnMut(&Call, &Outgoing) -> Result<Answer> {
+/// A way to send that takes out of failing answers the credentials they echo, before copies are made of such a text, or
+/// a part of it gets into a message, where it could no longer be recognized.
+fn hushed(settings: &Settings, send: &mut Send) -> impl FnMut(&Call, &Outgoing) -> Result<Answer> {
     move |call, request| {
         let mut answer = send(call, request)?;
-        if answer.status != 200
-            && let Some(header) = &request.authorization
-            && let Some(space) = header.as_bytes().iter().position(|byte| *byte == b' ')
-        {
-            blank(&mut answer.body, &header.as_bytes()[space + 1..]);
+        if answer.status != 200 {
+            let secret = settings.credentials.secret().expose();
+            blank(&mut answer.body, secret.as_bytes());
+            if let Some(header) = &request.authorization
+                && let Some(space) = header.as_bytes().iter().position(|byte| *byte == b' ')
+            {
+                blank(&mut answer.body, &header.as_bytes()[space + 1..]);
+            }
         }
         Ok(answer)
     }
@@ -189,6 +212,22 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// The text that a raw JSON string stands for; `None` for any other value. serde_json would collect a text with escapes
+/// in a buffer that nobody wipes, so it gets one escape at a time.
+fn secret_text(raw: &str) -> Option<Zeroizing<String>> {
+    let mut rest = raw.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = Zeroizing::new(String::with_capacity(rest.len()));
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let length = if rest[at..].starts_with("\\u") { 6 } else { 2 };
+        let (escape, behind) = rest[at..].split_at_checked(length)?;
+        text.push(serde_json::from_str(&format!("\"{escape}\"")).ok()?);
+        rest = behind;
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
 /// A header value whose bytes are wiped when the last copy is freed.
 fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
     struct Wiped(Vec<u8>);
@@ -202,12 +241,9 @@ fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
             self.0.zeroize();
         }
     }
-    let text = Bytes::from_owner(Wiped([scheme.as_bytes(), value].concat()));
-    // Bytes beyond ASCII would pass, but no token has them: they stand for what could not be read.
-    let header = Some(text).filter(|text| text.is_ascii());
-    let mut header = header
-        .and_then(|text| HeaderValue::from_maybe_shared(text).ok())
-        .ok_or_else(|| {
+    let text = [scheme.as_bytes(), value].concat();
+    let mut header =
+        HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(text))).map_err(|_| {
             Error::new(
                 ErrorKind::InvalidResponse,
                 "an access token has characters no header can carry",

@@ -8,10 +8,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustix::event::PollFlags;
 use ureq::http::{HeaderValue, Uri};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::token_cache::{Entry, Patience, TokenCache};
-use super::{Secret, Send, blank, secret_header};
+use super::{Secret, Send, blank, secret_header, secret_text};
 use crate::call::{Bell, Call};
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -318,7 +318,7 @@ impl ServiceAccount {
             let half = |deadline: Instant| deadline.saturating_duration_since(asked) / 2;
             call.within(call.deadline().map_or(REFRESH_LIMIT, half))
         });
-        let mut answer = send(
+        let answer = send(
             limited.as_ref().unwrap_or(call),
             &Outgoing {
                 uri: &self.token_uri,
@@ -329,9 +329,8 @@ impl ServiceAccount {
             },
         )
         .map_err(|error| error.during("fetch an access token"))?;
-        let token = self.read(&answer, asked);
-        answer.body.zeroize();
-        token.map_err(|error| error.during("fetch an access token"))
+        self.read(&answer, asked)
+            .map_err(|error| error.during("fetch an access token"))
     }
 
     fn read(&self, answer: &Answer, asked: Instant) -> Result<Token> {
@@ -360,7 +359,7 @@ impl ServiceAccount {
                 .ok()
             })
             .ok_or_else(|| invalid("did not answer with a JSON object"))?;
-        let text = |raw: Option<&str>| raw.and_then(json::text).map(Zeroizing::new);
+        let text = |raw: Option<&str>| raw.and_then(secret_text);
         let value = text(token)
             .filter(|value| !value.is_empty())
             .ok_or_else(|| invalid("gave no access_token"))?;
@@ -369,6 +368,11 @@ impl ServiceAccount {
         }
         if value.len() > 8 * 1024 {
             return Err(invalid("gave an access_token too long for a header"));
+        }
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(invalid(
+                "gave an access_token with characters no header can carry",
+            ));
         }
         let life = life_of(life.unwrap_or_default());
         Token::new(&value, life, life.saturating_sub(asked.elapsed()))

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use super::{Secret, hex};
+use super::{Secret, hex, secret_text};
 use crate::call::{Call, Stop};
 use crate::json;
 use crate::log::{Level, Logger};
@@ -323,7 +323,7 @@ fn parse(text: &[u8]) -> Option<Entry> {
         },
     )
     .ok()?;
-    let token = Zeroizing::new(json::text(token?)?);
+    let token = secret_text(token?)?;
     let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
     let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());

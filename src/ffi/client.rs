@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
 /// go on using its copy, which starts afresh.
 #[allow(non_camel_case_types)]
-pub struct atlas_client(Client);
+pub struct atlas_client(pub(super) Client);
 
 /// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
 pub const ATLAS_ENVELOPE: u32 = 1;

@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::mem::{offset_of, size_of};
 
+use super::guard;
 use crate::error::{Error, ErrorKind};
 
 /// What went wrong, as a number. Numbers never change meaning; new ones may be added, so treat a number you do not
@@ -97,15 +98,15 @@ const _: () = {
 /// version does not know. Static text: never free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn atlas_error_kind_name(kind: i32) -> *const c_char {
-    let known = ErrorKind::ALL
-        .into_iter()
-        .find(|known| *known as i32 == kind);
-    let name = match known {
-        Some(known) => known.c_name(),
-        None if kind == 0 => c"none",
-        None => c"unknown",
+    let name = || {
+        let mut known = ErrorKind::ALL.into_iter();
+        match known.find(|known| *known as i32 == kind) {
+            Some(known) => known.c_name(),
+            None if kind == 0 => c"none",
+            None => c"unknown",
+        }
     };
-    name.as_ptr()
+    guard(c"unknown", name).as_ptr()
 }
 
 /// The size of `atlas_error` in the library that is loaded: 2048. Bindings compare it with their own when they load.

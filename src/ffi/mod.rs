@@ -6,10 +6,13 @@
 mod client;
 mod config;
 mod error;
+#[cfg(test)]
+mod panics;
 mod snapshot;
 
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
 use error::atlas_error;
@@ -27,10 +30,19 @@ pub extern "C" fn atlas_backup_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Runs the body of an accessor; a panic, which would be undefined behaviour in the caller, becomes `absent`.
-fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
+/// Runs what a function of the ABI does. A panic, which would be the end of the host, ends here.
+fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     // Unwind safety: what a panic may leave half-done is behind locks that ignore poisoning or is dropped here.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(absent)
+    catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        panics::strike();
+        body()
+    }))
+}
+
+/// Runs the body of an accessor; a panic becomes `absent`.
+fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
+    caught(body).unwrap_or(absent)
 }
 
 /// Runs the body of a call that can fail: fills `*error` whatever happens and returns what `body` made, or `None`.
@@ -38,7 +50,7 @@ fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
 unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+    let outcome = caught(body).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
             .copied()

@@ -11,7 +11,7 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::proxy::Proxy;
 use super::resolve::Names;
@@ -288,23 +288,24 @@ impl Transport for Connection {
     }
 }
 
-/// The buffers of a connection: small to begin with, since most answers are, and grown for long headers.
+/// The buffers of a connection: small to begin with, since most answers are, and grown for long headers. Tokens and
+/// credentials pass through them.
 struct Room {
-    input: Vec<u8>,
+    input: Zeroizing<Vec<u8>>,
     consumed: usize,
     filled: usize,
-    output: Vec<u8>,
+    output: Zeroizing<Vec<u8>>,
     progress: bool,
 }
 
 impl Room {
     fn new() -> Room {
         Room {
-            input: vec![0; 8 * 1024],
+            input: Zeroizing::new(vec![0; 8 * 1024]),
             consumed: 0,
             filled: 0,
             // Each line of a request's head has to fit: the longest credentials in base64 are 22 KiB.
-            output: vec![0; 32 * 1024],
+            output: Zeroizing::new(vec![0; 32 * 1024]),
             progress: false,
         }
     }
@@ -326,7 +327,9 @@ impl Buffers for Room {
             self.consumed = 0;
         }
         if self.filled == self.input.len() && self.filled < ROOM_LIMIT {
-            self.input.resize(self.filled * 2, 0);
+            let mut larger = Zeroizing::new(vec![0; self.filled * 2]);
+            larger[..self.filled].copy_from_slice(&self.input);
+            self.input = larger;
         }
         &mut self.input[self.filled..]
     }

@@ -7,7 +7,7 @@ pub(crate) mod roots;
 mod socket;
 mod tls;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use ureq::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
 };
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use zeroize::Zeroizing;
 
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result, one_line};
@@ -52,7 +53,8 @@ pub(crate) struct Outgoing<'a> {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    /// Wiped when freed, since it may be a token.
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 /// Where requests go and how.
@@ -292,17 +294,36 @@ fn read(response: Response<ureq::Body>) -> std::result::Result<Answer, ureq::Err
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(ureq::Error::BodyExceedsLimit(BODY_LIMIT as u64));
     }
-    // One byte of room more than needed spares read_to_end growing the buffer to see the end, the rest is for the NUL.
-    let mut bytes = Vec::with_capacity(length.map_or(4096, |length| length as usize + 2));
-    body.into_with_config()
-        .limit(BODY_LIMIT as u64)
-        .reader()
-        .read_to_end(&mut bytes)?;
+    let reader = body.into_with_config().limit(BODY_LIMIT as u64).reader();
+    // One byte of room more than needed shows the end, the rest is for the NUL.
+    let room = length.map_or(4096, |length| length as usize + 2);
     Ok(Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
-        body: bytes,
+        body: read_to_end(reader, room)?,
     })
+}
+
+/// Reads to the end, with `room` to begin with. What is outgrown is wiped, and a lack of memory is an error.
+fn read_to_end(mut reader: impl Read, room: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let with_room = |room: usize| {
+        let mut bytes = Zeroizing::new(Vec::new());
+        bytes.try_reserve_exact(room).map_err(|_| {
+            io::Error::other(Error::no_memory(&format!("an answer of {room} bytes")))
+        })?;
+        Ok::<_, io::Error>(bytes)
+    };
+    let mut bytes = with_room(room)?;
+    loop {
+        let room = bytes.capacity() - bytes.len();
+        let count = (&mut reader).take(room as u64).read_to_end(&mut bytes)?;
+        if count < room {
+            return Ok(bytes);
+        }
+        let mut larger = with_room(2 * bytes.capacity())?;
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
+    }
 }
 
 impl Answer {

@@ -142,6 +142,8 @@ impl Proxy {
         if let Some(login) = &self.login {
             let pair = Zeroizing::new([&login.user[..], b":", &login.password[..]].concat());
             let encoded = Zeroizing::new(BASE64_STANDARD.encode(&*pair));
+            // Room for all, since growing would leave a copy behind that nobody wipes.
+            request.reserve(encoded.len() + 64);
             request.push_str("Proxy-Authorization: Basic ");
             request.push_str(&encoded);
             request.push_str("\r\n");
