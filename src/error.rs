@@ -9,6 +9,8 @@ use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use ureq::http::HeaderMap;
 
+use crate::snapshot;
+
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -216,7 +218,7 @@ impl Error {
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
         };
-        let document: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let document = snapshot::value(body);
         let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
 
         let mut error = Error::new(ErrorKind::of_status(status), "");

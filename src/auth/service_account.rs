@@ -26,7 +26,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
 /// No token is believed to live longer; a refused one is replaced anyway.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// A token that claims to be over already is used for this long, lest every request fetch its own.
+/// A token that claims to be over within a second is used for this long, lest every request fetch its own.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 /// A token with less than this or a tenth of its life left, whichever is less, is refreshed ahead.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
@@ -507,7 +507,7 @@ fn revocation(token: &Secret) -> Zeroizing<String> {
 /// The life a token endpoint grants, survived whatever its JSON says: a number, perhaps as text, or something else.
 fn life(expires_in: &str) -> Duration {
     match expires_in.trim_matches('"').trim().parse::<f64>() {
-        Ok(seconds) if seconds <= 0.0 => SHORTEST_LIFE,
+        Ok(seconds) if seconds < 1.0 => SHORTEST_LIFE,
         Ok(seconds) if !seconds.is_nan() => Duration::try_from_secs_f64(seconds)
             .unwrap_or(LONGEST_LIFE)
             .min(LONGEST_LIFE),
@@ -528,6 +528,8 @@ mod tests {
             ("30", 30),
             ("0", 60),
             ("-1", 60),
+            ("0.001", 60),
+            ("1e-300", 60),
             (r#""-inf""#, 60),
             (r#""inf""#, 86400),
             ("null", 3600),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::Deserializer as _;
 use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, Value};
 
 use crate::error::{self, Error, ErrorKind};
 
@@ -103,6 +103,23 @@ pub(super) fn push_text(raw: &str, into: &mut String) -> bool {
 pub(super) fn integer(raw: &str) -> Option<i64> {
     // JSON has no leading '+', so what `parse` takes of a JSON value is an optional '-' and digits.
     raw.parse().ok()
+}
+
+/// A body as a value; null when it is no JSON. Of an object those members come as null that serde_json has no value for,
+/// such as a number no float holds: one odd member of an error hides no other.
+pub(crate) fn value(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| {
+        let mut object = serde_json::Map::new();
+        let read = members(std::str::from_utf8(body).unwrap_or_default(), |key, raw| {
+            let mut text = String::new();
+            let value = match push_text(raw, &mut text) {
+                true => Value::String(text),
+                false => serde_json::from_str(raw).unwrap_or_default(),
+            };
+            object.insert(name(key).into_owned(), value);
+        });
+        read.map_or(Value::Null, |()| Value::Object(object))
+    })
 }
 
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.

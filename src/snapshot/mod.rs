@@ -24,7 +24,7 @@ use known::Known;
 use tables::{Fields, Table};
 
 pub use codes::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
-pub(crate) use json::MAX_BODY;
+pub(crate) use json::{MAX_BODY, value};
 pub(crate) use known::{ArrayField, TextField};
 pub(crate) use list::MAX_ITEMS;
 pub use list::SnapshotList;
