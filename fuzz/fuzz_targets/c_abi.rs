@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Arbitrary, Debug)]
 struct Input {
+    /// Whose client is there from the beginning.
+    who: Who,
     answers: Vec<Answer>,
     steps: Vec<Step>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Who {
+    Nobodys,
+    ServiceAccounts,
+    ApiKeys,
+    Tokens,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -231,6 +241,27 @@ fuzz_target!(|input: Input| {
     LazyLock::force(&PORT);
     *ANSWERS.lock().unwrap() = input.answers.iter().map(Answer::bytes).collect();
     let mut world = World::default();
+    let login = match input.who {
+        Who::Nobodys => None,
+        Who::ServiceAccounts => Some(Setting::ServiceAccount(Text::Good, Text::Good)),
+        Who::ApiKeys => Some(Setting::ApiKey(Text::Good, Text::Good)),
+        Who::Tokens => Some(Setting::Token(Text::Good)),
+    };
+    if let Some(setting) = login {
+        let config = 0;
+        for step in [
+            Step::Config { from_env: false },
+            Step::Set { config, setting },
+            Step::Client {
+                config,
+                timeout_ms: 40,
+            },
+        ] {
+            // SAFETY: as below.
+            unsafe { world.step(&step) };
+        }
+        assert_eq!(world.clients.len(), 1);
+    }
     for step in input.steps.iter().take(32) {
         let start = Instant::now();
         // SAFETY: the world knows which handles are alive.
@@ -851,13 +882,19 @@ static PORT: LazyLock<u16> = LazyLock::new(|| {
         // SAFETY: before there is a second thread.
         unsafe { std::env::remove_var(name) };
     }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
+    // As many as connections may be kept at once, and never ending: a thread that comes or goes looks like a leak.
+    for _ in 0..16 {
+        let listener = listener.clone();
+        thread::spawn(move || {
+            loop {
+                if let Ok((stream, _)) = listener.accept() {
+                    serve(stream);
+                }
+            }
+        });
+    }
     port
 });
 

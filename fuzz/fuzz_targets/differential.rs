@@ -67,8 +67,8 @@ fn why_refused(text: &str, error: &Error) -> Option<&'static str> {
             status >= 400 && u16::try_from(status).unwrap_or(u16::MAX) == error.http_status
         })
     };
-    // "accept an outer 200 with an inner status of 400 or more as that error": with an object "content", or with another
-    // one in an object that is no snapshot.
+    // "An enveloped error fails as that error would from the server": one with an object "content", or with another
+    // "content" in an object that has no id and so is no snapshot.
     if is(status) && (is_content("content") || (outer.contains_key("content") && !has_id(&outer))) {
         return Some("an enveloped error fails as that error would from the server");
     }

@@ -15,8 +15,8 @@ fuzz_target!(|data: &str| {
         Some(status) => (true, status),
         None => (false, first),
     };
-    let is_content = serde_json::from_str::<&RawValue>(content).is_ok();
-    if integer(status).is_none() || !is_content {
+    let is_json = |text| serde_json::from_str::<&RawValue>(text).is_ok();
+    if integer(status).is_none() || !is_json(status) || !is_json(content) {
         // Nothing is known of it, but that it must not be taken amiss.
         let _ = Scripted::new(200, data.as_bytes()).snapshot(asked);
         return;
@@ -61,7 +61,9 @@ fuzz_target!(|data: &str| {
                 assert!(error.message.contains("Atlas answered"));
             }
         }
-        Err(error) if known && error.http_status != 0 => {
+        // A name with a lone surrogate is one that serde_json does not read.
+        Err(error) if error.http_status != 0 && !known => {}
+        Err(error) if error.http_status != 0 => {
             let inner = integer(member("error")).expect("only an error inside has a status");
             assert!(inner >= 400 && member("id") == "null");
             assert_eq!(error.http_status, u16::try_from(inner).unwrap_or(u16::MAX));

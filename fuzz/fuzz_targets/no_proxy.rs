@@ -1,5 +1,5 @@
-//! NO_PROXY: the first line is host and port, the rest the list. A list says what one of its entries says, and of simple
-//! entries that is what a naive reading, label by label and bit by bit, says.
+//! NO_PROXY: the first line is host and port, the rest the list. A list says what one of its entries says, and of
+//! simple entries that is what a naive reading, label by label and bit by bit, says.
 #![no_main]
 
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! Retry-After: never more than an int32_t holds; digits are that many seconds; and a date is the one that another
-//! implementation reads, in each of HTTP's three forms.
+//! Retry-After: never more than an int32_t holds; digits are that many seconds; and a date in any of HTTP's three forms
+//! is the one that another implementation wrote.
 #![no_main]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,6 +8,8 @@ use atlas_backup::fuzzing::Scripted;
 use libfuzzer_sys::fuzz_target;
 
 const LONGEST: u64 = i32::MAX as u64;
+/// The form with two digits for the year is read as of 1969 to 2068.
+const IN_2068: u64 = 3_092_600_000;
 
 fuzz_target!(|data: &[u8]| {
     if let Some(seconds) = retry_after(data) {
@@ -17,28 +19,52 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let text = text.trim_matches([' ', '\t']);
+    if text.contains(char::is_control) {
+        return; // no header can have it
+    }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let expected = text.parse().unwrap_or(LONGEST).min(LONGEST);
         assert_eq!(retry_after(data).map(u64::from), Some(expected), "{text}");
-        // The same number as a date from now, or from 1970 on.
-        for date in [UNIX_EPOCH, SystemTime::now()] {
-            // HTTP's dates have years of four digits, one of the forms of two.
-            if let Some(date) = date.checked_add(Duration::from_secs(expected % (70 * 365 * 86400)))
-            {
-                check_date(date);
-            }
+        // The same number as a date, of the past and of the future.
+        for start in [UNIX_EPOCH, SystemTime::now()] {
+            check_date(start + Duration::from_secs(expected));
         }
     }
     if let Ok(date) = httpdate::parse_http_date(text)
-        // The other one lets pass a weekday that is not that day's.
-        && httpdate::fmt_http_date(date)[..3] == text[..3]
+        && httpdate::fmt_http_date(date) == text
     {
-        assert_is(text, date);
+        check_date(date);
     }
 });
 
 fn check_date(date: SystemTime) {
-    assert_is(&httpdate::fmt_http_date(date), date);
+    let text = httpdate::fmt_http_date(date);
+    assert_is(&text, date);
+
+    let words: Vec<&str> = text.split([' ', ',']).collect();
+    let [weekday, _, day, month, year, time, _] = words[..] else {
+        panic!("{text}");
+    };
+    assert_is(
+        &format!(
+            "{weekday} {month} {:>2} {time} {year}",
+            day.trim_start_matches('0')
+        ),
+        date,
+    );
+    if date < UNIX_EPOCH + Duration::from_secs(IN_2068) {
+        let weekday = match weekday {
+            "Tue" => "Tuesday",
+            "Wed" => "Wednesday",
+            "Thu" => "Thursday",
+            "Sat" => "Saturday",
+            _ => &format!("{weekday}day"),
+        };
+        assert_is(
+            &format!("{weekday}, {day}-{month}-{} {time} GMT", &year[2..]),
+            date,
+        );
+    }
 }
 
 fn assert_is(text: &str, date: SystemTime) {
@@ -58,9 +84,6 @@ fn assert_is(text: &str, date: SystemTime) {
 }
 
 fn retry_after(value: &[u8]) -> Option<u32> {
-    Scripted::new(429, b"")
-        .with("retry-after", value)
-        .ok()?
-        .error()
-        .retry_after
+    let answer = Scripted::new(429, b"").with("retry-after", value).ok()?;
+    answer.error().retry_after
 }

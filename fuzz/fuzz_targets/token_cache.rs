@@ -1,5 +1,5 @@
-//! The file of the token cache, with @0 for a moment ago and @1 for in an hour. A client uses the token in it or fetches
-//! one, never anything else; and after a fetch the file serves the next client.
+//! The file of the token cache, with @0 for a moment ago and @1 for in an hour. A client uses the token in it or
+//! fetches one, never anything else; and after a fetch the file serves the next client.
 #![no_main]
 
 use std::fs;
