@@ -37,7 +37,7 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test fuzz clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -120,8 +120,18 @@ demo: library simulator programs
 test: library simulator programs $(C_TEST_PROGRAMS)
 	@$(TOLD) tests/run $(STEPS)
 
+# Not part of `make test`, since it takes as long as one likes; make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="snapshot c_abi".
+FUZZ_SECONDS ?= 60
+CARGO_FUZZ := $(BUILD)/tools/bin/cargo-fuzz
+
+fuzz: $(CARGO_FUZZ)
+	@CARGO_FUZZ="$(CARGO_FUZZ)" FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run $(FUZZ_TARGETS)
+
+$(CARGO_FUZZ):
+	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-fuzz
+
 clean:
-	rm -rf $(BUILD) .venv
+	rm -rf $(BUILD) .venv fuzz/target
 	$(CARGO) clean
 
 help:
@@ -133,4 +143,5 @@ help:
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
 	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
 	@echo "make portable build a library for systems as old as glibc $(GLIBC)"
+	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

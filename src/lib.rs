@@ -27,6 +27,10 @@ mod ffi; // the C ABI
 #[allow(unsafe_code)]
 mod sys; // what the system offers only to unsafe code: fork detection, signal masks
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing; // what the fuzz targets in fuzz/ call
+
 pub use client::{Client, Format, Polling, Shape};
 pub use config::Config;
 pub use error::{Error, ErrorKind, Result};

@@ -2,8 +2,8 @@
 
 use atlas_backup::{Client, Config, Error, ErrorKind, Format, Shape};
 use atlas_simulator::{
-    ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
-    SEEN_ADDRESS, SNAPSHOT, Simulator,
+    ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
+    SEEN_ADDRESS, SNAPSHOT, Simulator, Target,
 };
 
 fn config(atlas: &Simulator) -> Config {
@@ -222,6 +222,37 @@ fn retry_after_is_told_in_seconds() {
     let client = client(&atlas);
     assert_eq!(get(&client, "error-429", PLAIN).retry_after, Some(1));
     assert_eq!(get(&client, "error-429-bucket", PLAIN).retry_after, None);
+}
+
+#[test]
+fn an_odd_value_in_an_error_hides_nothing_else_of_it() {
+    let atlas = Simulator::start();
+    let client = client(&atlas);
+    // Half an emoji, cut by somebody; a number that no float holds; more nesting than anybody reads.
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for odd in [r#""\ud83d""#, r#"["\ud83d"]"#, "[1e999]", &deep] {
+        for (before, after) in [
+            (format!(r#""parameters":{odd},"#), String::new()),
+            (String::new(), format!(r#","new":{odd}"#)),
+        ] {
+            let body = format!(
+                r#"{{{before}"detail":"d","error":404,"errorCode":"CLUSTER_NOT_FOUND","reason":"r"{after}}}"#
+            );
+            atlas.script(Target::Api, [Act::respond(404, body.clone())]);
+            let error = get(&client, CLUSTER, PLAIN);
+            let told = (
+                error.kind,
+                error.code.as_str(),
+                error.reason.as_str(),
+                error.detail.as_str(),
+            );
+            assert_eq!(
+                told,
+                (ErrorKind::NotFound, "CLUSTER_NOT_FOUND", "r", "d"),
+                "{body}"
+            );
+        }
+    }
 }
 
 #[test]

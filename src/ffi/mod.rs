@@ -17,6 +17,16 @@ use std::thread;
 use crate::error::{Error, ErrorKind, Result};
 use error::atlas_error;
 
+/// The functions as Rust names them, for the fuzz targets.
+#[cfg(fuzzing)]
+pub mod all {
+    pub use super::error::{
+        ATLAS_ERROR_FLAG_RETRYABLE, ATLAS_ERROR_FLAG_TRUNCATED, atlas_error, atlas_error_kind_name,
+        atlas_error_size,
+    };
+    pub use super::{atlas_backup_version, client::*, config::*, snapshot::*};
+}
+
 const VERSION: &CStr =
     match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
         Ok(version) => version,

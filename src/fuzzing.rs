@@ -1,0 +1,140 @@
+//! What the fuzz targets call of the inside. Here only under cargo-fuzz, and no part of the API.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use ureq::http::header::InvalidHeaderValue;
+use ureq::http::{HeaderMap, HeaderValue, Uri};
+
+use crate::auth::Auth;
+use crate::call::Canceller;
+use crate::config::{Config, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{self, Answer, Outgoing};
+use crate::snapshot::Snapshot;
+
+pub use crate::ffi::all as c;
+
+/// An answer of a server.
+#[derive(Clone, Debug, Default)]
+pub struct Scripted {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Scripted {
+    /// An answer without headers.
+    pub fn new(status: u16, body: &[u8]) -> Scripted {
+        Scripted {
+            status,
+            headers: HeaderMap::new(),
+            body: body.to_vec(),
+        }
+    }
+
+    /// Adds a header, unless no header can have that value.
+    pub fn with(
+        mut self,
+        name: &'static str,
+        value: &[u8],
+    ) -> std::result::Result<Scripted, InvalidHeaderValue> {
+        self.headers.append(name, HeaderValue::from_bytes(value)?);
+        Ok(self)
+    }
+
+    /// The answer as the error it is.
+    pub fn error(&self) -> Error {
+        Error::from_answer(self.status, Some(&self.headers), &self.body)
+    }
+
+    /// The answer as a snapshot, asked for with an envelope or without.
+    pub fn snapshot(&self, enveloped: bool) -> Result<Snapshot> {
+        Snapshot::from_answer(
+            self.status,
+            self.headers.clone(),
+            self.body.clone(),
+            enveloped,
+        )
+    }
+}
+
+/// Credentials at work, towards a server that is a list of answers.
+pub struct Account {
+    settings: Settings,
+    auth: Auth,
+}
+
+/// What was sent in one call, and what came of it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// For each request its path and its `Authorization`.
+    pub sent: Vec<(String, Option<String>)>,
+    /// The status of the last answer, if that was no failure by itself.
+    pub outcome: Result<u16>,
+}
+
+impl Account {
+    /// As `Client::new` makes it.
+    pub fn new(config: &Config) -> Result<Account> {
+        let settings = config.check()?;
+        Ok(Account {
+            auth: Auth::new(&settings)?,
+            settings,
+        })
+    }
+
+    /// Sends a request for a snapshot and whatever has to be sent before; without an answer left the network fails.
+    pub fn exchange(&self, answers: impl IntoIterator<Item = Scripted>) -> Exchange {
+        let mut answers: VecDeque<Scripted> = answers.into_iter().collect();
+        let mut sent = Vec::new();
+        let uri = Uri::from_static("http://localhost/snapshot?pretty=true");
+        let request = Outgoing {
+            uri: &uri,
+            accept: &self.settings.accept,
+            authorization: None,
+            form: None,
+            again: "",
+        };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let outcome = Canceller::default()
+            .enter(Some(deadline))
+            .and_then(|call| {
+                self.auth
+                    .send(&self.settings, &call, &request, &mut |_, request| {
+                        let authorization = request.authorization.as_ref();
+                        sent.push((
+                            request.uri.path().to_owned(),
+                            authorization.map(|value| {
+                                String::from_utf8_lossy(value.as_bytes()).into_owned()
+                            }),
+                        ));
+                        let answer = answers.pop_front().ok_or_else(|| {
+                            Error::new(ErrorKind::Network, "the script has no more answers")
+                        })?;
+                        Ok(Answer {
+                            status: answer.status,
+                            headers: answer.headers,
+                            body: answer.body.into(),
+                        })
+                    })
+            })
+            .map(|answer| answer.status)
+            .map_err(|error| self.auth.redact(&self.settings, error));
+        Exchange { sent, outcome }
+    }
+}
+
+/// Whether `NO_PROXY` keeps a host from the proxy.
+pub fn is_bypassed(no_proxy: &str, host: &str, port: u16) -> bool {
+    http::proxy::is_bypassed(no_proxy, host, port)
+}
+
+/// Where a base URL leads: itself as it is used, host, port, and whether without TLS.
+pub fn base_url(config: &Config) -> Result<(String, String, u16, bool)> {
+    let settings = config.check()?;
+    let http::Destination {
+        host, port, roots, ..
+    } = settings.destination;
+    Ok((settings.base_url, host, port, roots.is_none()))
+}
