@@ -123,7 +123,8 @@ test: library simulator programs $(C_TEST_PROGRAMS)
 BENCH := $(BUILD)/bench
 
 bench: library simulator programs $(addprefix $(BENCH)/,ours libcurl launch venv/bin/python)
-	@$(TOLD) benches/run
+	@BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" VERSION="$(VERSION)" \
+	    CARGO="$(CARGO)" benches/run
 
 $(BENCH)/%: benches/%.c
 	@mkdir -p $(BENCH)

@@ -71,10 +71,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         body.resize(length, 0);
         stream.read_exact(&mut body)?;
     }
-    println!(
-        "{:?} {:?}",
-        stream.get_ref().conn.protocol_version(),
-        stream.get_ref().conn.negotiated_cipher_suite()
-    );
+    if let Some(suite) = stream.get_ref().conn.negotiated_cipher_suite() {
+        println!("{:?}", suite.suite());
+    }
     Ok(())
 }

@@ -39,9 +39,10 @@ static long read_all(const atlas_snapshot *s)
     for (i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i] != NULL)
             sum += texts[i][0];
-    sum += atlas_snapshot_status_code(s) + atlas_snapshot_cloud_provider_code(s) + atlas_snapshot_frequency_type_code(s) +
-           atlas_snapshot_snapshot_type_code(s) + atlas_snapshot_type_code(s);
-    sum += (long)(atlas_snapshot_storage_size_bytes(s) + atlas_snapshot_created_at_ms(s) + atlas_snapshot_expires_at_ms(s));
+    sum += atlas_snapshot_status_code(s) + atlas_snapshot_cloud_provider_code(s) +
+           atlas_snapshot_frequency_type_code(s) + atlas_snapshot_snapshot_type_code(s) + atlas_snapshot_type_code(s);
+    sum += (long)(atlas_snapshot_storage_size_bytes(s) + atlas_snapshot_created_at_ms(s) +
+                  atlas_snapshot_expires_at_ms(s));
     for (i = 0, count = atlas_snapshot_copy_region_count(s); i < count; i++)
         sum += atlas_snapshot_copy_region(s, i)[0];
     for (i = 0, count = atlas_snapshot_policy_item_count(s); i < count; i++)

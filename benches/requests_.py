@@ -1,4 +1,4 @@
-"""The same with requests: one Session, the 16 fields that Atlas documents for a replica set's snapshot read."""
+"""The same with requests: `requests_.py COUNT`. One Session, the 16 fields of a replica set's snapshot."""
 
 import os
 import sys
@@ -12,12 +12,12 @@ FIELDS = (
 ).split()
 
 env = os.environ
-url = "{MONGODB_ATLAS_BASE_URL}/api/atlas/v2/groups/{ATLAS_SIMULATOR_PROJECT}/clusters/{ATLAS_SIMULATOR_CLUSTER}".format(
-    **env
-)
-url += "/backup/snapshots/" + env["ATLAS_SIMULATOR_SNAPSHOT"]
+url = (
+    "{MONGODB_ATLAS_BASE_URL}/api/atlas/v2/groups/{ATLAS_SIMULATOR_PROJECT}/clusters/{ATLAS_SIMULATOR_CLUSTER}"
+    "/backup/snapshots/{ATLAS_SIMULATOR_SNAPSHOT}"
+).format(**env)
 with requests.Session() as session:
-    session.headers.clear()
+    session.headers.clear()  # of what nobody else sends
     session.headers["User-Agent"] = "atlas-backup/0.0.0 (linux; x86_64)"
     session.headers["Accept"] = "application/vnd.atlas.2024-05-30+json"
     session.verify = env["MONGODB_ATLAS_CA_FILE"]
