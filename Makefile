@@ -37,7 +37,7 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test fuzz clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -130,6 +130,27 @@ fuzz: $(CARGO_FUZZ)
 $(CARGO_FUZZ):
 	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-fuzz
 
+# Speed, side by side with what else there is; written to docs/benchmarks.md. Best on a machine that does nothing else.
+BENCH := $(BUILD)/bench
+
+bench: library simulator programs $(addprefix $(BENCH)/,ours libcurl launch venv/bin/python)
+	@BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" VERSION="$(VERSION)" \
+	    CARGO="$(CARGO)" benches/run
+
+$(BENCH)/%: benches/%.c
+	@mkdir -p $(BENCH)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $< $(USES)
+
+$(BENCH)/ours: include/atlas_backup.h | library
+$(BENCH)/ours: USES = -Iinclude $(LINK) -pthread
+$(BENCH)/libcurl: USES = $(or $(shell pkg-config --cflags --libs libcurl json-c), \
+    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+
+$(BENCH)/venv/bin/python:
+	@rm -rf $(BENCH)/venv
+	$(PYTHON) -m venv $(BENCH)/venv
+	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
+
 clean:
 	rm -rf $(BUILD) .venv fuzz/target
 	$(CARGO) clean
@@ -138,6 +159,7 @@ help:
 	@echo "make          build the library as it is shipped: libatlas_backup.so and libatlas_backup.a"
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
+	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
