@@ -64,18 +64,23 @@ install uninstall:
 # For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
 GLIBC := 2.17
 ZIG := $(BUILD)/zig/bin
+MANYLINUX := manylinux_$(subst .,_,$(GLIBC))_$(shell uname -m)
 PORTABLE = $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release
 
 portable: $(ZIG)/cargo-zigbuild
 	PATH="$(abspath $(ZIG)):$$PATH" cargo-zigbuild rustc \
 	    $(call as_shipped,--target $(shell uname -m)-unknown-linux-gnu.$(GLIBC),$(PORTABLE))
 	@$(call keep,$(PORTABLE),$(BUILD)/portable)
-	@echo "Built $(BUILD)/portable/libatlas_backup.so for glibc $(GLIBC). Install it: make install BUILT=$(BUILD)/portable"
+	@rm -f $(BUILD)/portable/*.whl
+	ATLAS_BACKUP_LIBRARY="$(abspath $(BUILD)/portable/libatlas_backup.so)" ATLAS_BACKUP_WHEEL_PLATFORM="$(MANYLINUX)" \
+	    $(ZIG)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/portable ./bindings/python
+	@echo "Built for glibc $(GLIBC): $(BUILD)/portable/libatlas_backup.so and" $(BUILD)/portable/*.whl
+	@echo "Install the library: make install BUILT=$(BUILD)/portable, the Python package: pip install" $(BUILD)/portable/*.whl
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
 	$(PYTHON) -m venv $(BUILD)/zig
-	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang
+	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang auditwheel
 
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
@@ -110,7 +115,7 @@ docs:
 	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
 
 # What the scripts in tests/ need to know.
-TOLD = BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
        VERSION="$(VERSION)" GLIBC="$(GLIBC)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
@@ -164,6 +169,6 @@ help:
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
 	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
-	@echo "make portable build a library for systems as old as glibc $(GLIBC)"
+	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"
