@@ -1,5 +1,6 @@
 //! What can go wrong, and what a person can do about it.
 
+use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -8,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use ureq::http::HeaderMap;
+
+/// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
+const ERROR_LIMIT: usize = 256 * 1024;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -162,11 +166,6 @@ impl Error {
         }))
     }
 
-    /// The failure when there is no memory for something whose size the server decides.
-    pub(crate) fn no_memory(what: &str) -> Error {
-        Error::new(ErrorKind::Internal, format!("not enough memory for {what}"))
-    }
-
     /// A failure that may be gone at the next try.
     pub(crate) fn transient(kind: ErrorKind, message: impl Into<String>) -> Error {
         let mut error = Error::new(kind, message);
@@ -221,7 +220,11 @@ impl Error {
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
         };
-        let document: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        // Read into a tree, JSON takes many times its size.
+        let document: Value = match body.len() {
+            ..=ERROR_LIMIT => serde_json::from_slice(body).unwrap_or(Value::Null),
+            _ => Value::Null,
+        };
         let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
@@ -347,6 +350,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// There was no memory for something large, mostly what an answer needs. Only that is asked for; when there is none for
+/// the little things of a call, Rust ends the process.
+impl From<TryReserveError> for Error {
+    fn from(_: TryReserveError) -> Error {
+        Error::new(ErrorKind::Internal, "not enough memory")
+    }
+}
 
 /// Text from outside on one line: control characters would forge log lines or talk to the terminal.
 pub(crate) fn one_line(text: &str) -> String {

@@ -35,6 +35,9 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 /// How long a refresh may take in a call that may take for ever.
 const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 
+/// The longest answer of the token endpoint that is read; Atlas' has less than a thousand bytes.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
 /// A service account and its token.
 #[derive(Debug)]
 pub(crate) struct ServiceAccount {
@@ -348,8 +351,10 @@ impl ServiceAccount {
             error
         };
         // Borrowed, so that nothing here holds the token but the body, which is wiped, and what is made of it.
-        let document: HashMap<String, &RawValue> = serde_json::from_slice(&answer.body)
-            .map_err(|_| invalid("did not answer with a JSON object"))?;
+        let document: HashMap<String, &RawValue> = Some(&answer.body[..])
+            .filter(|body| body.len() <= ANSWER_LIMIT)
+            .and_then(|body| serde_json::from_slice(body).ok())
+            .ok_or_else(|| invalid("did not answer with a JSON object"))?;
         let json = |name: &str| document.get(name).map_or("null", |value| value.get());
         let text = |name: &str| secret_text(json(name));
         let value = text("access_token")
