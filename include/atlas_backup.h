@@ -78,8 +78,9 @@
  *             or end the thread. `user_data` must outlive every client made from the config; once
  *             atlas_client_free() has returned nothing is called any more.
  *
- * Failures    of the library itself never unwind into your code: they become ATLAS_ERROR_INTERNAL. Only when memory
- *             is exhausted the process is aborted.
+ * Failures    of the library itself never unwind into your code: they become ATLAS_ERROR_INTERNAL. So does a lack of
+ *             memory for an answer and for what is made of it. Only where there is none for the little things of a
+ *             call, some hundred KiB, Rust aborts the process.
  *
  * Secrets     The copies that the library owns are wiped when they are freed. None ever appears in a message or a
  *             log line. Control characters in text from the server become spaces there.
@@ -196,7 +197,7 @@ typedef enum atlas_error_kind {
     ATLAS_ERROR_CANCELLED = 13,
     /** Waiting for a snapshot ended because it failed. */
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /** A defect of this library. Please report it with the message. */
+    /** A defect of this library: please report it with the message. Or there was not enough memory. */
     ATLAS_ERROR_INTERNAL = 15,
 } atlas_error_kind;
 
@@ -540,6 +541,7 @@ atlas_snapshot *atlas_client_wait_for_sharded_snapshot(atlas_client *client,
  *
  * Returns a snapshot that is yours (`atlas_snapshot_free()`), or NULL with `*error` filled:
  * - `ATLAS_ERROR_INVALID_ARGUMENT`: `json` is NULL.
+ * - `ATLAS_ERROR_INTERNAL`: there is no memory for it.
  * - `ATLAS_ERROR_INVALID_RESPONSE`: not a JSON object in valid UTF-8, empty, with a byte-order mark, larger than 16 MiB
  *   or nested more than 128 levels deep; the message says line, column and what.
  * - The kind that the error had from the server, if the body is one: an envelope with a "status" of 400 or more, or an
@@ -551,7 +553,7 @@ atlas_snapshot *atlas_snapshot_parse(const char *json, size_t length, atlas_erro
 
 /**
  * Copies a snapshot, so that it can be kept beyond its list or callback. The copy is independent of the original and is
- * yours: free it with `atlas_snapshot_free()`. NULL for NULL.
+ * yours: free it with `atlas_snapshot_free()`. NULL for NULL, and when there is no memory for it.
  */
 atlas_snapshot *atlas_snapshot_copy(const atlas_snapshot *snapshot);
 
@@ -838,7 +840,7 @@ const char *atlas_snapshot_json(const atlas_snapshot *snapshot, size_t *length);
 /**
  * How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
  * comes twice counts once. The first call of this or of the next two functions builds an index; many threads may do that at
- * once.
+ * once. Without memory for it there are no members.
  */
 size_t atlas_snapshot_field_count(const atlas_snapshot *snapshot);
 

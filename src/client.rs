@@ -197,7 +197,7 @@ impl Client {
                         ),
                     )));
                 }
-                list.append(page);
+                list.append(page).map_err(|error| target.explain(error))?;
                 if count < PAGE_SIZE {
                     return Ok(list);
                 }

@@ -1,5 +1,6 @@
 //! What can go wrong, and what a person can do about it.
 
+use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -9,6 +10,9 @@ use chrono::{DateTime, NaiveDateTime};
 use ureq::http::HeaderMap;
 
 use crate::json;
+
+/// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
+const ERROR_LIMIT: usize = 256 * 1024;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -163,11 +167,6 @@ impl Error {
         }))
     }
 
-    /// The failure when there is no memory for something whose size the server decides.
-    pub(crate) fn no_memory(what: &str) -> Error {
-        Error::new(ErrorKind::Internal, format!("not enough memory for {what}"))
-    }
-
     /// A failure that may be gone at the next try.
     pub(crate) fn transient(kind: ErrorKind, message: impl Into<String>) -> Error {
         let mut error = Error::new(kind, message);
@@ -222,7 +221,10 @@ impl Error {
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
         };
-        let told = Told::read(body);
+        let told = match body.len() {
+            ..=ERROR_LIMIT => Told::read(body),
+            _ => Told::default(),
+        };
         let text = |raw: Option<&str>| raw.and_then(json::text).unwrap_or_default();
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
@@ -417,6 +419,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// There was no memory for something large, mostly what an answer needs. Only that is asked for; when there is none for
+/// the little things of a call, Rust ends the process.
+impl From<TryReserveError> for Error {
+    fn from(_: TryReserveError) -> Error {
+        Error::new(ErrorKind::Internal, "not enough memory")
+    }
+}
 
 /// Text from outside on one line: control characters would forge log lines or talk to the terminal.
 pub(crate) fn one_line(text: &str) -> String {

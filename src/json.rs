@@ -4,6 +4,7 @@
 //! text leave the rest of a document readable; they know no depth limit either, so that is checked here.
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 
 use memchr::{memchr, memchr2_iter};
 use serde::Deserializer as _;
@@ -72,39 +73,47 @@ pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> serde_j
     reader.end()
 }
 
-/// What a member is called, from its name in raw JSON text.
+/// What a member is called, from its name in raw JSON text. A long name with escapes, which is none that Atlas
+/// documents, is given as it is.
 pub(crate) fn name(raw: &str) -> Cow<'_, str> {
     match unescaped(raw) {
         Some(plain) => Cow::Borrowed(plain),
+        None if raw.len() > 256 => Cow::Borrowed(raw),
         None => {
             let mut name = String::with_capacity(raw.len());
-            push_text(raw, &mut name);
-            Cow::Owned(name)
+            match push_text(raw, &mut name) {
+                Ok(_) => Cow::Owned(name),
+                Err(_) => Cow::Borrowed(raw),
+            }
         }
     }
 }
 
 /// Appends the text that a raw JSON string stands for, with U+FFFD for what C or UTF-8 cannot hold: `\u0000` and lone
-/// surrogates. False, and nothing appended, when the value is not a string.
-pub(crate) fn push_text(raw: &str, into: &mut String) -> bool {
+/// surrogates. False, and nothing appended, when the value is not a string. `into` has room for it.
+pub(crate) fn push_text(raw: &str, into: &mut String) -> Result<bool, TryReserveError> {
     match unescaped(raw) {
         Some(plain) => into.push_str(plain),
         // Taken as bytes, since serde_json refuses lone surrogates in a `str`. The text was checked before, so this
         // fails only for what is no string.
         None => {
-            return serde_json::Deserializer::from_str(raw)
+            // serde_json collects it in a buffer that doubles as it grows, and does not ask whether there is memory.
+            if raw.len() > 4096 {
+                Vec::<u8>::new().try_reserve_exact(3 * raw.len())?;
+            }
+            return Ok(serde_json::Deserializer::from_str(raw)
                 .deserialize_bytes(Unescape(into))
-                .is_ok();
+                .is_ok());
         }
     }
-    true
+    Ok(true)
 }
 
 /// The text that a raw JSON string stands for, as [`push_text`] reads it; `None` when the value is not a string.
 pub(crate) fn text(raw: &str) -> Option<String> {
     // No escape is shorter than what it stands for.
     let mut text = String::with_capacity(raw.len());
-    push_text(raw, &mut text).then_some(text)
+    push_text(raw, &mut text).ok()?.then_some(text)
 }
 
 /// The value of a raw JSON integer that fits 64 bits; a fraction or an exponent makes it something else.

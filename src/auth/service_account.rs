@@ -34,6 +34,9 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 /// How long a refresh may take in a call that may take for ever.
 const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 
+/// The longest answer of the token endpoint that is read; Atlas' has less than a thousand bytes.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
 /// A service account and its token.
 #[derive(Debug)]
 pub(crate) struct ServiceAccount {
@@ -347,8 +350,9 @@ impl ServiceAccount {
             error
         };
         let (mut token, mut kind, mut life) = (None, None, None);
-        str::from_utf8(&answer.body)
-            .ok()
+        Some(&answer.body[..])
+            .filter(|body| body.len() <= ANSWER_LIMIT)
+            .and_then(|body| str::from_utf8(body).ok())
             .and_then(|body| {
                 json::members(body, |name, value| match &*json::name(name) {
                     "access_token" => token = Some(value),

@@ -42,7 +42,7 @@ pub enum atlas_error_kind {
     ATLAS_ERROR_CANCELLED = 13,
     /// Waiting for a snapshot ended because it failed.
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /// A defect of this library. Please report it with the message.
+    /// A defect of this library: please report it with the message. Or there was not enough memory.
     ATLAS_ERROR_INTERNAL = 15,
 }
 

@@ -88,6 +88,7 @@ unsafe fn read_element(
 ///
 /// Returns a snapshot that is yours (`atlas_snapshot_free()`), or NULL with `*error` filled:
 /// - `ATLAS_ERROR_INVALID_ARGUMENT`: `json` is NULL.
+/// - `ATLAS_ERROR_INTERNAL`: there is no memory for it.
 /// - `ATLAS_ERROR_INVALID_RESPONSE`: not a JSON object in valid UTF-8, empty, with a byte-order mark, larger than 16 MiB
 ///   or nested more than 128 levels deep; the message says line, column and what.
 /// - The kind that the error had from the server, if the body is one: an envelope with a "status" of 400 or more, or an
@@ -107,7 +108,8 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
         // One byte more than is read shows the core that it is too much.
         let length = length.min(MAX_BODY + 1);
         // With room for the NUL that the core adds.
-        let mut body = Vec::with_capacity(length + 1);
+        let mut body = Vec::new();
+        body.try_reserve_exact(length + 1)?;
         // SAFETY: not NULL, so the caller promises `length` bytes that stay as they are during the call.
         body.extend_from_slice(unsafe { slice::from_raw_parts(json.cast(), length) });
         Snapshot::parse(body)
@@ -117,7 +119,7 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
 }
 
 /// Copies a snapshot, so that it can be kept beyond its list or callback. The copy is independent of the original and is
-/// yours: free it with `atlas_snapshot_free()`. NULL for NULL.
+/// yours: free it with `atlas_snapshot_free()`. NULL for NULL, and when there is no memory for it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_copy(
     snapshot: *const atlas_snapshot,
@@ -125,7 +127,7 @@ pub unsafe extern "C" fn atlas_snapshot_copy(
     // SAFETY: the caller's pointers, under the contract of mod.rs.
     unsafe {
         read(snapshot, null_mut(), |snapshot| {
-            Some(Box::into_raw(Box::new(snapshot.clone())))
+            Some(Box::into_raw(Box::new(snapshot.try_clone().ok()?)))
         })
     }
     .cast()
@@ -633,7 +635,7 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 
 /// How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
 /// comes twice counts once. The first call of this or of the next two functions builds an index; many threads may do that at
-/// once.
+/// once. Without memory for it there are no members.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_field_count(snapshot: *const atlas_snapshot) -> usize {
     // SAFETY: the caller's pointers, under the contract of mod.rs.

@@ -146,13 +146,11 @@ impl Connector for Opener {
             exchange.connected.set(true);
             exchange.call.clone()
         })?;
-        let stream = self
-            .0
-            .open(&call)
-            .map_err(|error| ureq::Error::Other(Box::new(error)))?;
+        let opened = Room::new().and_then(|buffers| Ok((buffers, self.0.open(&call)?)));
+        let (buffers, stream) = opened.map_err(|error| ureq::Error::Other(Box::new(error)))?;
         Ok(Some(Connection {
             stream,
-            buffers: Room::new(),
+            buffers,
             route: self.0.clone(),
         }))
     }
@@ -227,12 +225,14 @@ impl Transport for Connection {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         let space = self.buffers.input_append_buf();
         if space.is_empty() {
-            let message = format!(
-                "{} sent more than {} KiB where HTTP has a short line",
-                self.route.host,
-                ROOM_LIMIT / 1024
-            );
-            let error = Error::new(ErrorKind::InvalidResponse, message);
+            let error = self.buffers.want.take().unwrap_or_else(|| {
+                let message = format!(
+                    "{} sent more than {} KiB where HTTP has a short line",
+                    self.route.host,
+                    ROOM_LIMIT / 1024
+                );
+                Error::new(ErrorKind::InvalidResponse, message)
+            });
             return Err(ureq::Error::Other(Box::new(error)));
         }
         let outcome = match &mut self.stream {
@@ -296,19 +296,29 @@ struct Room {
     filled: usize,
     output: Zeroizing<Vec<u8>>,
     progress: bool,
+    /// Why it could not grow.
+    want: Option<Error>,
 }
 
 impl Room {
-    fn new() -> Room {
-        Room {
-            input: Zeroizing::new(vec![0; 8 * 1024]),
+    fn new() -> Result<Room, Error> {
+        Ok(Room {
+            input: zeros(8 * 1024)?,
             consumed: 0,
             filled: 0,
             // Each line of a request's head has to fit: the longest credentials in base64 are 22 KiB.
-            output: Zeroizing::new(vec![0; 32 * 1024]),
+            output: zeros(32 * 1024)?,
             progress: false,
-        }
+            want: None,
+        })
     }
+}
+
+fn zeros(count: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    bytes.try_reserve_exact(count)?;
+    bytes.resize(count, 0);
+    Ok(bytes)
 }
 
 impl Buffers for Room {
@@ -327,9 +337,13 @@ impl Buffers for Room {
             self.consumed = 0;
         }
         if self.filled == self.input.len() && self.filled < ROOM_LIMIT {
-            let mut larger = Zeroizing::new(vec![0; self.filled * 2]);
-            larger[..self.filled].copy_from_slice(&self.input);
-            self.input = larger;
+            match zeros(self.filled * 2) {
+                Ok(mut larger) => {
+                    larger[..self.filled].copy_from_slice(&self.input);
+                    self.input = larger;
+                }
+                Err(error) => self.want = Some(error),
+            }
         }
         &mut self.input[self.filled..]
     }

@@ -308,9 +308,8 @@ fn read(response: Response<ureq::Body>) -> std::result::Result<Answer, ureq::Err
 fn read_to_end(mut reader: impl Read, room: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let with_room = |room: usize| {
         let mut bytes = Zeroizing::new(Vec::new());
-        bytes.try_reserve_exact(room).map_err(|_| {
-            io::Error::other(Error::no_memory(&format!("an answer of {room} bytes")))
-        })?;
+        let reserved = bytes.try_reserve_exact(room);
+        reserved.map_err(|error| io::Error::other(Error::from(error)))?;
         Ok::<_, io::Error>(bytes)
     };
     let mut bytes = with_room(room)?;

@@ -1,5 +1,7 @@
 //! The documented fields of a snapshot, decoded.
 
+use std::collections::TryReserveError;
+
 use super::Snapshot;
 use super::document::Document;
 use super::texts::{Span, Text, Texts};
@@ -128,32 +130,43 @@ impl Default for Known {
 }
 
 impl Known {
-    pub(super) fn decode(document: &Document) -> Known {
+    pub(super) fn decode(document: &Document) -> Result<Known, TryReserveError> {
         let raw = &document.fields;
         // Never too little: a text in JSON has two quotes, decoded it has one NUL, and no escape is shorter than what
         // it stands for.
         let enough = raw[..SIZE].iter().flatten().map(|value| value.len()).sum();
         let mut known = Known {
-            texts: Texts::with_capacity(enough),
+            texts: Texts::with_capacity(enough)?,
             ..Known::default()
         };
         for (slot, value) in raw.iter().enumerate() {
             if let Some(value) = value.filter(|value| *value != "null")
-                && !known.decode_field(slot, value)
+                && !known.decode_field(slot, value)?
             {
                 known.odd |= 1 << slot;
             }
         }
         known.texts.shrink();
         known.parts.shrink_to_fit();
-        known
+        Ok(known)
+    }
+
+    pub(super) fn try_clone(&self) -> Result<Known, TryReserveError> {
+        let mut parts = Vec::new();
+        parts.try_reserve_exact(self.parts.len())?;
+        parts.extend_from_slice(&self.parts);
+        Ok(Known {
+            texts: self.texts.try_clone()?,
+            parts,
+            ..*self
+        })
     }
 
     /// Whether the value has the documented type.
-    fn decode_field(&mut self, slot: usize, value: &str) -> bool {
+    fn decode_field(&mut self, slot: usize, value: &str) -> Result<bool, TryReserveError> {
         if slot < TEXTS {
-            self.fields[slot] = self.texts.push_json(value);
-            return self.fields[slot].is_present();
+            self.fields[slot] = self.texts.push_json(value)?;
+            return Ok(self.fields[slot].is_present());
         }
         if slot < SIZE {
             return self.decode_array(slot - TEXTS, value);
@@ -161,27 +174,21 @@ impl Known {
         let size = json::integer(value);
         // ATLAS_ABSENT of the C ABI; no snapshot has that size.
         self.size = size.filter(|size| *size != i64::MIN);
-        size.is_some()
+        Ok(size.is_some())
     }
 
     /// An array with an element of another type is absent as a whole.
-    fn decode_array(&mut self, array: usize, value: &str) -> bool {
+    fn decode_array(&mut self, array: usize, value: &str) -> Result<bool, TryReserveError> {
         let names = ARRAYS[array].1;
         let start = self.parts.len();
-        let mut uniform = true;
+        // Whether all elements so far have the right type.
+        let mut uniform = Ok(true);
         let outcome = json::elements(value, |element| {
-            if !uniform {
-                return;
-            }
-            if names.is_empty() {
-                let part = self.texts.push_json(element);
-                uniform = part.is_present();
-                self.parts.push(part);
-            } else {
+            if uniform == Ok(true) {
                 uniform = self.decode_element(names, element);
             }
         });
-        let valid = uniform && outcome.is_ok();
+        let valid = uniform? && outcome.is_ok();
         if !valid {
             self.parts.truncate(start);
         }
@@ -189,11 +196,17 @@ impl Known {
             start: start as u32,
             end: self.parts.len() as u32,
         };
-        valid
+        Ok(valid)
     }
 
-    /// Whether the element is an object. Its members may be absent like any other field.
-    fn decode_element(&mut self, names: &[&str], element: &str) -> bool {
+    /// Whether the element is a text, or an object if it has names. Its members may be absent like any other field.
+    fn decode_element(&mut self, names: &[&str], element: &str) -> Result<bool, TryReserveError> {
+        self.parts.try_reserve(names.len().max(1))?;
+        if names.is_empty() {
+            let part = self.texts.push_json(element)?;
+            self.parts.push(part);
+            return Ok(part.is_present());
+        }
         // Few enough to live on the stack, so that of a member that comes twice only the last is decoded.
         let mut values = [None; 3];
         let outcome = json::members(element, |name, value| {
@@ -202,12 +215,14 @@ impl Known {
                 values[part] = Some(value);
             }
         });
-        let texts = &mut self.texts;
-        let decoded = values[..names.len()]
-            .iter()
-            .map(|value| value.map_or(Span::ABSENT, |raw| texts.push_json(raw)));
-        self.parts.extend(decoded);
-        outcome.is_ok()
+        for value in &values[..names.len()] {
+            let part = match value {
+                Some(raw) => self.texts.push_json(raw)?,
+                None => Span::ABSENT,
+            };
+            self.parts.push(part);
+        }
+        Ok(outcome.is_ok())
     }
 
     pub(super) fn text(&self, field: TextField) -> Option<Text<'_>> {

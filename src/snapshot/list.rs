@@ -1,5 +1,7 @@
 //! Lists of snapshots, page by page.
 
+use std::collections::TryReserveError;
+
 use ureq::http::HeaderMap;
 
 use super::Snapshot;
@@ -42,13 +44,22 @@ impl SnapshotList {
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         };
         let mut count = 0;
+        let mut short = None;
         json::elements(results, |item| {
             count += 1;
-            if count <= MAX_ITEMS {
-                items.push(Snapshot::item(item));
+            if count <= MAX_ITEMS
+                && short.is_none()
+                && let Err(error) = add(&mut items, item)
+            {
+                short = Some(error);
+                // Gives back at once what is needed to say so.
+                items = Vec::new();
             }
         })
         .map_err(|error| json::malformed(&error))?;
+        if let Some(short) = short {
+            return Err(short.into());
+        }
         if count > MAX_ITEMS {
             let what = format!("a page of {count} items; more than {MAX_ITEMS} are not read");
             return Err(Error::new(ErrorKind::InvalidResponse, what));
@@ -63,9 +74,11 @@ impl SnapshotList {
     }
 
     /// Adds the next page. Of the total counts the latest is kept.
-    pub(crate) fn append(&mut self, mut page: SnapshotList) {
+    pub(crate) fn append(&mut self, mut page: SnapshotList) -> Result<()> {
+        self.items.try_reserve(page.items.len())?;
         self.items.append(&mut page.items);
         self.total_count = page.total_count.or(self.total_count);
+        Ok(())
     }
 
     /// How many snapshots there are.
@@ -92,6 +105,12 @@ impl SnapshotList {
     pub fn total_count(&self) -> Option<i64> {
         self.total_count
     }
+}
+
+fn add(items: &mut Vec<Snapshot>, item: &str) -> std::result::Result<(), TryReserveError> {
+    items.try_reserve(1)?;
+    items.push(Snapshot::item(item)?);
+    Ok(())
 }
 
 impl<'a> IntoIterator for &'a SnapshotList {

@@ -11,6 +11,7 @@ mod list;
 mod tables;
 mod texts;
 
+use std::collections::TryReserveError;
 use std::fmt;
 
 use chrono::DateTime;
@@ -89,24 +90,24 @@ impl Snapshot {
     }
 
     fn read(body: Vec<u8>, expected: Expected, answer: Option<Box<Answer>>) -> Result<Snapshot> {
-        let text = json::begin(body)?;
+        let mut text = json::begin(body)?;
+        text.try_reserve_exact(1)?; // for the NUL
         let headers = answer.as_ref().map(|answer| &answer.headers);
         let document = Document::find(&text, expected, headers)?;
-        let known = Known::decode(&document);
+        let known = Known::decode(&document)?;
         let start = document.text.as_ptr() as usize - text.as_ptr() as usize;
         let document = start as u32..(start + document.text.len()) as u32;
         Ok(Snapshot::assemble(text, document, known, answer))
     }
 
     /// An item of a list. One that is no object has no fields, but is there, so that it hides no other.
-    fn item(text: &str) -> Snapshot {
+    fn item(text: &str) -> std::result::Result<Snapshot, TryReserveError> {
         let known = match Document::read(text) {
-            Ok(document) => Known::decode(&document),
+            Ok(document) => Known::decode(&document)?,
             Err(_) => Known::default(),
         };
-        let mut json = String::with_capacity(text.len() + 1);
-        json.push_str(text);
-        Snapshot::assemble(json, 0..text.len() as u32, known, None)
+        let json = copied(text, text.len() + 1)?;
+        Ok(Snapshot::assemble(json, 0..text.len() as u32, known, None))
     }
 
     fn assemble(
@@ -269,15 +270,15 @@ impl Snapshot {
     }
 
     pub(crate) fn field_count(&self) -> usize {
-        self.fields().len()
+        self.fields().map_or(0, Fields::len)
     }
 
     pub(crate) fn field_name(&self, index: usize) -> Option<Text<'_>> {
-        self.fields().name(index)
+        self.fields()?.name(index)
     }
 
     pub(crate) fn field_text(&self, name: &str) -> Option<Text<'_>> {
-        self.fields().value(name)
+        self.fields()?.value(name)
     }
 
     pub(crate) fn header_text(&self, name: &str) -> Option<Text<'_>> {
@@ -296,11 +297,13 @@ impl Snapshot {
         self.header_table()?.value(index)
     }
 
-    fn fields(&self) -> &Fields {
-        self.fields.get_or_init(|| {
+    /// `None` if there is no memory for them.
+    fn fields(&self) -> Option<&Fields> {
+        let made = self.fields.get_or_try_init(|| {
             let document = &self.json[self.document.start as usize..self.document.end as usize];
-            Box::new(Fields::of(document))
-        })
+            Fields::of(document).map(Box::new)
+        });
+        made.ok()
     }
 
     fn header_table(&self) -> Option<&Table> {
@@ -312,18 +315,8 @@ impl Snapshot {
         )
     }
 
-    fn elements(&self, array: ArrayField) -> std::ops::Range<usize> {
-        0..self.element_count(array)
-    }
-
-    fn element_text(&self, array: ArrayField, index: usize) -> &str {
-        self.element(array, index, 0).map_or("", Text::as_str)
-    }
-}
-
-/// Independent of the list or the callback that the original came from.
-impl Clone for Snapshot {
-    fn clone(&self) -> Snapshot {
+    /// A copy that has these for its own.
+    fn with(&self, json: Box<str>, known: Known) -> Snapshot {
         let answer = self.answer.as_ref().map(|answer| {
             let (status, headers) = (answer.status, answer.headers.clone());
             Box::new(Answer {
@@ -333,12 +326,35 @@ impl Clone for Snapshot {
             })
         });
         Snapshot {
-            json: self.json.clone(),
+            json,
             document: self.document.clone(),
-            known: self.known.clone(),
+            known,
             answer,
             fields: OnceBox::new(),
         }
+    }
+
+    fn elements(&self, array: ArrayField) -> std::ops::Range<usize> {
+        0..self.element_count(array)
+    }
+
+    fn element_text(&self, array: ArrayField, index: usize) -> &str {
+        self.element(array, index, 0).map_or("", Text::as_str)
+    }
+}
+
+impl Snapshot {
+    /// A copy, unless there is no memory for it.
+    pub(crate) fn try_clone(&self) -> Result<Snapshot> {
+        let json = copied(&self.json, self.json.len())?.into_boxed_str();
+        Ok(self.with(json, self.known.try_clone()?))
+    }
+}
+
+/// Independent of the list or the callback that the original came from.
+impl Clone for Snapshot {
+    fn clone(&self) -> Snapshot {
+        self.with(self.json.clone(), self.known.clone())
     }
 }
 
@@ -372,6 +388,14 @@ pub struct Member<'a> {
     pub cloud_provider: Option<&'a str>,
     /// Name of the shard or config server. Atlas' `replicaSetName`.
     pub replica_set_name: Option<&'a str>,
+}
+
+/// A copy of `text` with room for `room` bytes.
+fn copied(text: &str, room: usize) -> std::result::Result<String, TryReserveError> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(room)?;
+    copy.push_str(text);
+    Ok(copy)
 }
 
 /// Any form of RFC 3339: with offsets, fractions, before 1970.
@@ -467,7 +491,7 @@ mod tests {
     #[test]
     fn a_list_item_owns_no_more_than_its_bytes() {
         let snapshot =
-            Snapshot::item(r#"{"id":"a\u0062","description":"x","links":[{"href":"h"}]}"#);
+            Snapshot::item(r#"{"id":"a\u0062","description":"x","links":[{"href":"h"}]}"#).unwrap();
         assert_eq!(snapshot.known.spare(), 0);
         assert!(size_of::<Snapshot>() <= 280, "{}", size_of::<Snapshot>());
     }

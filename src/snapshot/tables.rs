@@ -1,6 +1,8 @@
 //! What is looked up by name: all members of a snapshot, and the headers it came with. Built when first asked for, since
 //! most callers never ask.
 
+use std::collections::TryReserveError;
+
 use ureq::http::HeaderMap;
 
 use super::texts::{Span, Text, Texts};
@@ -56,20 +58,32 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn of(document: &str) -> Fields {
-        let mut texts = Texts::with_capacity(document.len());
+    pub(super) fn of(document: &str) -> Result<Fields, TryReserveError> {
+        let mut texts = Texts::with_capacity(document.len())?;
         let mut entries = Vec::new();
+        let mut add = |name, value| {
+            entries.try_reserve(1)?;
+            entries.push((texts.push_json(name)?, texts.push(value)));
+            Ok(())
+        };
+        let mut added: Result<(), TryReserveError> = Ok(());
         // An item of a list may be no object; then it has no members.
         let _ = json::members(document, |name, value| {
-            entries.push((texts.push_json(name), texts.push(value)));
+            if added.is_ok() {
+                added = add(name, value);
+            }
         });
+        added?;
         texts.shrink();
         let name = |entry: u32| texts.get(entries[entry as usize].0).map(Text::as_str);
 
-        // Sorted rather than hashed: no choice of names makes that slow. The sort keeps the order of equal names.
-        let mut by_name: Vec<u32> = (0..entries.len() as u32).collect();
-        by_name.sort_by(|a, b| name(*a).cmp(&name(*b)));
+        // Sorted rather than hashed: no choice of names makes that slow. Equal names stay in order.
+        let mut by_name: Vec<u32> = Vec::new();
+        by_name.try_reserve_exact(entries.len())?;
+        by_name.extend(0..entries.len() as u32);
+        by_name.sort_unstable_by(|a, b| name(*a).cmp(&name(*b)).then(a.cmp(b)));
         let mut replaced = Vec::new();
+        replaced.try_reserve_exact(entries.len())?;
         by_name.dedup_by(|later, first| {
             let same = name(*later) == name(*first);
             if same {
@@ -81,17 +95,23 @@ impl Fields {
             for (first, later) in replaced {
                 entries[first as usize].1 = entries[later as usize].1;
             }
-            let mut kept = by_name.clone();
+            let mut kept = Vec::new();
+            kept.try_reserve_exact(by_name.len())?;
+            kept.extend_from_slice(&by_name);
             kept.sort_unstable();
-            entries = kept.iter().map(|entry| entries[*entry as usize]).collect();
+            // In its place, since what is kept only moves forward.
+            for (to, from) in kept.iter().enumerate() {
+                entries[to] = entries[*from as usize];
+            }
+            entries.truncate(kept.len());
             for entry in &mut by_name {
                 *entry = kept.partition_point(|other| other < entry) as u32;
             }
         }
-        Fields {
+        Ok(Fields {
             table: Table { texts, entries },
             by_name,
-        }
+        })
     }
 
     pub(super) fn len(&self) -> usize {

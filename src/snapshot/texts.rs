@@ -1,5 +1,6 @@
 //! Texts kept so that both Rust and C can read them.
 
+use std::collections::TryReserveError;
 use std::ffi::c_char;
 
 use crate::json;
@@ -49,8 +50,10 @@ impl<'a> Text<'a> {
 }
 
 impl Texts {
-    pub(super) fn with_capacity(bytes: usize) -> Texts {
-        Texts(String::with_capacity(bytes))
+    pub(super) fn with_capacity(bytes: usize) -> Result<Texts, TryReserveError> {
+        let mut text = String::new();
+        text.try_reserve_exact(bytes)?;
+        Ok(Texts(text))
     }
 
     /// Adds a text as it is; it must not contain a NUL. Neither JSON text nor a header can.
@@ -61,13 +64,20 @@ impl Texts {
     }
 
     /// Adds what a raw JSON string stands for; any other JSON value is absent.
-    pub(super) fn push_json(&mut self, raw: &str) -> Span {
+    pub(super) fn push_json(&mut self, raw: &str) -> Result<Span, TryReserveError> {
         let start = self.0.len();
-        if json::push_text(raw, &mut self.0) {
-            self.finish(start)
+        if json::push_text(raw, &mut self.0)? {
+            Ok(self.finish(start))
         } else {
-            Span::ABSENT
+            Ok(Span::ABSENT)
         }
+    }
+
+    /// The same for another owner.
+    pub(super) fn try_clone(&self) -> Result<Texts, TryReserveError> {
+        let mut copy = Texts::with_capacity(self.0.len())?;
+        copy.0.push_str(&self.0);
+        Ok(copy)
     }
 
     fn finish(&mut self, start: usize) -> Span {
