@@ -19,6 +19,9 @@ use atlas_backup_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &CStr = c"s3cret-of-the-fuzzer";
+/// `fuzzer:` and the secret, as a token is asked for.
+const BASIC: &str = "ZnV6emVyOnMzY3JldC1vZi10aGUtZnV6emVy";
+const TOKEN: &str = "t0ken-of-the-fuzzer";
 const GROUP: &CStr = c"5f0123456789abcdef012345";
 const SNAPSHOT: &CStr = c"6a0123456789abcdef012345";
 /// Calls take up to 40 ms by their own time; a busy machine, sanitized, needs its own.
@@ -92,6 +95,9 @@ enum Body {
     Enveloped,
     Token,
     Error,
+    /// What was sent, in an error and in a page.
+    Echo,
+    EchoPage,
     Bytes(Vec<u8>),
 }
 
@@ -239,7 +245,7 @@ struct World {
 
 fuzz_target!(|input: Input| {
     LazyLock::force(&PORT);
-    *ANSWERS.lock().unwrap() = input.answers.iter().map(Answer::bytes).collect();
+    *ANSWERS.lock().unwrap() = input.answers.iter().map(Answer::prepare).collect();
     let mut world = World::default();
     let login = match input.who {
         Who::Nobodys => None,
@@ -569,14 +575,10 @@ fn shown<T>((result, error): (T, atlas_error)) -> (T, atlas_error) {
 }
 
 fn check_hidden(text: &CStr) {
-    let secret = SECRET.to_bytes();
-    assert!(
-        !text
-            .to_bytes()
-            .windows(secret.len())
-            .any(|window| window == secret),
-        "{text:?}"
-    );
+    let text = text.to_str().expect("text is UTF-8");
+    for secret in [SECRET.to_str().unwrap(), BASIC, TOKEN] {
+        assert!(!text.contains(secret), "{text:?}");
+    }
 }
 
 fn nulls() {
@@ -785,15 +787,22 @@ fn take<T>(all: &mut Vec<T>, which: u8) -> Option<T> {
     (which < all.len()).then(|| all.swap_remove(which))
 }
 
+/// An answer in the making: its start, its body if that is framed, and whether the connection goes on.
+struct Prepared {
+    start: Vec<u8>,
+    body: Option<Vec<u8>>,
+    chunked: bool,
+    goes_on: bool,
+}
+
 impl Answer {
-    /// The bytes, and whether the connection goes on.
-    fn bytes(&self) -> (Vec<u8>, bool) {
-        match self {
-            Answer::Raw(bytes) => (bytes.clone(), false),
+    fn prepare(&self) -> Prepared {
+        let (start, body, chunked, goes_on) = match self {
+            Answer::Raw(bytes) => (bytes.clone(), None, false, false),
             Answer::Socks { code, then } => {
                 let mut bytes = vec![5, *code, 5, 0, 0, 1, 127, 0, 0, 1, 0, 80];
                 bytes.extend_from_slice(then);
-                (bytes, true)
+                (bytes, None, false, true)
             }
             Answer::Http {
                 status,
@@ -813,24 +822,44 @@ impl Answer {
                     bytes.extend_from_slice(if fixed.is_empty() { value } else { fixed });
                     bytes.extend_from_slice(b"\r\n");
                 }
-                let body = body.bytes();
-                if *chunked {
-                    bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
-                    for chunk in body.chunks(64) {
-                        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-                        bytes.extend_from_slice(chunk);
-                        bytes.extend_from_slice(b"\r\n");
-                    }
-                    bytes.extend_from_slice(b"0\r\n\r\n");
-                } else {
-                    bytes.extend_from_slice(
-                        format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(),
-                    );
-                    bytes.extend_from_slice(body);
-                }
-                (bytes, true)
+                (bytes, Some(body.bytes().to_vec()), *chunked, true)
             }
+        };
+        Prepared {
+            start,
+            body,
+            chunked,
+            goes_on,
         }
+    }
+}
+
+impl Prepared {
+    /// The bytes for a request with that `Authorization`.
+    fn bytes(self, sent: &[u8]) -> Vec<u8> {
+        let mut bytes = self.start;
+        let Some(body) = self.body else { return bytes };
+        let mut echoed = Vec::new();
+        let mut rest = &body[..];
+        while let Some(at) = rest.windows(5).position(|window| window == b"@SENT") {
+            echoed.extend_from_slice(&rest[..at]);
+            echoed.extend_from_slice(sent);
+            rest = &rest[at + 5..];
+        }
+        echoed.extend_from_slice(rest);
+        if self.chunked {
+            bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            for chunk in echoed.chunks(64) {
+                bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                bytes.extend_from_slice(chunk);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(b"0\r\n\r\n");
+        } else {
+            bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", echoed.len()).as_bytes());
+            bytes.extend_from_slice(&echoed);
+        }
+        bytes
     }
 }
 
@@ -860,15 +889,17 @@ impl Body {
             Body::Failed => br#"{"id":"6a0123456789abcdef012345","status":"failed","policyItems":["a"]}"#,
             Body::Page => br#"{"results":[{"id":"a"},{"id":"b","status":"queued"},7],"totalCount":3}"#,
             Body::Enveloped => br#"{"status":200,"content":{"id":"a","status":"completed"}}"#,
-            Body::Token => br#"{"access_token":"a-token","expires_in":3600,"token_type":"Bearer"}"#,
+            Body::Token => br#"{"access_token":"t0ken-of-the-fuzzer","expires_in":3600,"token_type":"Bearer"}"#,
             Body::Error => br#"{"error":404,"errorCode":"CLUSTER_NOT_FOUND","detail":"gone","parameters":["x"]}"#,
+            Body::Echo => br#"{"error":403,"errorCode":"@SENT","reason":"@SENT","detail":"@SENT","parameters":["@SENT"]}"#,
+            Body::EchoPage => b"<html><title>No @SENT here</title></html>",
             Body::Bytes(bytes) => bytes,
         }
     }
 }
 
 /// What the server answers, in this order, whoever asks; then it closes.
-static ANSWERS: Mutex<VecDeque<(Vec<u8>, bool)>> = Mutex::new(VecDeque::new());
+static ANSWERS: Mutex<VecDeque<Prepared>> = Mutex::new(VecDeque::new());
 
 static PORT: LazyLock<u16> = LazyLock::new(|| {
     for name in [
@@ -907,15 +938,19 @@ static DIRECTORY: LazyLock<CString> = LazyLock::new(|| {
 fn serve(mut stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut buffer = [0; 4096];
-    while let Ok(1..) = stream.read(&mut buffer) {
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
         let answer = ANSWERS
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front();
-        let Some((bytes, goes_on)) = answer else {
-            return;
-        };
-        if stream.write_all(&bytes).is_err() || !goes_on {
+        let Some(answer) = answer else { return };
+        let request = String::from_utf8_lossy(&buffer[..count]);
+        let sent = request
+            .lines()
+            .find_map(|line| line.strip_prefix("authorization: "))
+            .unwrap_or_default();
+        let goes_on = answer.goes_on;
+        if stream.write_all(&answer.bytes(sent.as_bytes())).is_err() || !goes_on {
             return;
         }
     }
