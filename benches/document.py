@@ -28,7 +28,7 @@ HOW = """\
 """
 
 
-def write(*, tables, cold, threads, parsing, peaks, cache, interruption, machine, load, rounds, minutes):
+def write(*, tables, cold, threads, parsing, peaks, cache, interruption, machine, rounds, minutes, busy):
     rates, slow = threads
     parsed, criterion = parsing
     parts = [
@@ -36,10 +36,8 @@ def write(*, tables, cold, threads, parsing, peaks, cache, interruption, machine
         f"Written by `make bench` on {time.strftime('%Y-%m-%d', time.gmtime())}, in {minutes:.0f} minutes, on this machine:",
         table("", "", rows=[*this_machine(), *((name, ", ".join(values)) for name, values in machine)]),
     ]
-    if load > 0.5:
-        parts.append(
-            f"**It was busy with other work: the load was {load:.1f} at the start. Counts hold; times are provisional.**"
-        )
+    if busy > 0.05:
+        parts.append(f"**Others used {busy:.0%} of it at that time. Counts hold; times are provisional.**")
     parts += [
         "## What we aim at",
         table("", "measured", "aim", "", rows=aims(tables, cold, rates, slow, parsed, peaks, cache, interruption)),
@@ -80,7 +78,7 @@ def write(*, tables, cold, threads, parsing, peaks, cache, interruption, machine
                 )
             ),
         ),
-        f"From Rust, by criterion: {'; '.join(f'{what} {result}' for what, result in criterion)}.",
+        f"From Rust, by criterion, time and not CPU: {'; '.join(f'{what} {result}' for what, result in criterion)}.",
         "## Memory",
         table(
             *("snapshots a C program fetched", "its peak"),
@@ -215,7 +213,7 @@ def table(*head, rows):
 
 
 def microseconds(seconds):
-    return f"{seconds * 1e6:.{2 if seconds < 1e-5 else 1 if seconds < 1e-4 else 0}f} µs"
+    return f"{seconds * 1e6:,.{2 if seconds < 1e-5 else 1 if seconds < 1e-4 else 0}f} µs"
 
 
 def milliseconds(seconds):
