@@ -37,7 +37,7 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test soak mutants clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -93,6 +93,9 @@ $(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library 
 $(BUILD)/tests-cxx11: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
 	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread
 
+$(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h include/atlas_backup.h | library $(BUILD)
+	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(filter %.c,$^) $(LINK) -pthread
+
 header:
 	$(CARGO) check --quiet --lib --features header
 	@echo "include/atlas_backup.h is up to date."
@@ -119,6 +122,19 @@ demo: library simulator programs
 test: library simulator programs $(C_TEST_PROGRAMS)
 	@$(TOLD) tests/run $(STEPS)
 
+# Sixteen threads, every fault there is, for half an hour; what the last run found: docs/reliability.md
+SOAK_MINUTES ?= 30
+
+soak: library simulator $(BUILD)/soak
+	"$(SIMULATOR)" run --env all -- $(BUILD)/soak $(SOAK_MINUTES)
+
+# Do tests notice small faults put into the code? An hour or more; ROOMS="error retry" tries some files alone.
+mutants: $(BUILD)/tools/bin/cargo-mutants
+	@BUILD="$(BUILD)" CARGO="$(CARGO)" PATH="$(abspath $(BUILD)/tools/bin):$$PATH" tests/mutants $(ROOMS)
+
+$(BUILD)/tools/bin/cargo-mutants:
+	$(CARGO) install --quiet --locked --root $(BUILD)/tools cargo-mutants
+
 clean:
 	rm -rf $(BUILD) .venv
 	$(CARGO) clean
@@ -127,6 +143,8 @@ help:
 	@echo "make          build the library as it is shipped: libatlas_backup.so and libatlas_backup.a"
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
+	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
+	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
