@@ -386,6 +386,67 @@ fn threads_share_the_nonce_and_no_two_requests_count_alike() {
 }
 
 #[test]
+fn a_thread_whose_nonce_went_stale_takes_the_one_that_another_has_got_since() {
+    let atlas = Simulator::start();
+    let client = Watched::new(api_key(&atlas));
+    client.succeed();
+    atlas.clear();
+    let late = Target::Path(SNAPSHOT.into());
+    atlas.script(late, [Act::Delay { ms: 300 }]);
+    thread::scope(|scope| {
+        scope.spawn(|| client.succeed());
+        until("it was asked", || atlas.requests().len() == 1);
+        atlas.forget_nonces();
+        let format = Format::default();
+        let list = client.list_snapshots(Shape::ReplicaSet, PROJECT, CLUSTER, format);
+        assert_eq!(list.expect("a list").len(), 2);
+    });
+    // The late one, the list twice, the late one again.
+    let requests = atlas.requests();
+    let nonces: Vec<_> = requests
+        .iter()
+        .map(|seen| digest_parameter(seen, "nonce"))
+        .collect();
+    assert_eq!(nonces.len(), 4);
+    assert_eq!(nonces[3], nonces[2]);
+    assert_ne!(nonces[3], nonces[0]);
+    // Each of the server's nonces has one of ours, which nobody can foresee.
+    let ours: Vec<_> = requests
+        .iter()
+        .map(|seen| digest_parameter(seen, "cnonce"))
+        .collect();
+    assert_eq!(ours[3], ours[2]);
+    assert_ne!(ours[3], ours[0]);
+}
+
+#[test]
+fn the_log_says_why_a_request_is_made_once_more() {
+    let atlas = Simulator::start();
+    for (config, reasons) in [
+        (
+            api_key(&atlas),
+            ["the server challenged", "the nonce was stale"],
+        ),
+        (
+            service_account(&atlas),
+            ["", "the access token was refused"],
+        ),
+    ] {
+        let client = Watched::new(config);
+        for reason in reasons {
+            client.lines.lock().unwrap().clear();
+            client.succeed();
+            let lines = client.lines.lock().unwrap();
+            let again = |line: &String| line.split_once("again because ").map(|it| it.1.to_owned());
+            let told: Vec<String> = lines.iter().filter_map(|(_, line)| again(line)).collect();
+            assert_eq!(told.join(", "), reason);
+            atlas.forget_nonces();
+            atlas.revoke_all_tokens();
+        }
+    }
+}
+
+#[test]
 fn ten_thousand_requests_over_eight_threads_cost_ten_round_trips_more_at_most() {
     let atlas = Simulator::start();
     let mut config = api_key(&atlas);

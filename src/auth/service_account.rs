@@ -518,6 +518,75 @@ fn life(expires_in: &str) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Canceller;
+
+    fn account() -> ServiceAccount {
+        let mut config = crate::Config::new();
+        config.set_base_url(Some(b"http://127.0.0.1"));
+        config.set_service_account(Some(b"mdb_sa_id_x"), Some(b"mdb_sa_sk_y"));
+        let settings = config.check().unwrap();
+        ServiceAccount::new("mdb_sa_id_x", &Secret::new("mdb_sa_sk_y"), &settings).unwrap()
+    }
+
+    fn token(value: &str) -> Arc<Token> {
+        Arc::new(Token::new(value, USUAL_LIFE, USUAL_LIFE).unwrap())
+    }
+
+    /// What a call gets whose token "refused" was refused; the token endpoint has "fetched" for it.
+    fn needed(account: &ServiceAccount) -> Result<String> {
+        let call = Canceller::default().enter(None).unwrap();
+        let mut send = |_: &Call, _: &Outgoing| {
+            Ok(Answer {
+                status: 200,
+                headers: Default::default(),
+                body: br#"{"access_token":"fetched"}"#.to_vec(),
+            })
+        };
+        let refused = token("refused");
+        let outcome = account.token(&call, Some(&refused), &mut send);
+        outcome.map(|token| token.value.expose().to_owned())
+    }
+
+    #[test]
+    fn a_refused_token_that_came_back_is_not_used_again() {
+        let account = account();
+        account.state().token = Some(token("refused"));
+        assert_eq!(needed(&account).unwrap(), "fetched");
+        account.state().token = Some(token("another"));
+        assert_eq!(needed(&account).unwrap(), "another");
+    }
+
+    #[test]
+    fn who_joined_a_fetch_shares_its_token_and_its_failure_but_no_refused_token_and_no_end_of_another_call()
+     {
+        let failure = |kind| Err(Error::new(kind, "it failed"));
+        for (outcome, expected) in [
+            (Ok(token("joined")), Ok("joined")),
+            (failure(ErrorKind::Server), Err(ErrorKind::Server)),
+            (Ok(token("refused")), Ok("fetched")),
+            (failure(ErrorKind::Cancelled), Ok("fetched")),
+            (failure(ErrorKind::Timeout), Ok("fetched")),
+        ] {
+            let account = account();
+            let fetch = Arc::new(Fetch {
+                bell: Bell::new().unwrap(),
+                outcome: OnceLock::new(),
+            });
+            account.state().fetching = Some(fetch.clone());
+            let got = std::thread::scope(|scope| {
+                let got = scope.spawn(|| needed(&account));
+                while Arc::strong_count(&fetch) < 3 {
+                    std::thread::yield_now(); // until it has joined
+                }
+                fetch.outcome.set(outcome).unwrap();
+                account.state().fetching = None;
+                fetch.bell.ring();
+                got.join().unwrap()
+            });
+            let got = got.as_deref().map_err(|error| error.kind);
+            assert_eq!(got, expected);
+        }
+    }
 
     #[test]
     fn a_tokens_life_survives_whatever_the_server_says() {
