@@ -557,6 +557,19 @@ mod tests {
     }
 
     #[test]
+    fn a_token_has_8_kib_at_most() {
+        for (length, fits) in [(8 * 1024, true), (8 * 1024 + 1, false)] {
+            let answer = Answer {
+                status: 200,
+                headers: Default::default(),
+                body: format!(r#"{{"access_token":"{}"}}"#, "t".repeat(length)).into_bytes(),
+            };
+            let token = account().read(&answer, Instant::now());
+            assert_eq!(token.is_ok(), fits, "{length}: {token:?}");
+        }
+    }
+
+    #[test]
     fn who_joined_a_fetch_shares_its_token_and_its_failure_but_no_refused_token_and_no_end_of_another_call()
      {
         let failure = |kind| Err(Error::new(kind, "it failed"));
