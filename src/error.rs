@@ -352,10 +352,12 @@ pub(crate) fn one_line(text: &str) -> String {
 fn describe_page(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
     let lower = text.to_ascii_lowercase();
-    if let (Some(start), Some(end)) = (lower.find("<title>"), lower.find("</title>"))
-        && start + 7 <= end
+    if let Some((before, rest)) = lower.split_once("<title>")
+        && let Some((title, _)) = rest.split_once("</title>")
     {
-        return format!("an HTML page titled \"{}\"", text[start + 7..end].trim());
+        let start = before.len() + "<title>".len();
+        let title = &text[start..start + title.len()]; // as it was spelled
+        return format!("an HTML page titled \"{}\"", title.trim());
     }
     if lower.contains("<html") {
         return "an HTML page".into();

@@ -570,6 +570,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cached_token_is_believed_within_what_is_ever_granted() {
+        let hours = |count: u64| Duration::from_secs(count * 3600);
+        let entry = |issued_at: SystemTime, life: Duration| Entry {
+            token: Secret::new("refused"),
+            issued_at,
+            ends_at: issued_at + life,
+        };
+        let now = SystemTime::now();
+        let second = Duration::from_secs(1);
+        for (issued_at, life, believed) in [
+            (now - hours(1), hours(24), true),
+            (now - hours(1), hours(24) + second, false),
+            (now - hours(1), hours(1) + 5 * second, true),
+            (now - hours(1), hours(1), false),
+            (now + hours(1), hours(2), false),
+        ] {
+            let token = Token::cached(entry(issued_at, life), None);
+            assert_eq!(token.is_some(), believed, "{issued_at:?} {life:?}");
+            if let Some(token) = token {
+                let left = (issued_at + life).duration_since(now).unwrap();
+                let ahead = REFRESH_AHEAD.min(life / 10);
+                let refresh = token.refresh_at.saturating_duration_since(Instant::now());
+                assert!(refresh <= left.saturating_sub(ahead), "{refresh:?}");
+                assert!(token.lives() && token.life == life);
+            }
+        }
+        let refused = token("refused");
+        assert!(Token::cached(entry(now - hours(1), hours(2)), Some(&refused)).is_none());
+    }
+
+    #[test]
     fn who_joined_a_fetch_shares_its_token_and_its_failure_but_no_refused_token_and_no_end_of_another_call()
      {
         let failure = |kind| Err(Error::new(kind, "it failed"));
