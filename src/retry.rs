@@ -121,4 +121,28 @@ mod tests {
         );
         assert_eq!(outcome.unwrap_err().message, "it failed; 3 tries were made");
     }
+    #[test]
+    fn only_our_own_deadline_is_told_as_one() {
+        let call = crate::call::Canceller::default().enter(None).unwrap();
+        let told = |errors: &[Error]| {
+            let mut errors = errors.iter().cloned();
+            let outcome: Result<()> = run(&call, 9, |_| Err(errors.next().unwrap()));
+            outcome.unwrap_err().message.clone()
+        };
+        let late = Error::new(ErrorKind::Timeout, "late");
+        let mut seen = Error::transient(ErrorKind::Network, "reset");
+        seen.retry_after = Some(0);
+        let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
+        connecting.retry_after = Some(0);
+        let lasting = "late; the server did not answer in time; try again or raise timeout_ms";
+        assert_eq!(told(&[late.clone()]), lasting);
+        let during = "the time was up during another try";
+        assert_eq!(told(&[seen, late.clone()]), format!("reset; {during}"));
+        assert_eq!(
+            told(&[connecting, late.clone()]),
+            format!("no connection; {during}")
+        );
+        assert_eq!(told(&[late.answered(408)]), "late");
+        assert_eq!(told(&[Error::new(ErrorKind::Tls, "refused")]), "refused");
+    }
 }
