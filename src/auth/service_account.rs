@@ -601,6 +601,15 @@ mod tests {
     }
 
     #[test]
+    fn the_form_of_a_revocation_never_grows_which_would_leave_a_copy_behind() {
+        let token = "+".repeat(1000);
+        let form = revocation(&Secret::new(&token));
+        let expected = format!("token={}&token_type_hint=access_token", "%2B".repeat(1000));
+        assert_eq!(*form, expected);
+        assert_eq!(form.capacity(), expected.len());
+    }
+
+    #[test]
     fn who_joined_a_fetch_shares_its_token_and_its_failure_but_no_refused_token_and_no_end_of_another_call()
      {
         let failure = |kind| Err(Error::new(kind, "it failed"));
