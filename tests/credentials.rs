@@ -1731,6 +1731,32 @@ fn a_stopped_process_that_holds_the_lock_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_program_started_meanwhile_inherits_neither_lock_nor_directory() {
+    let atlas = Simulator::start();
+    let directory = Directory::new();
+    let client = Watched::new(caching(&atlas, &directory));
+    atlas.script(Target::Token, [Act::Delay { ms: 300 }]);
+    thread::scope(|scope| {
+        scope.spawn(|| client.succeed());
+        let held = || {
+            let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let ours = all.filter(|it| {
+                fs::read_link(it.path()).is_ok_and(|target| target.starts_with(&*directory))
+            });
+            ours.map(|it| it.file_name()).collect::<Vec<_>>()
+        };
+        until("the entry is locked", || held().len() == 2);
+        for descriptor in held() {
+            let path = Path::new("/proc/self/fdinfo").join(descriptor);
+            let text = fs::read_to_string(path).unwrap();
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = i32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+            assert!(flags & libc::O_CLOEXEC != 0, "{text}");
+        }
+    });
+}
+
+#[test]
 fn waiting_for_the_lock_ends_with_a_cancellation() {
     let atlas = Simulator::start();
     let directory = Directory::new();
