@@ -1394,6 +1394,19 @@ fn what_is_not_ours_is_left_alone_with_one_warning() {
     }
 }
 
+#[test]
+fn what_stands_in_the_directorys_place_is_neither_opened_nor_waited_for() {
+    let atlas = Simulator::start();
+    let directory = Directory::new();
+    let place = directory.join("place");
+    fifo(&place);
+    let client = Watched::new(caching(&atlas, &place));
+    let start = Instant::now();
+    client.succeed();
+    assert!(start.elapsed() < ms(5000), "{:?}", start.elapsed());
+    assert!(client.warnings()[0].contains("Not a directory"));
+}
+
 fn fifo(path: &Path) {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the path is NUL-terminated.
