@@ -37,7 +37,7 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak mutants clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -99,6 +99,9 @@ $(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library 
 $(BUILD)/tests-cxx11: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
 	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread
 
+$(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h include/atlas_backup.h | library $(BUILD)
+	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(filter %.c,$^) $(LINK) -pthread
+
 header:
 	$(CARGO) check --quiet --lib --features header
 	@echo "include/atlas_backup.h is up to date."
@@ -132,8 +135,8 @@ CARGO_FUZZ := $(BUILD)/tools/bin/cargo-fuzz
 fuzz: $(CARGO_FUZZ)
 	@CARGO_FUZZ="$(CARGO_FUZZ)" FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run $(FUZZ_TARGETS)
 
-$(CARGO_FUZZ):
-	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-fuzz
+$(BUILD)/tools/bin/cargo-%:
+	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-$*
 
 # Speed, side by side with what else there is; written to docs/benchmarks.md. Best on a machine that does nothing else.
 BENCH := $(BUILD)/bench
@@ -156,6 +159,16 @@ $(BENCH)/venv/bin/python:
 	$(PYTHON) -m venv $(BENCH)/venv
 	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
 
+# Sixteen threads, every fault there is, for half an hour; what the last run found: docs/reliability.md
+SOAK_MINUTES ?= 30
+
+soak: library simulator $(BUILD)/soak
+	"$(SIMULATOR)" run --env all -- $(BUILD)/soak $(SOAK_MINUTES)
+
+# Do tests notice small faults put into the code? An hour or more; ROOMS="error retry" tries some files alone.
+mutants: $(BUILD)/tools/bin/cargo-mutants
+	@BUILD="$(BUILD)" CARGO="$(CARGO)" PATH="$(abspath $(BUILD)/tools/bin):$$PATH" tests/mutants $(ROOMS)
+
 clean:
 	rm -rf $(BUILD) .venv fuzz/target
 	$(CARGO) clean
@@ -165,6 +178,8 @@ help:
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
 	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
+	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
+	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"

@@ -437,10 +437,12 @@ pub(crate) fn one_line(text: &str) -> String {
 fn describe_page(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
     let lower = text.to_ascii_lowercase();
-    if let (Some(start), Some(end)) = (lower.find("<title>"), lower.find("</title>"))
-        && start + 7 <= end
+    if let Some((before, rest)) = lower.split_once("<title>")
+        && let Some((title, _)) = rest.split_once("</title>")
     {
-        return format!("an HTML page titled \"{}\"", text[start + 7..end].trim());
+        let start = before.len() + "<title>".len();
+        let title = &text[start..start + title.len()]; // as it was spelled
+        return format!("an HTML page titled \"{}\"", title.trim());
     }
     if lower.contains("<html") {
         return "an HTML page".into();
@@ -473,4 +475,186 @@ fn seconds_until(value: &str) -> Option<u32> {
         .saturating_sub_unsigned(now.as_millis() as u64)
         .max(0);
     Some(((millis + 999) / 1000).min(i64::from(i32::MAX)) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, body: &str) -> Error {
+        Error::from_answer(status, None, body.as_bytes())
+    }
+
+    #[test]
+    fn the_status_decides_the_kind_and_whether_to_try_again() {
+        for (status, kind, transient) in [
+            (302, ErrorKind::InvalidResponse, false),
+            (399, ErrorKind::InvalidResponse, false),
+            (400, ErrorKind::BadRequest, false),
+            (401, ErrorKind::Unauthenticated, false),
+            (403, ErrorKind::Forbidden, false),
+            (404, ErrorKind::NotFound, false),
+            (408, ErrorKind::Timeout, false),
+            (429, ErrorKind::RateLimited, true),
+            (499, ErrorKind::BadRequest, false),
+            (500, ErrorKind::Server, true),
+            (501, ErrorKind::Server, false),
+            (502, ErrorKind::Server, true),
+            (503, ErrorKind::Server, true),
+            (504, ErrorKind::Server, true),
+            (599, ErrorKind::Server, false),
+            (600, ErrorKind::InvalidResponse, false),
+        ] {
+            let error = of(status, "");
+            assert_eq!((error.kind, error.transient), (kind, transient), "{status}");
+        }
+        let refused = r#"{"error":"invalid_client"}"#;
+        assert_eq!(of(400, refused).kind, ErrorKind::Unauthenticated);
+        let unknown = r#"{"error":"invalid_scope"}"#;
+        assert_eq!(of(400, unknown).kind, ErrorKind::BadRequest);
+    }
+
+    #[test]
+    fn the_message_says_what_to_do() {
+        for (status, body, advice) in [
+            (
+                403,
+                r#"{"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST","parameters":["203.0.113.7"]}"#,
+                "add 203.0.113.7, the address Atlas saw, to the API access list",
+            ),
+            (
+                403,
+                r#"{"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST"}"#,
+                "add the address of this machine to the API access list",
+            ),
+            (
+                403,
+                r#"{"error":"access_denied"}"#,
+                "too many live access tokens",
+            ),
+            (403, "", "need the role Project Read Only"),
+            (
+                404,
+                r#"{"errorCode":"CLUSTER_NOT_FOUND"}"#,
+                "check the cluster's name",
+            ),
+            (
+                404,
+                r#"{"errorCode":"GROUP_NOT_FOUND"}"#,
+                "check the project id",
+            ),
+            (404, "", "check the ids"),
+            (
+                400,
+                r#"{"errorCode":"CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API"}"#,
+                "flex clusters",
+            ),
+            (
+                406,
+                r#"{"errorCode":"INVALID_VERSION_DATE"}"#,
+                "set an API version",
+            ),
+            (410, r#"{"errorCode":"VERSION_GONE"}"#, "set an API version"),
+            (429, "", "call less often and try again later"),
+            (500, "", "see status.mongodb.com"),
+            (408, "", "try again"),
+            (302, "", "check the base URL"),
+        ] {
+            let message = &of(status, body).message;
+            let said = message.split_once("; ").map_or("", |it| it.1);
+            assert!(said.contains(advice), "{status} {body}: {message}");
+        }
+        assert_eq!(of(409, "").to_string(), "Atlas answered 409");
+    }
+
+    #[test]
+    fn only_a_body_without_words_of_atlas_is_described() {
+        let trouble = "the trouble is on Atlas' side: try again later, see status.mongodb.com";
+        let long = format!("{}<html><title>far away</title>", " ".repeat(2048));
+        for (body, described) in [
+            ("", ""),
+            ("{}", ""),
+            ("[]", r#" (a body beginning "[]")"#),
+            (r#"{"detail":"It broke."}"#, " (It broke)"),
+            (
+                "<title> Bad\nGateway </title>",
+                r#" (an HTML page titled "Bad Gateway")"#,
+            ),
+            ("<TITLE></TITLE>", r#" (an HTML page titled "")"#),
+            ("</title><html><title>", " (an HTML page)"),
+            ("<titl</title>", r#" (a body beginning "<titl</title>")"#),
+            (&long, r#" (a body beginning "")"#),
+        ] {
+            let message = format!("Atlas answered 500{described}; {trouble}");
+            assert_eq!(of(500, body).message, message, "{body}");
+        }
+        let fields = r#"{"badRequestDetail":{"fields":[{"field":"a","description":"b"},{"field":"c","description":"d"}]}}"#;
+        assert_eq!(of(400, fields).detail, "a: b; c: d");
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_of_every_text() {
+        let mut error = Error::new(ErrorKind::Server, "a s3cret");
+        error.code = "s3cret".into();
+        error.reason = "no".into();
+        error.detail = "s3crets3cret".into();
+        error.parameters = "[\"s3cret\"]".into();
+        let error = error.without("").without("s3cret");
+        assert_eq!(error.message, "a [secret]");
+        assert_eq!((&*error.code, &*error.reason), ("[secret]", "no"));
+        assert_eq!(error.detail, "[secret][secret]");
+        assert_eq!(error.parameters, "[\"[secret]\"]");
+    }
+
+    #[test]
+    fn an_error_keeps_the_status_it_has() {
+        assert_eq!(
+            Error::new(ErrorKind::Server, "").answered(502).http_status,
+            502
+        );
+        assert_eq!(of(503, "").answered(200).http_status, 503);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_one_of_three_forms_of_a_date() {
+        for (text, seconds) in [
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("2147483647", Some(i32::MAX as u32)),
+            ("2147483648", Some(i32::MAX as u32)),
+            ("99999999999", Some(i32::MAX as u32)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(0)),
+            ("Sun Nov  6 08:49:37 1994", Some(0)),
+            ("Tue, 01 Jan 2999 00:00:00 GMT", Some(i32::MAX as u32)),
+        ] {
+            assert_eq!(seconds_until(text), seconds, "{text}");
+        }
+        // Until a full second: what is left of this one counts as one.
+        let now = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap()
+                .as_secs()
+        };
+        loop {
+            let start = now();
+            let date = DateTime::from_timestamp_secs(start as i64 + 10).unwrap();
+            for form in [
+                "%a, %d %b %Y %H:%M:%S GMT",
+                "%A, %d-%b-%y %H:%M:%S GMT",
+                "%a %b %e %H:%M:%S %Y",
+            ] {
+                let text = date.format(form).to_string();
+                let seconds = seconds_until(&text);
+                assert!(seconds == Some(10) || now() > start, "{text}: {seconds:?}");
+            }
+            if now() == start {
+                break;
+            }
+        }
+    }
 }

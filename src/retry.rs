@@ -100,4 +100,49 @@ mod tests {
         assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
         assert_eq!(backoff(u32::MAX).as_millis(), 8000);
     }
+    #[test]
+    fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
+        let call = crate::call::Canceller::default().enter(None).unwrap();
+        let mut told = Vec::new();
+        let outcome: Result<()> = run(&call, 2, |again| {
+            told.push(again.to_owned());
+            let mut error = Error::transient(ErrorKind::Network, "it failed");
+            error.http_status = if told.len() == 1 { 503 } else { 0 };
+            error.retry_after = Some(0);
+            Err(error)
+        });
+        assert_eq!(
+            told,
+            [
+                "",
+                "of status 503, retry 1 of 2",
+                "of network, retry 2 of 2"
+            ]
+        );
+        assert_eq!(outcome.unwrap_err().message, "it failed; 3 tries were made");
+    }
+    #[test]
+    fn only_our_own_deadline_is_told_as_one() {
+        let call = crate::call::Canceller::default().enter(None).unwrap();
+        let told = |errors: &[Error]| {
+            let mut errors = errors.iter().cloned();
+            let outcome: Result<()> = run(&call, 9, |_| Err(errors.next().unwrap()));
+            outcome.unwrap_err().message.clone()
+        };
+        let late = Error::new(ErrorKind::Timeout, "late");
+        let mut seen = Error::transient(ErrorKind::Network, "reset");
+        seen.retry_after = Some(0);
+        let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
+        connecting.retry_after = Some(0);
+        let lasting = "late; the server did not answer in time; try again or raise timeout_ms";
+        assert_eq!(told(std::slice::from_ref(&late)), lasting);
+        let during = "the time was up during another try";
+        assert_eq!(told(&[seen, late.clone()]), format!("reset; {during}"));
+        assert_eq!(
+            told(&[connecting, late.clone()]),
+            format!("no connection; {during}")
+        );
+        assert_eq!(told(&[late.answered(408)]), "late");
+        assert_eq!(told(&[Error::new(ErrorKind::Tls, "refused")]), "refused");
+    }
 }

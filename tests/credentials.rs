@@ -388,6 +388,67 @@ fn threads_share_the_nonce_and_no_two_requests_count_alike() {
 }
 
 #[test]
+fn a_thread_whose_nonce_went_stale_takes_the_one_that_another_has_got_since() {
+    let atlas = Simulator::start();
+    let client = Watched::new(api_key(&atlas));
+    client.succeed();
+    atlas.clear();
+    let late = Target::Path(SNAPSHOT.into());
+    atlas.script(late, [Act::Delay { ms: 300 }]);
+    thread::scope(|scope| {
+        scope.spawn(|| client.succeed());
+        until("it was asked", || atlas.requests().len() == 1);
+        atlas.forget_nonces();
+        let format = Format::default();
+        let list = client.list_snapshots(Shape::ReplicaSet, PROJECT, CLUSTER, format);
+        assert_eq!(list.expect("a list").len(), 2);
+    });
+    // The late one, the list twice, the late one again.
+    let requests = atlas.requests();
+    let nonces: Vec<_> = requests
+        .iter()
+        .map(|seen| digest_parameter(seen, "nonce"))
+        .collect();
+    assert_eq!(nonces.len(), 4);
+    assert_eq!(nonces[3], nonces[2]);
+    assert_ne!(nonces[3], nonces[0]);
+    // Each of the server's nonces has one of ours, which nobody can foresee.
+    let ours: Vec<_> = requests
+        .iter()
+        .map(|seen| digest_parameter(seen, "cnonce"))
+        .collect();
+    assert_eq!(ours[3], ours[2]);
+    assert_ne!(ours[3], ours[0]);
+}
+
+#[test]
+fn the_log_says_why_a_request_is_made_once_more() {
+    let atlas = Simulator::start();
+    for (config, reasons) in [
+        (
+            api_key(&atlas),
+            ["the server challenged", "the nonce was stale"],
+        ),
+        (
+            service_account(&atlas),
+            ["", "the access token was refused"],
+        ),
+    ] {
+        let client = Watched::new(config);
+        for reason in reasons {
+            client.lines.lock().unwrap().clear();
+            client.succeed();
+            let lines = client.lines.lock().unwrap();
+            let again = |line: &String| line.split_once("again because ").map(|it| it.1.to_owned());
+            let told: Vec<String> = lines.iter().filter_map(|(_, line)| again(line)).collect();
+            assert_eq!(told.join(", "), reason);
+            atlas.forget_nonces();
+            atlas.revoke_all_tokens();
+        }
+    }
+}
+
+#[test]
 fn ten_thousand_requests_over_eight_threads_cost_ten_round_trips_more_at_most() {
     let atlas = Simulator::start();
     let mut config = api_key(&atlas);
@@ -1347,6 +1408,19 @@ fn what_is_not_ours_is_left_alone_with_one_warning() {
     }
 }
 
+#[test]
+fn what_stands_in_the_directorys_place_is_neither_opened_nor_waited_for() {
+    let atlas = Simulator::start();
+    let directory = Directory::new();
+    let place = directory.join("place");
+    fifo(&place);
+    let client = Watched::new(caching(&atlas, &place));
+    let start = Instant::now();
+    client.succeed();
+    assert!(start.elapsed() < ms(5000), "{:?}", start.elapsed());
+    assert!(client.warnings()[0].contains("Not a directory"));
+}
+
 fn fifo(path: &Path) {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the path is NUL-terminated.
@@ -1681,6 +1755,32 @@ fn a_stopped_process_that_holds_the_lock_does_not_stop_the_others() {
     let start = Instant::now();
     Watched::new(caching(&atlas, &directory)).succeed();
     assert!(start.elapsed() < ms(1000));
+}
+
+#[test]
+fn a_program_started_meanwhile_inherits_neither_lock_nor_directory() {
+    let atlas = Simulator::start();
+    let directory = Directory::new();
+    let client = Watched::new(caching(&atlas, &directory));
+    atlas.script(Target::Token, [Act::Delay { ms: 300 }]);
+    thread::scope(|scope| {
+        scope.spawn(|| client.succeed());
+        let held = || {
+            let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let ours = all.filter(|it| {
+                fs::read_link(it.path()).is_ok_and(|target| target.starts_with(&*directory))
+            });
+            ours.map(|it| it.file_name()).collect::<Vec<_>>()
+        };
+        until("the entry is locked", || held().len() == 2);
+        for descriptor in held() {
+            let path = Path::new("/proc/self/fdinfo").join(descriptor);
+            let text = fs::read_to_string(path).unwrap();
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = i32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+            assert!(flags & libc::O_CLOEXEC != 0, "{text}");
+        }
+    });
 }
 
 #[test]

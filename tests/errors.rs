@@ -175,6 +175,15 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
+fn what_may_pass_is_said_to_be_worth_another_try() {
+    use ErrorKind::{Network, RateLimited, Server, Timeout};
+    for kind in ErrorKind::ALL {
+        let passing = [RateLimited, Server, Timeout, Network].contains(&kind);
+        assert_eq!(kind.is_retryable(), passing, "{kind:?}");
+    }
+}
+
+#[test]
 fn each_documented_error_is_told_with_everything_atlas_said_enveloped_or_not() {
     let atlas = Simulator::start();
     let client = client(&atlas);

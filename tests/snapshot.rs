@@ -447,10 +447,19 @@ fn enumerations_are_open_and_know_no_case() {
 }
 
 #[test]
+fn a_page_has_50_000_items_at_most() {
+    let page = |count: usize| format!(r#"{{"results":[{}0]}}"#, "0,".repeat(count - 1));
+    assert_eq!(SnapshotList::parse(page(50_000)).unwrap().len(), 50_000);
+    let error = SnapshotList::parse(page(50_001)).unwrap_err();
+    assert!(error.message.contains("a page of 50001 items"), "{error}");
+}
+
+#[test]
 fn text_is_unescaped_and_keeps_what_utf_8_can_hold() {
     for (raw, text) in [
         (r#""plain""#, "plain"),
         (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
+        (r#""\\""#, "\\"),
         (r#""\u00e9é""#, "éé"),
         (r#""\ud83d\ude00😀""#, "😀😀"),
         (r#""\uD83D\uDE00""#, "😀"),
@@ -767,6 +776,12 @@ fn an_odd_item_hides_no_other() {
     let page = r#"{"results":[{"id":"a"},null,5,"x",[{"id":"b"}],{"id":7,"status":"failed"},{"error":404},{"id":"c"}]}"#;
     let list = SnapshotList::parse(page).unwrap();
     let ids: Vec<_> = list.iter().map(Snapshot::id).collect();
+    assert!(
+        (&list)
+            .into_iter()
+            .map(Snapshot::id)
+            .eq(ids.iter().copied())
+    );
     assert_eq!(
         ids,
         [Some("a"), None, None, None, None, None, None, Some("c")]

@@ -252,3 +252,26 @@ fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
     header.set_sensitive(true);
     Ok(header)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_occurrence_of_a_secret_is_overwritten_and_nothing_else() {
+        for (text, expected) in [
+            ("", ""),
+            ("ab", "ab"),
+            ("abc", "***"),
+            ("abcab", "***ab"),
+            ("aabc", "a***"),
+            ("x abcabc y abc", "x ****** y ***"),
+        ] {
+            let mut bytes = text.as_bytes().to_vec();
+            blank(&mut bytes, b"abc");
+            assert_eq!(String::from_utf8_lossy(&bytes), expected, "{text}");
+            blank(&mut bytes, b"");
+            assert_eq!(String::from_utf8_lossy(&bytes), expected, "{text}");
+        }
+    }
+}

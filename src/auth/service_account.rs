@@ -542,6 +542,130 @@ fn life_of(expires_in: &str) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Canceller;
+
+    fn account() -> ServiceAccount {
+        let mut config = crate::Config::new();
+        config.set_base_url(Some(b"http://127.0.0.1"));
+        config.set_service_account(Some(b"mdb_sa_id_x"), Some(b"mdb_sa_sk_y"));
+        let settings = config.check().unwrap();
+        ServiceAccount::new("mdb_sa_id_x", &Secret::new("mdb_sa_sk_y"), &settings).unwrap()
+    }
+
+    fn token(value: &str) -> Arc<Token> {
+        Arc::new(Token::new(value, USUAL_LIFE, USUAL_LIFE).unwrap())
+    }
+
+    /// What a call gets whose token "refused" was refused; the token endpoint has "fetched" for it.
+    fn needed(account: &ServiceAccount) -> Result<String> {
+        let call = Canceller::default().enter(None).unwrap();
+        let mut send = |_: &Call, _: &Outgoing| {
+            Ok(Answer {
+                status: 200,
+                headers: Default::default(),
+                body: br#"{"access_token":"fetched"}"#.to_vec().into(),
+            })
+        };
+        let refused = token("refused");
+        let outcome = account.token(&call, Some(&refused), &mut send);
+        outcome.map(|token| token.value.expose().to_owned())
+    }
+
+    #[test]
+    fn a_refused_token_that_came_back_is_not_used_again() {
+        let account = account();
+        account.state().token = Some(token("refused"));
+        assert_eq!(needed(&account).unwrap(), "fetched");
+        account.state().token = Some(token("another"));
+        assert_eq!(needed(&account).unwrap(), "another");
+    }
+
+    #[test]
+    fn a_token_has_8_kib_at_most() {
+        for (length, fits) in [(8 * 1024, true), (8 * 1024 + 1, false)] {
+            let answer = Answer {
+                status: 200,
+                headers: Default::default(),
+                body: format!(r#"{{"access_token":"{}"}}"#, "t".repeat(length))
+                    .into_bytes()
+                    .into(),
+            };
+            let token = account().read(&answer, Instant::now());
+            assert_eq!(token.is_ok(), fits, "{length}: {token:?}");
+        }
+    }
+
+    #[test]
+    fn a_cached_token_is_believed_within_what_is_ever_granted() {
+        let hours = |count: u64| Duration::from_secs(count * 3600);
+        let entry = |issued_at: SystemTime, life: Duration| Entry {
+            token: Secret::new("refused"),
+            issued_at,
+            ends_at: issued_at + life,
+        };
+        let now = SystemTime::now();
+        let second = Duration::from_secs(1);
+        for (issued_at, life, believed) in [
+            (now - hours(1), hours(24), true),
+            (now - hours(1), hours(24) + second, false),
+            (now - hours(1), hours(1) + 5 * second, true),
+            (now - hours(1), hours(1), false),
+            (now + hours(1), hours(2), false),
+        ] {
+            let token = Token::cached(entry(issued_at, life), None);
+            assert_eq!(token.is_some(), believed, "{issued_at:?} {life:?}");
+            if let Some(token) = token {
+                let left = (issued_at + life).duration_since(now).unwrap();
+                let ahead = REFRESH_AHEAD.min(life / 10);
+                let refresh = token.refresh_at.saturating_duration_since(Instant::now());
+                assert!(refresh <= left.saturating_sub(ahead), "{refresh:?}");
+                assert!(token.lives() && token.life == life);
+            }
+        }
+        let refused = token("refused");
+        assert!(Token::cached(entry(now - hours(1), hours(2)), Some(&refused)).is_none());
+    }
+
+    #[test]
+    fn the_form_of_a_revocation_never_grows_which_would_leave_a_copy_behind() {
+        let token = "+".repeat(1000);
+        let form = revocation(&Secret::new(&token));
+        let expected = format!("token={}&token_type_hint=access_token", "%2B".repeat(1000));
+        assert_eq!(*form, expected);
+        assert_eq!(form.capacity(), expected.len());
+    }
+
+    #[test]
+    fn who_joined_a_fetch_shares_its_token_and_its_failure_but_no_refused_token_and_no_end_of_another_call()
+     {
+        let failure = |kind| Err(Error::new(kind, "it failed"));
+        for (outcome, expected) in [
+            (Ok(token("joined")), Ok("joined")),
+            (failure(ErrorKind::Server), Err(ErrorKind::Server)),
+            (Ok(token("refused")), Ok("fetched")),
+            (failure(ErrorKind::Cancelled), Ok("fetched")),
+            (failure(ErrorKind::Timeout), Ok("fetched")),
+        ] {
+            let account = account();
+            let fetch = Arc::new(Fetch {
+                bell: Bell::new().unwrap(),
+                outcome: OnceLock::new(),
+            });
+            account.state().fetching = Some(fetch.clone());
+            let got = std::thread::scope(|scope| {
+                let got = scope.spawn(|| needed(&account));
+                while Arc::strong_count(&fetch) < 3 {
+                    std::thread::yield_now(); // until it has joined
+                }
+                fetch.outcome.set(outcome).unwrap();
+                account.state().fetching = None;
+                fetch.bell.ring();
+                got.join().unwrap()
+            });
+            let got = got.as_deref().map_err(|error| error.kind);
+            assert_eq!(got, expected);
+        }
+    }
 
     #[test]
     fn a_tokens_life_survives_whatever_the_server_says() {

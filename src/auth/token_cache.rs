@@ -352,3 +352,56 @@ fn unix(time: SystemTime) -> u64 {
         .unwrap_or_default()
         .as_secs()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_an_entry_never_grows_which_would_leave_a_copy_behind() {
+        let (issued_at, ends_at) = (
+            UNIX_EPOCH,
+            UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX)),
+        );
+        for token in ["t".to_owned(), "\"".repeat(1000)] {
+            let token = Secret::new(&token);
+            let length = token.expose().len();
+            let entry = Entry {
+                token,
+                issued_at,
+                ends_at,
+            };
+            let text = render(&entry).unwrap();
+            assert_eq!(text.capacity(), 6 * length + 128);
+            let read = parse(&text).expect("an entry");
+            assert_eq!(read.token.expose(), entry.token.expose());
+            assert_eq!((read.issued_at, read.ends_at), (issued_at, ends_at));
+        }
+    }
+
+    #[test]
+    fn an_entry_has_all_it_should_and_a_token_that_a_header_can_carry() {
+        let entry =
+            |token: &str| format!(r#"{{"access_token":{token},"issued_at":1,"expires_at":2}}"#);
+        assert!(parse(entry(r#""t0ken~!""#).as_bytes()).is_some());
+        for token in [
+            "null",
+            r#""""#,
+            r#""a b""#,
+            r#""a\n""#,
+            r#""\u007f""#,
+            r#""\u00e9""#,
+        ] {
+            assert!(parse(entry(token).as_bytes()).is_none(), "{token}");
+        }
+        for text in [
+            "",
+            "[]",
+            r#"{"access_token":"t","issued_at":1}"#,
+            r#"{"access_token":"t","expires_at":2}"#,
+            r#"{"access_token":"t","issued_at":-1,"expires_at":2}"#,
+        ] {
+            assert!(parse(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+}

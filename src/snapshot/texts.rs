@@ -105,3 +105,19 @@ impl Texts {
         self.0.capacity() - self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c_reads_a_text_where_rust_does() {
+        let mut texts = Texts::default();
+        let (first, second) = (texts.push("one"), texts.push_json(r#""two""#).unwrap());
+        for (span, text) in [(first, "one"), (second, "two")] {
+            let kept = texts.get(span).unwrap();
+            assert_eq!(kept.as_str(), text);
+            assert_eq!(kept.as_ptr(), kept.as_str().as_ptr().cast());
+        }
+    }
+}
