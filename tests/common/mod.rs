@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each file uses a part of it
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -9,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -17,9 +18,30 @@ use atlas_backup::log::Sink;
 use atlas_backup::{Client, Config, Format, Level, Result, Shape, Snapshot};
 use atlas_simulator::{ACCESS_TOKEN, CLUSTER, PROJECT, SNAPSHOT, Simulator};
 
+/// Where `make test` has everything collected that the library says, and looks for secrets in it in the end.
+static RECORD: OnceLock<Option<File>> = OnceLock::new();
+
+fn open_record() {
+    RECORD.get_or_init(|| {
+        let path = env::var_os("ATLAS_TEST_RECORD")?;
+        File::options().append(true).create(true).open(path).ok()
+    });
+}
+
+/// Takes no lock, since the process may just have been forked.
+fn record(line: &str) {
+    if let Some(Some(file)) = RECORD.get() {
+        let _ = (&*file).write_all(format!("{line}\n").as_bytes());
+    }
+}
+
 /// Settings for a server somewhere, without retries and whatever proxy the environment names.
 pub fn config_for(url: &str) -> Config {
+    open_record();
     let mut config = Config::new();
+    if let Some(Some(_)) = RECORD.get() {
+        config.set_logger(4, Some(Arc::new(|_, line: &str| record(line))));
+    }
     config.set_access_token(Some(ACCESS_TOKEN.as_bytes()));
     config.set_base_url(Some(url.as_bytes()));
     config.set_proxy(Some(b""));
@@ -35,7 +57,9 @@ pub fn config(atlas: &Simulator) -> Config {
 }
 
 pub fn client(config: &Config) -> Client {
-    Client::new(config).expect("good settings")
+    let client = Client::new(config).expect("good settings");
+    record(&format!("{config:?} {client:?}"));
+    client
 }
 
 pub fn get(client: &Client) -> Result<Snapshot> {
@@ -48,7 +72,9 @@ pub fn get_of(client: &Client, cluster: &str) -> Result<Snapshot> {
 
 pub fn get_id(client: &Client, cluster: &str, id: &str) -> Result<Snapshot> {
     let (shape, format) = (Shape::ReplicaSet, Format::default());
-    client.get_snapshot(shape, PROJECT, cluster, id, format)
+    let outcome = client.get_snapshot(shape, PROJECT, cluster, id, format);
+    record(&format!("{outcome:?}"));
+    outcome
 }
 
 /// Runs `body` and returns how long it took beyond the time that a thread needs on this machine, as busy as it is now,
@@ -85,6 +111,7 @@ impl Lines {
     pub fn sink(&self) -> Option<Arc<Sink>> {
         let lines = self.clone();
         Some(Arc::new(move |level, line: &str| {
+            record(line);
             lines.0.lock().unwrap().push((level, line.to_owned()));
         }))
     }
