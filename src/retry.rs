@@ -135,7 +135,7 @@ mod tests {
         let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
         connecting.retry_after = Some(0);
         let lasting = "late; the server did not answer in time; try again or raise timeout_ms";
-        assert_eq!(told(&[late.clone()]), lasting);
+        assert_eq!(told(std::slice::from_ref(&late)), lasting);
         let during = "the time was up during another try";
         assert_eq!(told(&[seen, late.clone()]), format!("reset; {during}"));
         assert_eq!(
