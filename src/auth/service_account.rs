@@ -636,6 +636,21 @@ mod tests {
     }
 
     #[test]
+    fn after_a_failed_refresh_the_old_token_serves_while_it_lives_but_no_cancelled_call() {
+        let old = |left| Token::new("old", USUAL_LIFE, left).unwrap();
+        for (left, kind, serves) in [
+            (USUAL_LIFE, ErrorKind::Server, true),
+            (USUAL_LIFE, ErrorKind::Cancelled, false),
+            (Duration::ZERO, ErrorKind::Server, false),
+        ] {
+            let outcome = account().make_do(&old(left), Error::new(kind, "it failed"));
+            let got = outcome.map(|token| token.is_fresh() && token.lives());
+            let got = got.map_err(|error| error.kind);
+            assert_eq!(got, if serves { Ok(true) } else { Err(kind) });
+        }
+    }
+
+    #[test]
     fn who_joined_a_fetch_shares_its_token_and_its_failure_but_no_refused_token_and_no_end_of_another_call()
      {
         let failure = |kind| Err(Error::new(kind, "it failed"));
