@@ -362,8 +362,9 @@ fn calls_entered_after_a_cancellation_are_not_touched() {
     let client = client(&config(&atlas));
     thread::scope(|scope| {
         for _ in 0..5 {
+            let seen = atlas.requests().len();
             let before = scope.spawn(|| get_of(&client, "silent"));
-            thread::sleep(Duration::from_millis(50));
+            until("the call is under way", || atlas.requests().len() > seen);
             client.cancel();
             let after = scope.spawn(|| get_of(&client, "slow-200"));
             assert_eq!(

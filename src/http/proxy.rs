@@ -46,7 +46,11 @@ impl Proxy {
     /// Reads `[scheme://][user[:password]@]host[:port]`; without a scheme `http`, without a port 1080, as in curl. The
     /// error says what is wrong without repeating the text, which may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Proxy, String> {
-        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, rest) = text
+            .split_once("://")
+            // What looks otherwise may be the beginning of a login.
+            .filter(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            .unwrap_or(("http", text));
         let kind = match scheme.to_ascii_lowercase().as_str() {
             "http" => Kind::Http,
             "socks5" => Kind::Socks5,
@@ -519,6 +523,8 @@ mod tests {
             "http://s3cret@[::1",
             "",
             "http://s3cret@h h",
+            "user:s3cret://x@h",
+            "s3cret@h://x",
         ] {
             let error = Proxy::parse(text).unwrap_err();
             assert!(!error.contains("s3cret"), "{text}: {error}");

@@ -94,18 +94,19 @@ def test_without_a_library_the_error_names_every_place_and_what_to_do(tmp_path: 
     )
 
 
-@pytest.mark.parametrize("version", ["0.2.0", "1.1.0", "0.10.0", "0"])
-def test_a_library_of_another_version_is_refused(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("version", ["1.1.0", "2", ""])
+def test_a_library_of_another_major_version_is_refused(tmp_path: Path, version: str) -> None:
     path = stand_in(tmp_path, version=version)
-    refused(load(str(path)), str(path), f"libatlas_backup {version}", atlas_backup.__version__, "first two numbers")
+    refused(load(str(path)), str(path), f"libatlas_backup {version}", atlas_backup.__version__, "first numbers")
 
 
 def test_a_library_with_another_atlas_error_is_refused(tmp_path: Path) -> None:
     refused(load(str(stand_in(tmp_path, size=2064))), "2064", "2048")
 
 
-def test_a_library_that_lacks_a_function_is_refused(tmp_path: Path) -> None:
-    refused(load(str(stand_in(tmp_path, version="0.1.99"))), "has no function atlas_", "older")
+@pytest.mark.parametrize("version", ["0.0.9", "0.1.99", "0.2.0"])
+def test_a_library_that_lacks_a_function_is_refused(tmp_path: Path, version: str) -> None:
+    refused(load(str(stand_in(tmp_path, version=version))), "has no function atlas_", "older")
 
 
 def test_a_library_that_is_another_is_refused(tmp_path: Path) -> None:

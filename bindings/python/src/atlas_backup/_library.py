@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, Dict, Final
 
 __version__ = "0.1.0"
-"""The version of this package. The library it loads has the same MAJOR.MINOR."""
+"""The version of this package. The library it loads has the same MAJOR, and every function that this package calls."""
 
 VARIABLE: Final = "ATLAS_BACKUP_LIBRARY"
 SONAME: Final = "libatlas_backup.so.0"
@@ -166,10 +166,10 @@ def _check() -> None:
         raise ImportError("atlas_error is laid out differently on this platform", name=__package__)
     path = _blocking._name
     found = declare("atlas_backup_version", c_char_p)().decode()
-    if found.split(".")[:2] != __version__.split(".")[:2]:
+    if found.split(".")[0] != __version__.split(".")[0]:
         raise ImportError(
-            f"{path} is libatlas_backup {found}, but the Python package is {__version__}: the first two numbers must "
-            f"be equal. Install the two together, or point {VARIABLE} to the library that belongs to this package.",
+            f"{path} is libatlas_backup {found}, but the Python package is {__version__}: the first numbers must be "
+            f"equal. Install the two together, or point {VARIABLE} to the library that belongs to this package.",
             name=__package__,
             path=path,
         )
