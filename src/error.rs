@@ -251,7 +251,7 @@ impl Error {
             }
             error.detail.push_str(&format!("{field}: {description}"));
         }
-        error.parameters = told.parameters.unwrap_or_default().to_owned();
+        error.parameters = told.parameters.map_or_else(String::new, json::compact);
         error.message = one_line(&error.explain(&told, body));
         error
     }
@@ -512,6 +512,22 @@ mod tests {
         assert_eq!(of(400, refused).kind, ErrorKind::Unauthenticated);
         let unknown = r#"{"error":"invalid_scope"}"#;
         assert_eq!(of(400, unknown).kind, ErrorKind::BadRequest);
+    }
+
+    #[test]
+    fn parameters_come_without_white_space_but_that_of_texts() {
+        for (parameters, expected) in [
+            ("[ 1,\n  null ]", "[1,null]"),
+            (r#"[ "a b" , "c" ]"#, r#"["a b","c"]"#),
+            (
+                r#"[ "\" [ 1 ]", " \\" , { "a" : "\\\" " } ]"#,
+                r#"["\" [ 1 ]"," \\",{"a":"\\\" "}]"#,
+            ),
+            ("null", ""),
+        ] {
+            let body = format!(r#"{{ "parameters" : {parameters} }}"#);
+            assert_eq!(of(404, &body).parameters, expected);
+        }
     }
 
     #[test]

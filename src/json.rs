@@ -116,6 +116,18 @@ pub(crate) fn text(raw: &str) -> Option<String> {
     push_text(raw, &mut text).ok()?.then_some(text)
 }
 
+/// The same JSON text without the white space between its parts.
+pub(crate) fn compact(raw: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let is_kept = |c: &char| {
+        let ends_or_begins = *c == '"' && !escaped;
+        escaped = in_string && *c == '\\' && !escaped;
+        in_string ^= ends_or_begins;
+        in_string || !c.is_ascii_whitespace()
+    };
+    raw.chars().filter(is_kept).collect()
+}
+
 /// The value of a raw JSON integer that fits 64 bits; a fraction or an exponent makes it something else.
 pub(crate) fn integer(raw: &str) -> Option<i64> {
     // JSON has no leading '+', so what `parse` takes of a JSON value is an optional '-' and digits.
