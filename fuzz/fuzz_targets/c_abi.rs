@@ -884,14 +884,26 @@ impl Header {
 impl Body {
     fn bytes(&self) -> &[u8] {
         match self {
-            Body::Completed => br#"{"id":"6a0123456789abcdef012345","status":"completed","links":[{"href":"h"}]}"#,
-            Body::InProgress => br#"{"id":"6a0123456789abcdef012345","status":"inProgress","storageSizeBytes":0}"#,
-            Body::Failed => br#"{"id":"6a0123456789abcdef012345","status":"failed","policyItems":["a"]}"#,
-            Body::Page => br#"{"results":[{"id":"a"},{"id":"b","status":"queued"},7],"totalCount":3}"#,
+            Body::Completed => {
+                br#"{"id":"6a0123456789abcdef012345","status":"completed","links":[{"href":"h"}]}"#
+            }
+            Body::InProgress => {
+                br#"{"id":"6a0123456789abcdef012345","status":"inProgress","storageSizeBytes":0}"#
+            }
+            Body::Failed => {
+                br#"{"id":"6a0123456789abcdef012345","status":"failed","policyItems":["a"]}"#
+            }
+            Body::Page => {
+                br#"{"results":[{"id":"a"},{"id":"b","status":"queued"},7],"totalCount":3}"#
+            }
             Body::Enveloped => br#"{"status":200,"content":{"id":"a","status":"completed"}}"#,
-            Body::Token => br#"{"access_token":"t0ken-of-the-fuzzer","expires_in":3600,"token_type":"Bearer"}"#,
-            Body::Error => br#"{"error":404,"errorCode":"CLUSTER_NOT_FOUND","detail":"gone","parameters":["x"]}"#,
-            Body::Echo => br#"{"error":403,"errorCode":"@SENT","reason":"@SENT","detail":"@SENT","parameters":["@SENT"]}"#,
+            Body::Token => {
+                br#"{"access_token":"t0ken-of-the-fuzzer","expires_in":3600,"token_type":"Bearer"}"#
+            }
+            Body::Error => br#"{"error":404,"errorCode":"CLUSTER_NOT_FOUND","parameters":["x"]}"#,
+            Body::Echo => {
+                br#"{"error":403,"errorCode":"@SENT","detail":"@SENT","parameters":["@SENT"]}"#
+            }
             Body::EchoPage => b"<html><title>No @SENT here</title></html>",
             Body::Bytes(bytes) => bytes,
         }

@@ -9,7 +9,7 @@ use atlas_backup_fuzz::*;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(snapshot) = parse(data) else {
+    let Some(snapshot) = parse(data) else {
         return;
     };
     // SAFETY: alive until the end.

@@ -121,8 +121,10 @@ pub const TEXTS: [(&str, Accessor); 13] = [
     ("type", atlas_snapshot_type),
 ];
 
+type Array = (&'static str, Counter, &'static [(&'static str, Element)]);
+
 /// The arrays by their JSON names: a counter, and for each text of an element its name ("" if the element is the text).
-pub const ARRAYS: [(&str, Counter, &[(&str, Element)]); 5] = [
+pub const ARRAYS: [Array; 5] = [
     (
         "copyRegions",
         atlas_snapshot_copy_region_count,
@@ -157,18 +159,14 @@ pub const ARRAYS: [(&str, Counter, &[(&str, Element)]); 5] = [
     ),
 ];
 
-/// What a parsed document says through the C functions. The snapshot is freed.
-pub fn parse(json: &[u8]) -> Result<Owned, atlas_error> {
+/// A document as a C caller reads it; `None` if it is refused.
+pub fn parse(json: &[u8]) -> Option<Owned> {
     // SAFETY: the bytes are there.
-    let (snapshot, error) = call(
+    let (snapshot, _) = call(
         |error| unsafe { atlas_snapshot_parse(json.as_ptr().cast(), json.len(), error) },
         |snapshot| snapshot.is_null(),
     );
-    if snapshot.is_null() {
-        Err(error)
-    } else {
-        Ok(Owned(snapshot))
-    }
+    (!snapshot.is_null()).then(|| Owned(snapshot))
 }
 
 /// A snapshot that is freed when dropped.
