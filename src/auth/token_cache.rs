@@ -369,9 +369,18 @@ mod tests {
         let Ok(Some(held)) = cache.lock(&call(1000), Patience::None) else {
             panic!("not locked");
         };
-        let start = Instant::now();
+        // Sleeping, but for a look now and then.
+        let worked = || {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+            text.split(' ')
+                .next()
+                .map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
+        };
+        let (start, before): (Instant, u64) = (Instant::now(), worked());
         assert!(matches!(cache.lock(&call(400), Patience::Half), Ok(None)));
         assert!(start.elapsed() >= Duration::from_millis(200));
+        let spent = Duration::from_nanos(worked() - before);
+        assert!(spent < Duration::from_millis(20), "{spent:?}");
         assert!(matches!(cache.lock(&call(400), Patience::None), Ok(None)));
         let token = "t".repeat(8 * 1024);
         held.write(&Entry {
