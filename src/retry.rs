@@ -101,6 +101,15 @@ mod tests {
         assert_eq!(backoff(u32::MAX).as_millis(), 8000);
     }
     #[test]
+    fn pauses_are_spread_from_nothing_to_the_longest() {
+        let longest = Duration::from_secs(8);
+        let drawn: Vec<f64> = (0..1000).map(|_| jittered(longest).as_secs_f64()).collect();
+        assert!(drawn.iter().all(|it| (0.0..=8.0).contains(it)), "{drawn:?}");
+        assert!(drawn.iter().any(|it| *it < 1.0), "{drawn:?}");
+        assert!(drawn.iter().any(|it| *it > 7.0), "{drawn:?}");
+    }
+
+    #[test]
     fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
         let call = crate::call::Canceller::default().enter(None).unwrap();
         let mut told = Vec::new();

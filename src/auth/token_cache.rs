@@ -356,6 +356,51 @@ fn unix(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Canceller;
+
+    #[test]
+    fn who_finds_the_entry_locked_waits_half_its_time_and_the_longest_token_fits() {
+        let place = std::env::temp_dir().join(format!("atlas-token-cache-{}", std::process::id()));
+        let secret = Secret::new("secret");
+        let cache = TokenCache::new(&place, "https://x", "id", &secret, Logger::default());
+        let call = |limit| {
+            let deadline = Instant::now() + Duration::from_millis(limit);
+            Canceller::default().enter(Some(deadline)).unwrap()
+        };
+        let Ok(Some(held)) = cache.lock(&call(1000), Patience::None) else {
+            panic!("not locked");
+        };
+        // Sleeping, but for a look now and then.
+        let worked = || {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+            text.split(' ')
+                .next()
+                .map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
+        };
+        let (start, before): (Instant, u64) = (Instant::now(), worked());
+        assert!(matches!(cache.lock(&call(400), Patience::Half), Ok(None)));
+        assert!(start.elapsed() >= Duration::from_millis(200));
+        let spent = Duration::from_nanos(worked() - before);
+        assert!(spent < Duration::from_millis(20), "{spent:?}");
+        assert!(matches!(cache.lock(&call(400), Patience::None), Ok(None)));
+        let token = "t".repeat(8 * 1024);
+        held.write(&Entry {
+            token: Secret::new(&token),
+            issued_at: UNIX_EPOCH,
+            ends_at: UNIX_EPOCH,
+        });
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let locked = cache.lock(&call(20_000), Patience::Half);
+                let entry = locked.ok().flatten().and_then(|locked| locked.read());
+                entry.flatten().map(|entry| entry.token.expose().len())
+            });
+            std::thread::sleep(Duration::from_millis(50));
+            drop(held);
+            assert_eq!(waiter.join().unwrap(), Some(token.len()));
+        });
+        std::fs::remove_dir_all(&place).unwrap();
+    }
 
     #[test]
     fn the_text_of_an_entry_never_grows_which_would_leave_a_copy_behind() {
