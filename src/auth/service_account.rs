@@ -25,7 +25,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
 /// No token is believed to live longer; a refused one is replaced anyway.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// A token that claims to be over already is used for this long, lest every request fetch its own.
+/// A token that claims to live for less is not believed, lest every request fetch its own,
+const BRIEF: Duration = Duration::from_millis(10);
+/// and used for this long.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 /// A token with less than this or a tenth of its life left, whichever is less, is refreshed ahead.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
@@ -532,7 +534,7 @@ fn life_of(expires_in: &str) -> Duration {
             format!("{fraction:0<3.3}").parse().unwrap_or_default(),
         ))
         .min(LONGEST_LIFE);
-    if whole.starts_with('-') || life.is_zero() {
+    if whole.starts_with('-') || life < BRIEF {
         SHORTEST_LIFE
     } else {
         life
@@ -692,7 +694,8 @@ mod tests {
             ("30", 30),
             ("0", 60),
             ("-1", 60),
-            ("0.0004", 60),
+            ("0.001", 60),
+            ("0.0099", 60),
             (r#""-1.5""#, 60),
             (r#""inf""#, 3600),
             ("null", 3600),
