@@ -56,7 +56,9 @@ fuzz_target!(|data: &[u8]| {
     let second = check(account.exchange([fine()]));
     let is_brief = serde_json::from_slice::<Value>(body).is_ok_and(|document| {
         let life = &document["expires_in"];
-        let text = life.as_str().map_or_else(|| life.to_string(), str::to_owned);
+        let text = life
+            .as_str()
+            .map_or_else(|| life.to_string(), str::to_owned);
         text.trim().parse::<f64>().is_ok_and(|life| life < 1.0)
     });
     if start.elapsed() < Duration::from_millis(500) && !is_brief {
