@@ -1,5 +1,6 @@
 //! What can go wrong, and what a person can do about it.
 
+use std::borrow::Cow;
 use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::fmt;
@@ -277,14 +278,14 @@ impl Error {
         message
     }
 
-    fn advice(&self, told: &Told) -> String {
+    fn advice(&self, told: &Told) -> Cow<'static, str> {
         match (self.kind, self.code.as_str()) {
             (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
                 let seen = told.first_parameter().map_or_else(
                     || "the address of this machine".to_owned(),
                     |address| format!("{address}, the address Atlas saw,"),
                 );
-                format!("add {seen} to the API access list of these credentials in Atlas")
+                format!("add {seen} to the API access list of these credentials in Atlas").into()
             }
             (ErrorKind::Forbidden, "access_denied") => {
                 "the service account may have too many live access tokens (100): share a token cache between processes or revoke tokens".into()
@@ -304,7 +305,7 @@ impl Error {
                 "set an API version that Atlas still serves, such as 2024-05-30".into()
             }
             (ErrorKind::RateLimited, _) => match self.retry_after {
-                Some(seconds) => format!("call less often; Atlas asks to wait {seconds} s"),
+                Some(seconds) => format!("call less often; Atlas asks to wait {seconds} s").into(),
                 None => "call less often and try again later".into(),
             },
             (ErrorKind::Server, _) => "the trouble is on Atlas' side: try again later, see status.mongodb.com".into(),
@@ -312,7 +313,7 @@ impl Error {
             (ErrorKind::InvalidResponse, _) => {
                 "this is not what Atlas promises: check the base URL and proxies on the way".into()
             }
-            _ => String::new(),
+            _ => "".into(),
         }
     }
 }
