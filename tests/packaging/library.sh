@@ -57,9 +57,7 @@ if [ -n "$glibc" ]; then
     result $? "it runs with glibc $glibc (it asks for $oldest)"
 fi
 
-# What zig compiles of ring is a little larger, and changes with each zig.
-size=$(wc -c <"$file") limit=2100000
-[ -z "$glibc" ] || limit=2150000
-[ "$size" -le $limit ]
-result $? "it has at most $limit bytes ($size, glibc $oldest)"
+size=$(wc -c <"$file")
+[ "$size" -le 2100000 ]
+result $? "it has at most 2.1 MB ($size bytes, glibc $oldest)"
 finish
