@@ -4,21 +4,11 @@
 # function in it is documented and called with NULL by the tests.
 
 cd "$(dirname "$0")/../.." || exit
+. tests/result.sh
 CARGO=${CARGO:-cargo}
 HEADER=include/atlas_backup.h
-passed=0 failed=0
 scratch=$(mktemp -d) || exit
 trap 'rm -rf "$scratch"' EXIT
-
-result() {
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-        echo "ok - $2"
-    else
-        failed=$((failed + 1))
-        echo "NOT OK - $2"
-    fi
-}
 
 # Written elsewhere, so that the test changes nothing; clippy sees those parts of build.rs that need the feature.
 ATLAS_BACKUP_HEADER=$scratch/atlas_backup.h \
@@ -80,5 +70,4 @@ while read -r function; do
 done <"$scratch/declared"
 result $missing "every function is called with NULL by the tests"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -6,7 +6,7 @@
 folder=$1
 shift
 project=$ATLAS_SIMULATOR_PROJECT
-passed=0 failed=0
+. "$(dirname "$0")/../result.sh"
 output=$(mktemp) || exit
 trap 'rm -f "$output"' EXIT
 
@@ -16,14 +16,8 @@ clean() {
     shift 2
     eval "$checker"' "$folder/$program" "$@"' >"$output" 2>&1
     code=$?
-    if [ "$code" -eq "$expected" ]; then
-        passed=$((passed + 1))
-        echo "ok - no memory error and no leak in $program $*"
-    else
-        failed=$((failed + 1))
-        echo "NOT OK - $program $* (exit code $code)"
-        sed 's/^/    | /' "$output"
-    fi
+    [ "$code" -eq "$expected" ]
+    result $? "no memory error and no leak in $program $* (exit code $code)" "$output"
 }
 
 checker=
@@ -42,5 +36,4 @@ clean 2 check_backup -w 26 -c 48 "$project" empty
 clean 3 check_backup -w 26 -c 48 "$project" error-404
 clean 3 check_backup -w 26
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

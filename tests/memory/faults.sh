@@ -5,21 +5,15 @@
 
 program=$1
 shift
-passed=0 failed=0
+. "$(dirname "$0")/../result.sh"
 output=$(mktemp) || exit
 trap 'rm -f "$output"' EXIT
 
 # says SENTENCE FAULT EXPECTED-CODE TEXT: with this fault the checker ends with that code and says that.
 says() {
     check "$2"
-    if [ "$code" -eq "$3" ] && grep -qE -e "$4" "$output"; then
-        passed=$((passed + 1))
-        echo "ok - $1"
-    else
-        failed=$((failed + 1))
-        echo "NOT OK - $1 (exit code $code)"
-        sed 's/^/    | /' "$output"
-    fi
+    [ "$code" -eq "$3" ] && grep -qE -e "$4" "$output"
+    result $? "$1 (exit code $code)" "$output"
 }
 
 checker=
@@ -35,5 +29,4 @@ says "without a fault the checker finds nothing" none 0 5f4007f327a3bd7b6f4103c5
 says "the library's use of freed memory is found" use-after-free 99 "heap-use-after-free|Invalid read"
 says "a leak of the library's memory is found" leak 99 atlas_snapshot_parse
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

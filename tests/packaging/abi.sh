@@ -3,7 +3,7 @@
 # Programs compiled against an earlier header still work: the ABI is that of packaging/abi, or more.
 
 cd "$(dirname "$0")/../.." || exit
-. tests/packaging/result.sh
+. tests/result.sh
 scratch=$(mktemp -d) || exit
 trap 'rm -rf "$scratch"' EXIT
 

@@ -4,7 +4,7 @@
 # atlas-simulator run --env bearer -- tests/packaging/install.sh
 
 cd "$(dirname "$0")/../.." || exit
-. tests/packaging/result.sh
+. tests/result.sh
 MAKE=${MAKE:-make} BUILT=${BUILT:-build/library} CC=${CC:-cc} CXX=${CXX:-c++}
 STRICT="-Wall -Wextra -Wpedantic -Werror"
 # What was asked of the make that runs us is not meant for those we run.

@@ -3,7 +3,7 @@
 # The shared library as the loader sees it: library.sh FILE [GLIBC], the latter the oldest glibc it must run with.
 
 cd "$(dirname "$0")/../.." || exit
-. tests/packaging/result.sh
+. tests/result.sh
 file=$1 glibc=$2
 scratch=$(mktemp -d) || exit
 trap 'rm -rf "$scratch"' EXIT

@@ -1,7 +1,7 @@
-# Read by the scripts in this folder: counts what holds.
+# Read by the test scripts: counts what holds.
 passed=0 failed=0
 
-# result STATUS SENTENCE
+# result STATUS SENTENCE [FILE]: whether it holds; if not, with what FILE says.
 result() {
     if [ "$1" -eq 0 ]; then
         passed=$((passed + 1))
@@ -9,6 +9,7 @@ result() {
     else
         failed=$((failed + 1))
         echo "NOT OK - $2"
+        [ -z "$3" ] || sed 's/^/    | /' "$3"
     fi
 }
 
