@@ -25,9 +25,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
 /// No token is believed to live longer; a refused one is replaced anyway.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// A token that claims to live for less is not believed, lest every request fetch its own,
+/// A token that claims to live for less than this is not believed, lest every request fetch its own.
 const BRIEF: Duration = Duration::from_millis(10);
-/// and used for this long.
+/// A token that is not believed is used for this long.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 /// A token with less than this or a tenth of its life left, whichever is less, is refreshed ahead.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);

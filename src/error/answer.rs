@@ -1,0 +1,412 @@
+//! What an answer other than the promised one means, and what a person can do about it.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, NaiveDateTime};
+use ureq::http::HeaderMap;
+
+use super::{Error, ErrorKind, one_line};
+use crate::json;
+
+/// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
+const ERROR_LIMIT: usize = 256 * 1024;
+
+impl Error {
+    /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
+    /// Atlas, `{"error","error_description"}` of OAuth, or something a gateway said.
+    pub(crate) fn from_answer(status: u16, headers: Option<&HeaderMap>, body: &[u8]) -> Error {
+        let header = |name: &str| {
+            headers
+                .and_then(|headers| headers.get(name))
+                .and_then(|value| value.to_str().ok())
+        };
+        let told = match body.len() {
+            ..=ERROR_LIMIT => Told::read(body),
+            _ => Told::default(),
+        };
+        let text = |raw: Option<&str>| raw.and_then(json::text).unwrap_or_default();
+
+        let mut error = Error::new(ErrorKind::of_status(status), "");
+        error.http_status = status;
+        error.retry_after = header("retry-after").and_then(seconds_until);
+        error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
+        error.reason = text(told.reason);
+        if let Some(oauth) = told.error.and_then(json::text) {
+            if oauth == "invalid_client" {
+                error.kind = ErrorKind::Unauthenticated;
+            }
+            error.code = oauth;
+            error.detail = text(told.error_description);
+        } else {
+            error.code = text(told.error_code);
+            error.detail = text(told.detail);
+        }
+        if error.code.is_empty() {
+            error.code = header("x-error-code").unwrap_or_default().to_owned();
+        }
+        for (field, description) in told.bad_fields() {
+            if !error.detail.is_empty() {
+                error.detail.push_str("; ");
+            }
+            error.detail.push_str(&format!("{field}: {description}"));
+        }
+        error.parameters = told.parameters.map_or_else(String::new, json::compact);
+        error.message = one_line(&error.explain(&told, body));
+        error
+    }
+
+    fn explain(&self, told: &Told, body: &[u8]) -> String {
+        let mut message = format!("Atlas answered {}", self.http_status);
+        for part in [&self.code, &self.reason] {
+            if !part.is_empty() {
+                message.push(' ');
+                message.push_str(part);
+            }
+        }
+        if !self.detail.is_empty() {
+            message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
+        } else if !told.is_object && !body.is_empty() {
+            message.push_str(&format!(" ({})", describe_page(body)));
+        }
+        let advice = self.advice(told);
+        if !advice.is_empty() {
+            message.push_str("; ");
+            message.push_str(&advice);
+        }
+        message
+    }
+
+    fn advice(&self, told: &Told) -> Cow<'static, str> {
+        match (self.kind, self.code.as_str()) {
+            (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
+                let seen = told.first_parameter().map_or_else(
+                    || "the address of this machine".to_owned(),
+                    |address| format!("{address}, the address Atlas saw,"),
+                );
+                format!("add {seen} to the API access list of these credentials in Atlas").into()
+            }
+            (ErrorKind::Forbidden, "access_denied") => {
+                "the service account may have too many live access tokens (100): share a token cache between processes or revoke tokens".into()
+            }
+            (ErrorKind::Forbidden, _) => {
+                "the credentials need the role Project Read Only or Project Backup Manager in this project".into()
+            }
+            (ErrorKind::NotFound, "CLUSTER_NOT_FOUND") => "check the cluster's name and that it is in this project".into(),
+            (ErrorKind::NotFound, "GROUP_NOT_FOUND") => {
+                "check the project id and that the credentials belong to its organization".into()
+            }
+            (ErrorKind::NotFound, _) => "check the ids; a snapshot that expired or was deleted is gone".into(),
+            (ErrorKind::BadRequest, "CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API") => {
+                "snapshots of flex clusters are not read by this library".into()
+            }
+            (ErrorKind::BadRequest, "INVALID_VERSION_DATE" | "VERSION_GONE") => {
+                "set an API version that Atlas still serves, such as 2024-05-30".into()
+            }
+            (ErrorKind::RateLimited, _) => match self.retry_after {
+                Some(seconds) => format!("call less often; Atlas asks to wait {seconds} s").into(),
+                None => "call less often and try again later".into(),
+            },
+            (ErrorKind::Server, _) => "the trouble is on Atlas' side: try again later, see status.mongodb.com".into(),
+            (ErrorKind::Timeout, _) => "try again".into(),
+            (ErrorKind::InvalidResponse, _) => {
+                "this is not what Atlas promises: check the base URL and proxies on the way".into()
+            }
+            _ => "".into(),
+        }
+    }
+}
+
+/// The members of an error's body that mean something to us, as raw JSON text; those that are null count as missing.
+#[derive(Default)]
+struct Told<'a> {
+    is_object: bool,
+    /// Atlas' number, or OAuth's text.
+    error: Option<&'a str>,
+    error_code: Option<&'a str>,
+    error_description: Option<&'a str>,
+    reason: Option<&'a str>,
+    detail: Option<&'a str>,
+    parameters: Option<&'a str>,
+    bad_request_detail: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    /// Nothing for what is not a JSON object.
+    fn read(body: &'a [u8]) -> Told<'a> {
+        let mut told = Told::default();
+        let read = str::from_utf8(body).is_ok_and(|body| {
+            json::members(body, |name, value| {
+                let value = Some(value).filter(|value| *value != "null");
+                match &*json::name(name) {
+                    "error" => told.error = value,
+                    "errorCode" => told.error_code = value,
+                    "error_description" => told.error_description = value,
+                    "reason" => told.reason = value,
+                    "detail" => told.detail = value,
+                    "parameters" => told.parameters = value,
+                    "badRequestDetail" => told.bad_request_detail = value,
+                    _ => {}
+                }
+            })
+            .is_ok()
+        });
+        if !read {
+            return Told::default();
+        }
+        told.is_object = true;
+        told
+    }
+
+    fn first_parameter(&self) -> Option<String> {
+        let mut first = None;
+        // Of what is no array there is no element, and no harm done.
+        let _ = json::elements(self.parameters?, |parameter| {
+            first = first.or(Some(parameter));
+        });
+        first.and_then(json::text)
+    }
+
+    /// Name and description of each field that Atlas refused.
+    fn bad_fields(&self) -> Vec<(String, String)> {
+        let mut fields = None;
+        let _ = json::members(
+            self.bad_request_detail.unwrap_or_default(),
+            |name, value| {
+                if json::name(name) == "fields" {
+                    fields = Some(value);
+                }
+            },
+        );
+        let mut found = Vec::new();
+        let _ = json::elements(fields.unwrap_or_default(), |field| {
+            let (mut name_of, mut description) = (None, None);
+            let _ = json::members(field, |name, value| match &*json::name(name) {
+                "field" => name_of = json::text(value),
+                "description" => description = json::text(value),
+                _ => {}
+            });
+            found.push((name_of.unwrap_or_default(), description.unwrap_or_default()));
+        });
+        found
+    }
+}
+
+/// The beginning of a body that is not Atlas' JSON, as far as it helps to recognize who wrote it.
+fn describe_page(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+    let lower = text.to_ascii_lowercase();
+    if let Some((before, rest)) = lower.split_once("<title>")
+        && let Some((title, _)) = rest.split_once("</title>")
+    {
+        let start = before.len() + "<title>".len();
+        let title = &text[start..start + title.len()]; // as it was spelled
+        return format!("an HTML page titled \"{}\"", title.trim());
+    }
+    if lower.contains("<html") {
+        return "an HTML page".into();
+    }
+    let short: String = text.chars().take(80).collect();
+    format!("a body beginning \"{}\"", short.trim())
+}
+
+/// `Retry-After`: seconds, or one of the three forms of an HTTP date; a date in the past is 0.
+fn seconds_until(value: &str) -> Option<u32> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Digits that overflow still mean "very long".
+        return Some(value.parse().unwrap_or(u32::MAX).min(i32::MAX as u32));
+    }
+    let date = DateTime::parse_from_rfc2822(value)
+        .map(|date| date.to_utc())
+        .or_else(|_| {
+            NaiveDateTime::parse_from_str(value, "%A, %d-%b-%y %H:%M:%S GMT")
+                .or_else(|_| NaiveDateTime::parse_from_str(value, "%a %b %e %H:%M:%S %Y"))
+                .map(|date| date.and_utc())
+        })
+        .ok()?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // Rounded up: coming back a fraction of a second early earns another refusal.
+    let millis = date
+        .timestamp_millis()
+        .saturating_sub_unsigned(now.as_millis() as u64)
+        .max(0);
+    Some(((millis + 999) / 1000).min(i64::from(i32::MAX)) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, body: &str) -> Error {
+        Error::from_answer(status, None, body.as_bytes())
+    }
+
+    #[test]
+    fn the_status_decides_the_kind_and_whether_to_try_again() {
+        for (status, kind, transient) in [
+            (302, ErrorKind::InvalidResponse, false),
+            (399, ErrorKind::InvalidResponse, false),
+            (400, ErrorKind::BadRequest, false),
+            (401, ErrorKind::Unauthenticated, false),
+            (403, ErrorKind::Forbidden, false),
+            (404, ErrorKind::NotFound, false),
+            (408, ErrorKind::Timeout, false),
+            (429, ErrorKind::RateLimited, true),
+            (499, ErrorKind::BadRequest, false),
+            (500, ErrorKind::Server, true),
+            (501, ErrorKind::Server, false),
+            (502, ErrorKind::Server, true),
+            (503, ErrorKind::Server, true),
+            (504, ErrorKind::Server, true),
+            (599, ErrorKind::Server, false),
+            (600, ErrorKind::InvalidResponse, false),
+        ] {
+            let error = of(status, "");
+            assert_eq!((error.kind, error.transient), (kind, transient), "{status}");
+        }
+        let refused = r#"{"error":"invalid_client"}"#;
+        assert_eq!(of(400, refused).kind, ErrorKind::Unauthenticated);
+        let unknown = r#"{"error":"invalid_scope"}"#;
+        assert_eq!(of(400, unknown).kind, ErrorKind::BadRequest);
+    }
+
+    #[test]
+    fn parameters_come_without_white_space_but_that_of_texts() {
+        for (parameters, expected) in [
+            ("[ 1,\n  null ]", "[1,null]"),
+            (r#"[ "a b" , "c" ]"#, r#"["a b","c"]"#),
+            (
+                r#"[ "\" [ 1 ]", " \\" , { "a" : "\\\" " } ]"#,
+                r#"["\" [ 1 ]"," \\",{"a":"\\\" "}]"#,
+            ),
+            ("null", ""),
+        ] {
+            let body = format!(r#"{{ "parameters" : {parameters} }}"#);
+            assert_eq!(of(404, &body).parameters, expected);
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_to_do() {
+        for (status, body, advice) in [
+            (
+                403,
+                r#"{"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST","parameters":["203.0.113.7"]}"#,
+                "add 203.0.113.7, the address Atlas saw, to the API access list",
+            ),
+            (
+                403,
+                r#"{"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST"}"#,
+                "add the address of this machine to the API access list",
+            ),
+            (
+                403,
+                r#"{"error":"access_denied"}"#,
+                "too many live access tokens",
+            ),
+            (403, "", "need the role Project Read Only"),
+            (
+                404,
+                r#"{"errorCode":"CLUSTER_NOT_FOUND"}"#,
+                "check the cluster's name",
+            ),
+            (
+                404,
+                r#"{"errorCode":"GROUP_NOT_FOUND"}"#,
+                "check the project id",
+            ),
+            (404, "", "check the ids"),
+            (
+                400,
+                r#"{"errorCode":"CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API"}"#,
+                "flex clusters",
+            ),
+            (
+                406,
+                r#"{"errorCode":"INVALID_VERSION_DATE"}"#,
+                "set an API version",
+            ),
+            (410, r#"{"errorCode":"VERSION_GONE"}"#, "set an API version"),
+            (429, "", "call less often and try again later"),
+            (500, "", "see status.mongodb.com"),
+            (408, "", "try again"),
+            (302, "", "check the base URL"),
+        ] {
+            let message = &of(status, body).message;
+            let said = message.split_once("; ").map_or("", |it| it.1);
+            assert!(said.contains(advice), "{status} {body}: {message}");
+        }
+        assert_eq!(of(409, "").to_string(), "Atlas answered 409");
+    }
+
+    #[test]
+    fn only_a_body_without_words_of_atlas_is_described() {
+        let trouble = "the trouble is on Atlas' side: try again later, see status.mongodb.com";
+        let long = format!("{}<html><title>far away</title>", " ".repeat(2048));
+        for (body, described) in [
+            ("", ""),
+            ("{}", ""),
+            ("[]", r#" (a body beginning "[]")"#),
+            (r#"{"detail":"It broke."}"#, " (It broke)"),
+            (
+                "<title> Bad\nGateway </title>",
+                r#" (an HTML page titled "Bad Gateway")"#,
+            ),
+            ("<TITLE></TITLE>", r#" (an HTML page titled "")"#),
+            ("</title><html><title>", " (an HTML page)"),
+            ("<titl</title>", r#" (a body beginning "<titl</title>")"#),
+            (&long, r#" (a body beginning "")"#),
+        ] {
+            let message = format!("Atlas answered 500{described}; {trouble}");
+            assert_eq!(of(500, body).message, message, "{body}");
+        }
+        let fields = r#"{"badRequestDetail":{"fields":[{"field":"a","description":"b"},{"field":"c","description":"d"}]}}"#;
+        assert_eq!(of(400, fields).detail, "a: b; c: d");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_one_of_three_forms_of_a_date() {
+        for (text, seconds) in [
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("2147483647", Some(i32::MAX as u32)),
+            ("2147483648", Some(i32::MAX as u32)),
+            ("99999999999", Some(i32::MAX as u32)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(0)),
+            ("Sun Nov  6 08:49:37 1994", Some(0)),
+            ("Tue, 01 Jan 2999 00:00:00 GMT", Some(i32::MAX as u32)),
+        ] {
+            assert_eq!(seconds_until(text), seconds, "{text}");
+        }
+        // Until a full second: what is left of this one counts as one.
+        let now = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap()
+                .as_secs()
+        };
+        loop {
+            let start = now();
+            let date = DateTime::from_timestamp_secs(start as i64 + 10).unwrap();
+            for form in [
+                "%a, %d %b %Y %H:%M:%S GMT",
+                "%A, %d-%b-%y %H:%M:%S GMT",
+                "%a %b %e %H:%M:%S %Y",
+            ] {
+                let text = date.format(form).to_string();
+                let seconds = seconds_until(&text);
+                assert!(seconds == Some(10) || now() > start, "{text}: {seconds:?}");
+            }
+            if now() == start {
+                break;
+            }
+        }
+    }
+}
