@@ -269,8 +269,22 @@ mod tests {
         }
         let refused = r#"{"error":"invalid_client"}"#;
         assert_eq!(of(400, refused).kind, ErrorKind::Unauthenticated);
-        let unknown = r#"{"error":"invalid_scope"}"#;
-        assert_eq!(of(400, unknown).kind, ErrorKind::BadRequest);
+        let unknown =
+            r#"{"error":"invalid_scope","error_description":"No such scope.","detail":"no"}"#;
+        let error = of(400, unknown);
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert_eq!(
+            (&*error.code, &*error.detail),
+            ("invalid_scope", "No such scope.")
+        );
+    }
+
+    #[test]
+    fn a_body_is_looked_into_up_to_256_kib() {
+        let told = r#"{"errorCode":"X"}"#;
+        let body = |length: usize| format!("{told}{}", " ".repeat(length - told.len()));
+        assert_eq!(of(404, &body(256 * 1024)).code, "X");
+        assert_eq!(of(404, &body(256 * 1024 + 1)).code, "");
     }
 
     #[test]
