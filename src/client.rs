@@ -13,9 +13,10 @@ use ureq::http::Uri;
 use crate::auth::Auth;
 use crate::call::{Call, Canceller, Stop};
 use crate::config::{Config, Settings};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::http::proxy::Proxy;
 use crate::http::{self, Answer, Http, Outgoing};
-use crate::log::Level;
+use crate::log::{Level, Logger};
 use crate::retry;
 use crate::snapshot::{self, Snapshot, SnapshotList, Status};
 use crate::sys;
@@ -50,6 +51,8 @@ pub struct Polling {
     pub format: Format,
 }
 
+/// How much of a value from a snapshot or from the caller a message shows, in bytes.
+pub(crate) const VALUE_SHOWN: usize = 64;
 /// The largest page Atlas serves.
 const PAGE_SIZE: usize = 500;
 /// Fifty thousand snapshots: more than any retention policy keeps, so a longer list has no end.
@@ -76,6 +79,8 @@ struct Parts {
     canceller: Canceller,
     http: Http,
     auth: Auth,
+    /// Knows the tokens that this process has seen.
+    logger: Logger,
 }
 
 /// A call in progress, and what it uses.
@@ -86,10 +91,15 @@ struct Entered<'a> {
 
 impl Process {
     fn new(settings: &Settings) -> Result<Process> {
+        let proxy = settings.destination.proxy.as_deref();
+        let secrets = settings.credentials.secrets().into_iter();
+        let secrets = secrets.chain(proxy.map(Proxy::secrets).unwrap_or_default());
+        let logger = settings.logger.with(Redactor::new(secrets));
         let parts = Parts {
             canceller: Canceller::default(),
-            http: Http::new(&settings.destination, settings.logger.clone())?,
-            auth: Auth::new(settings)?,
+            http: Http::new(&settings.destination, logger.clone())?,
+            auth: Auth::new(settings, &logger)?,
+            logger,
         };
         Ok(Process {
             generation: sys::generation(),
@@ -147,7 +157,7 @@ impl Client {
         format: Format,
     ) -> Result<Snapshot> {
         self.reported(|| {
-            let target = Target::new(
+            let target = self.target(
                 "get snapshot",
                 shape,
                 group_id,
@@ -172,7 +182,7 @@ impl Client {
         format: Format,
     ) -> Result<SnapshotList> {
         self.reported(|| {
-            let target = Target::new("list snapshots", shape, group_id, cluster_name, None)?;
+            let target = self.target("list snapshots", shape, group_id, cluster_name, None)?;
             let mut entered = self.enter(Some(self.settings.timeout))?;
             let mut list = SnapshotList::default();
             let mut seen = HashSet::new();
@@ -180,13 +190,12 @@ impl Client {
                 let query = format!("itemsPerPage={PAGE_SIZE}&includeCount=true&pageNum={number}");
                 let uri = target.uri(&self.settings.base_url, &query, format)?;
                 let page = self
-                    .ask(&mut entered, &uri, |mut answer| {
+                    .ask(&mut entered, &uri, |mut answer, redactor| {
                         let body = mem::take(&mut *answer.body);
-                        SnapshotList::from_answer(Some(&answer.headers), body)
+                        SnapshotList::from_answer(&answer.headers, body, redactor)
                     })
                     .map_err(|error| target.explain(error))?;
-                page.iter()
-                    .for_each(|snapshot| self.warn_of_oddities(snapshot));
+                warn_of_oddities(&entered.parts.logger, page.iter());
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
                 let count = page.len();
                 if count > 0 && !seen.insert(fingerprint(&page)) {
@@ -228,7 +237,7 @@ impl Client {
         progress: &mut dyn FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
         self.reported(|| {
-            let target = Target::new(
+            let target = self.target(
                 "wait for snapshot",
                 shape,
                 group_id,
@@ -249,12 +258,16 @@ impl Client {
                             let why = "progress asked to stop";
                             return Err(target.explain(Error::new(ErrorKind::Cancelled, why)));
                         }
+                        let redactor = poll.parts.logger.redactor();
                         match snapshot.status_code() {
                             Status::Completed => return Ok(snapshot),
-                            Status::Failed => return Err(target.explain(failed(&snapshot))),
+                            Status::Failed => {
+                                return Err(target.explain(failed(&snapshot, redactor)));
+                            }
                             _ => {}
                         }
-                        last_status = Some(snapshot.status().unwrap_or("unknown").to_owned());
+                        let status = snapshot.status().unwrap_or("unknown");
+                        last_status = Some(redactor.redact(status, VALUE_SHOWN));
                         None
                     }
                     Err(error) if error.kind == ErrorKind::NotFound && last_status.is_some() => {
@@ -262,7 +275,7 @@ impl Client {
                             .adding("the snapshot was there before, so it was deleted meanwhile"));
                     }
                     Err(error) if error.kind.is_retryable() => {
-                        self.settings
+                        poll.parts
                             .logger
                             .log(Level::Warning, || format!("{error}; the wait goes on"));
                         let asked = error
@@ -303,11 +316,9 @@ impl Client {
             let mut entered = self.enter(Some(self.settings.timeout))?;
             self.run(&mut entered, |parts, call| {
                 retry::run(call, self.settings.max_retries, |again| {
-                    parts
-                        .auth
-                        .revoke(&self.settings, call, again, &mut |call, request| {
-                            parts.http.send(call, request)
-                        })
+                    parts.auth.revoke(call, again, &mut |call, request| {
+                        parts.http.send(call, request)
+                    })
                 })
             })
             .map_err(|error| error.during("revoke the access token"))
@@ -329,12 +340,13 @@ impl Client {
     ) -> Result<Snapshot> {
         let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
-            .ask(entered, &uri, |mut answer| {
+            .ask(entered, &uri, |mut answer, redactor| {
                 let body = mem::take(&mut *answer.body);
-                Snapshot::from_answer(answer.status, answer.headers, body, format.envelope)
+                let enveloped = format.envelope;
+                Snapshot::from_answer(answer.status, answer.headers, body, enveloped, redactor)
             })
             .map_err(|error| target.explain(error))?;
-        self.warn_of_oddities(&snapshot);
+        warn_of_oddities(&entered.parts.logger, [&snapshot]);
         Ok(snapshot)
     }
 
@@ -343,9 +355,10 @@ impl Client {
         &'a self,
         entered: &mut Entered<'a>,
         uri: &Uri,
-        read: impl Fn(Answer) -> Result<T>,
+        read: impl Fn(Answer, &Redactor) -> Result<T>,
     ) -> Result<T> {
         self.run(entered, |parts, call| {
+            let redactor = parts.logger.redactor();
             retry::run(call, self.settings.max_retries, |again| {
                 let request = Outgoing {
                     uri,
@@ -354,22 +367,20 @@ impl Client {
                     form: None,
                     again,
                 };
-                let answer =
-                    parts
-                        .auth
-                        .send(&self.settings, call, &request, &mut |call, request| {
-                            parts.http.send(call, request)
-                        })?;
+                let answer = parts.auth.send(call, &request, &mut |call, request| {
+                    parts.http.send(call, request)
+                })?;
                 let status = answer.status;
                 let outcome = match status {
                     200 => answer
-                        .refuse_encoding()
-                        .and_then(|()| read(answer))
+                        .refuse_encoding(redactor)
+                        .and_then(|()| read(answer, redactor))
                         .map_err(|error| error.answered(status)),
                     _ => Err(Error::from_answer(
                         status,
                         Some(&answer.headers),
                         &answer.body,
+                        redactor,
                     )),
                 };
                 outcome.map_err(|error| match error.kind {
@@ -391,7 +402,7 @@ impl Client {
             let outcome = body(before, &entered.call);
             self.reenter(entered)?;
             if outcome.is_ok() || ptr::eq(before, entered.parts) {
-                return outcome.map_err(|error| before.auth.redact(&self.settings, error));
+                return outcome;
             }
         }
     }
@@ -430,26 +441,30 @@ impl Client {
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the client is being freed"))
     }
 
-    fn warn_of_oddities(&self, snapshot: &Snapshot) {
-        for field in snapshot.odd_fields() {
-            self.settings.logger.log(Level::Warning, || {
-                format!(
-                    "{field} of snapshot {} has another type than documented and counts as absent",
-                    snapshot.id().unwrap_or("(without id)")
-                )
-            });
-        }
+    /// What a call is about, checked.
+    fn target<'a>(
+        &self,
+        doing: &'static str,
+        shape: Shape,
+        group_id: &'a str,
+        cluster_name: &'a str,
+        snapshot_id: Option<&'a str>,
+    ) -> Result<Target<'a>> {
+        let redactor = self.parts()?.logger.redactor();
+        Target::new(doing, shape, group_id, cluster_name, snapshot_id, redactor)
     }
 
     /// Runs a call and logs its failure.
     fn reported<T>(&self, body: impl FnOnce() -> Result<T>) -> Result<T> {
-        let outcome = body();
-        if let Err(error) = &outcome {
-            self.settings
-                .logger
-                .log(Level::Error, || error.message.clone());
-        }
-        outcome
+        body().map_err(|error| {
+            let logger = match self.parts() {
+                Ok(parts) => &parts.logger,
+                Err(_) => &self.settings.logger,
+            };
+            let error = error.redacted(logger.redactor());
+            logger.log(Level::Error, || error.message.clone());
+            error
+        })
     }
 }
 
@@ -461,8 +476,35 @@ impl fmt::Debug for Client {
     }
 }
 
-fn failed(snapshot: &Snapshot) -> Error {
-    let id = snapshot.id().unwrap_or("(without id)");
+/// Warns of fields with another type than documented, once for each field.
+fn warn_of_oddities<'a>(logger: &Logger, snapshots: impl IntoIterator<Item = &'a Snapshot>) {
+    let mut odd: Vec<(&str, &Snapshot, usize)> = Vec::new();
+    for snapshot in snapshots {
+        for name in snapshot.odd_fields() {
+            match odd.iter_mut().find(|(field, ..)| *field == name) {
+                Some((.., count)) => *count += 1,
+                None => odd.push((name, snapshot, 1)),
+            }
+        }
+    }
+    for (field, first, count) in odd {
+        logger.log(Level::Warning, || {
+            let id = id_of(first, logger.redactor());
+            let whose = match count {
+                1 => format!("snapshot {id}"),
+                _ => format!("{count} snapshots, {id} the first,"),
+            };
+            format!("{field} of {whose} has another type than documented and counts as absent")
+        });
+    }
+}
+
+fn id_of(snapshot: &Snapshot, redactor: &Redactor) -> String {
+    redactor.redact(snapshot.id().unwrap_or("(without id)"), VALUE_SHOWN)
+}
+
+fn failed(snapshot: &Snapshot, redactor: &Redactor) -> Error {
+    let id = id_of(snapshot, redactor);
     let mut error = Error::new(
         ErrorKind::SnapshotFailed,
         format!(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::one_line;
+use crate::error::{Redactor, boundary, one_line};
 
 /// How important a line is. The numbers are those of `ATLAS_LOG_…` in the C header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,27 +22,54 @@ pub enum Level {
 /// What takes the lines.
 pub type Sink = dyn Fn(Level, &str) + Send + Sync;
 
-/// Where lines go, if anywhere.
+/// The longest line in bytes, so that one with a NUL behind it fits 4 KiB.
+const LINE_LIMIT: usize = 4095;
+
+/// Where lines go, if anywhere, and what may not be in them.
 #[derive(Clone, Default)]
-pub(crate) struct Logger(Option<(Level, Arc<Sink>)>);
+pub(crate) struct Logger {
+    to: Option<(Level, Arc<Sink>)>,
+    redactor: Arc<Redactor>,
+}
 
 impl Logger {
     pub(crate) fn new(level: Level, sink: Arc<Sink>) -> Logger {
-        Logger(Some((level, sink)))
+        Logger {
+            to: Some((level, sink)),
+            ..Logger::default()
+        }
     }
 
-    /// Writes a line; it is not even made when nobody wants it.
+    /// The same for lines that may be about what `redactor` knows.
+    pub(crate) fn with(&self, redactor: Redactor) -> Logger {
+        Logger {
+            to: self.to.clone(),
+            redactor: Arc::new(redactor),
+        }
+    }
+
+    /// For texts from outside, before they become a part of a line or of an error.
+    pub(crate) fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
+    }
+
+    /// Writes a line; it is not even made when nobody wants it. No lock is held while the host's function runs.
     pub(crate) fn log(&self, level: Level, line: impl FnOnce() -> String) {
-        if let Some((wanted, sink)) = &self.0
+        if let Some((wanted, sink)) = &self.to
             && level <= *wanted
         {
-            sink(level, &one_line(&line()));
+            let mut line = one_line(&self.redactor.redact_whole(&line()));
+            if line.len() > LINE_LIMIT {
+                line.truncate(boundary(&line, LINE_LIMIT - "…".len()));
+                line.push('…');
+            }
+            sink(level, &line);
         }
     }
 }
 
 impl fmt::Debug for Logger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Logger({:?})", self.0.as_ref().map(|(level, _)| level))
+        write!(f, "Logger({:?})", self.to.as_ref().map(|(level, _)| level))
     }
 }

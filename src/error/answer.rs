@@ -5,17 +5,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDateTime};
 use ureq::http::HeaderMap;
+use zeroize::Zeroizing;
 
-use super::{Error, ErrorKind, one_line};
+use super::{Error, ErrorKind, Redactor, one_line};
 use crate::json;
 
 /// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
 const ERROR_LIMIT: usize = 256 * 1024;
+/// The longest text that is kept of an error, in bytes; `atlas_error` has room for less than a thousand.
+const TEXT_LIMIT: usize = 16 * 1024;
+/// Where the title of a page is looked for.
+const PAGE_LIMIT: usize = 2048;
+/// An IPv6 address with a zone and room to spare.
+const ADDRESS_LIMIT: usize = 64;
 
 impl Error {
     /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
-    /// Atlas, `{"error","error_description"}` of OAuth, or something a gateway said.
-    pub(crate) fn from_answer(status: u16, headers: Option<&HeaderMap>, body: &[u8]) -> Error {
+    /// Atlas, `{"error","error_description"}` of OAuth, or something a gateway said. `redactor` knows what it may echo.
+    pub(crate) fn from_answer(
+        status: u16,
+        headers: Option<&HeaderMap>,
+        body: &[u8],
+        redactor: &Redactor,
+    ) -> Error {
         let header = |name: &str| {
             headers
                 .and_then(|headers| headers.get(name))
@@ -25,38 +37,49 @@ impl Error {
             ..=ERROR_LIMIT => Told::read(body),
             _ => Told::default(),
         };
-        let text = |raw: Option<&str>| raw.and_then(json::text).unwrap_or_default();
+        let shown = |text: &str| redactor.redact(text, TEXT_LIMIT);
+        let text = |raw: Option<&str>| raw.and_then(json::wiped_text).unwrap_or_default();
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
         error.http_status = status;
         error.retry_after = header("retry-after").and_then(seconds_until);
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
-        error.reason = text(told.reason);
-        if let Some(oauth) = told.error.and_then(json::text) {
-            if oauth == "invalid_client" {
-                error.kind = ErrorKind::Unauthenticated;
-            }
-            error.code = oauth;
-            error.detail = text(told.error_description);
-        } else {
-            error.code = text(told.error_code);
-            error.detail = text(told.detail);
+        error.reason = shown(&text(told.reason));
+        let oauth = told.error.and_then(json::wiped_text);
+        if oauth
+            .as_ref()
+            .is_some_and(|code| **code == "invalid_client")
+        {
+            error.kind = ErrorKind::Unauthenticated;
         }
-        if error.code.is_empty() {
-            error.code = header("x-error-code").unwrap_or_default().to_owned();
+        let (mut code, detail) = match oauth {
+            Some(code) => (code, told.error_description),
+            None => (text(told.error_code), told.detail),
+        };
+        if code.is_empty() {
+            code = Zeroizing::new(header("x-error-code").unwrap_or_default().to_owned());
         }
+        error.code = shown(&code);
+        error.detail = shown(&text(detail));
         for (field, description) in told.bad_fields() {
+            if error.detail.len() > TEXT_LIMIT {
+                break;
+            }
             if !error.detail.is_empty() {
                 error.detail.push_str("; ");
             }
-            error.detail.push_str(&format!("{field}: {description}"));
+            error
+                .detail
+                .push_str(&format!("{}: {}", shown(&field), shown(&description)));
         }
-        error.parameters = told.parameters.map_or_else(String::new, json::compact);
-        error.message = one_line(&error.explain(&told, body));
+        error.parameters = told
+            .parameters
+            .map_or_else(String::new, |raw| shown(&json::compact(raw)));
+        error.message = one_line(&error.explain(&told, &code, body, redactor));
         error
     }
 
-    fn explain(&self, told: &Told, body: &[u8]) -> String {
+    fn explain(&self, told: &Told, code: &str, body: &[u8], redactor: &Redactor) -> String {
         let mut message = format!("Atlas answered {}", self.http_status);
         for part in [&self.code, &self.reason] {
             if !part.is_empty() {
@@ -67,9 +90,9 @@ impl Error {
         if !self.detail.is_empty() {
             message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
         } else if !told.is_object && !body.is_empty() {
-            message.push_str(&format!(" ({})", describe_page(body)));
+            message.push_str(&format!(" ({})", describe_page(body, redactor)));
         }
-        let advice = self.advice(told);
+        let advice = self.advice(told, code, redactor);
         if !advice.is_empty() {
             message.push_str("; ");
             message.push_str(&advice);
@@ -77,12 +100,16 @@ impl Error {
         message
     }
 
-    fn advice(&self, told: &Told) -> Cow<'static, str> {
-        match (self.kind, self.code.as_str()) {
+    /// `code` is the one that came, of which a short secret may have taken a part.
+    fn advice(&self, told: &Told, code: &str, redactor: &Redactor) -> Cow<'static, str> {
+        match (self.kind, code) {
             (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
                 let seen = told.first_parameter().map_or_else(
                     || "the address of this machine".to_owned(),
-                    |address| format!("{address}, the address Atlas saw,"),
+                    |address| {
+                        let address = redactor.redact(&address, ADDRESS_LIMIT);
+                        format!("{address}, the address Atlas saw,")
+                    },
                 );
                 format!("add {seen} to the API access list of these credentials in Atlas").into()
             }
@@ -158,17 +185,17 @@ impl<'a> Told<'a> {
         told
     }
 
-    fn first_parameter(&self) -> Option<String> {
+    fn first_parameter(&self) -> Option<Zeroizing<String>> {
         let mut first = None;
         // Of what is no array there is no element, and no harm done.
         let _ = json::elements(self.parameters?, |parameter| {
             first = first.or(Some(parameter));
         });
-        first.and_then(json::text)
+        first.and_then(json::wiped_text)
     }
 
     /// Name and description of each field that Atlas refused.
-    fn bad_fields(&self) -> Vec<(String, String)> {
+    fn bad_fields(&self) -> Vec<(Zeroizing<String>, Zeroizing<String>)> {
         let mut fields = None;
         let _ = json::members(
             self.bad_request_detail.unwrap_or_default(),
@@ -182,8 +209,8 @@ impl<'a> Told<'a> {
         let _ = json::elements(fields.unwrap_or_default(), |field| {
             let (mut name_of, mut description) = (None, None);
             let _ = json::members(field, |name, value| match &*json::name(name) {
-                "field" => name_of = json::text(value),
-                "description" => description = json::text(value),
+                "field" => name_of = json::wiped_text(value),
+                "description" => description = json::wiped_text(value),
                 _ => {}
             });
             found.push((name_of.unwrap_or_default(), description.unwrap_or_default()));
@@ -193,8 +220,14 @@ impl<'a> Told<'a> {
 }
 
 /// The beginning of a body that is not Atlas' JSON, as far as it helps to recognize who wrote it.
-fn describe_page(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+fn describe_page(body: &[u8], redactor: &Redactor) -> String {
+    let start = &body[..body.len().min(redactor.reach(PAGE_LIMIT) + 1)];
+    if start[..start.len().min(PAGE_LIMIT)].contains(&0) {
+        // Perhaps UTF-16, where no secret would be recognized.
+        return "a body that is no text".into();
+    }
+    let text = Zeroizing::new(String::from_utf8_lossy(start).into_owned());
+    let text = redactor.redact(&text, PAGE_LIMIT);
     let lower = text.to_ascii_lowercase();
     if let Some((before, rest)) = lower.split_once("<title>")
         && let Some((title, _)) = rest.split_once("</title>")
@@ -241,7 +274,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {
-        Error::from_answer(status, None, body.as_bytes())
+        Error::from_answer(status, None, body.as_bytes(), &Redactor::none())
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::resolve::Names;
 use super::socket::{self, Socket};
 use super::tls;
 use crate::call::{Call, Stop};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Redactor};
 
 /// What may wait unread in a connection. ureq stops at its limit for headers, which is half of this, and consumes bodies
 /// as they come; but it would collect a chunk size or trailer without end.
@@ -33,6 +33,8 @@ pub(super) struct Route {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
     pub(super) names: Names,
+    /// For what a proxy or a certificate says.
+    pub(super) redactor: Arc<Redactor>,
 }
 
 /// Short: all that TLS knows would be pages, and kilobytes of code that nobody runs.
@@ -55,7 +57,7 @@ impl Route {
             Error::transient(
                 ErrorKind::Timeout,
                 format!(
-                    "connecting to {}:{} took longer than connect_timeout_ms ({}); check the network, firewalls and proxies",
+                    "connecting to {}:{} took longer than the connect timeout ({} ms); check the network, firewalls and proxies",
                     self.host,
                     self.port,
                     self.connect_timeout.as_millis()
@@ -86,7 +88,7 @@ impl Route {
                 None
             };
             proxy
-                .open_tunnel(&mut socket, &self.host, self.port, address)
+                .open_tunnel(&mut socket, &self.host, self.port, address, &self.redactor)
                 .map_err(|error| {
                     self.explain(
                         error,
@@ -98,7 +100,7 @@ impl Route {
             return Ok(Stream::Plain(socket));
         };
         let mut session = ClientConnection::new(config.clone(), name.clone())
-            .map_err(|error| tls::explain(&error, &self.host))?;
+            .map_err(|error| tls::explain(&error, &self.host, &self.redactor))?;
         while session.is_handshaking() {
             session.complete_io(&mut socket).map_err(|error| {
                 self.explain(
@@ -117,15 +119,18 @@ impl Route {
                 return (*stop).into();
             }
             if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-                return tls::explain(error, &self.host);
+                return tls::explain(error, &self.host, &self.redactor);
             }
             if let Some(error) = inner.downcast_ref::<Error>() {
                 return error.clone();
             }
         }
+        // Without Rust's addition to what the system calls it.
+        let why = error.to_string();
+        let why = why.split(" (os error").next().unwrap_or_default();
         Error::transient(
             ErrorKind::Network,
-            format!("{what} ({error}); check the network, firewalls and proxies"),
+            format!("{what} ({why}); check the network, firewalls and proxies"),
         )
     }
 }

@@ -14,7 +14,10 @@ use rustls::{
 };
 use webpki::EndEntityCert;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Redactor};
+
+/// How much of a certificate's names a message shows.
+const NAMES_SHOWN: usize = 256;
 
 /// How a client of ours talks TLS: rustls' defaults, trusting `roots`.
 pub(super) fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, Error> {
@@ -130,23 +133,72 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 }
 
 /// What a failed handshake or a broken TLS connection means to a person.
-pub(super) fn explain(error: &rustls::Error, host: &str) -> Error {
+pub(super) fn explain(error: &rustls::Error, host: &str, redactor: &Redactor) -> Error {
     let message = match error {
         rustls::Error::InvalidCertificate(why) => {
-            format!("the certificate of {host} {}", certificate_fault(why))
+            format!(
+                "the certificate of {host} {}",
+                certificate_fault(why, redactor)
+            )
         }
         rustls::Error::InvalidMessage(_) => {
             format!("{host} does not speak TLS; check the base URL's port, and proxies on the way")
         }
         rustls::Error::AlertReceived(alert) => {
-            format!("{host} refused the TLS handshake ({alert:?})")
+            format!("{host} refused the TLS handshake ({})", in_words(&alert))
+        }
+        rustls::Error::PeerIncompatible(why) => format!(
+            "{host} and this library have no kind of TLS in common ({})",
+            in_words(why)
+        ),
+        rustls::Error::PeerMisbehaved(why) => {
+            format!(
+                "{host} does not keep to the rules of TLS ({})",
+                in_words(why)
+            )
+        }
+        rustls::Error::InappropriateMessage { .. }
+        | rustls::Error::InappropriateHandshakeMessage { .. } => {
+            format!("{host} does not keep to the rules of TLS (a message out of turn)")
         }
         other => format!("the TLS connection to {host} failed: {other}"),
     };
     Error::new(ErrorKind::Tls, message)
 }
 
-fn certificate_fault(why: &CertificateError) -> String {
+/// The name that rustls has for something, without what it is made of, as words: "HandshakeFailure" is a handshake
+/// failure.
+fn in_words(name: &dyn fmt::Debug) -> String {
+    let name = format!("{name:?}");
+    let mut words = String::new();
+    let mut before = '_';
+    for c in name.chars().take_while(char::is_ascii_alphanumeric) {
+        // "TLS12" and "ECH" stay as they are.
+        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+        before = c;
+    }
+    words
+}
+
+/// The names a certificate is for, as rustls has them: `DnsName("example.org")`, `IpAddress(192.0.2.1)`.
+fn names(presented: &[String], redactor: &Redactor) -> String {
+    let plain = presented.iter().map(|name| {
+        let inside = name
+            .split_once('(')
+            .and_then(|(_, rest)| rest.strip_suffix(')'));
+        inside.map_or_else(
+            || in_words(name),
+            |inside| inside.trim_matches('"').to_owned(),
+        )
+    });
+    let plain: Vec<String> = plain.collect();
+    redactor.redact(&plain.join(", "), NAMES_SHOWN)
+}
+
+fn certificate_fault(why: &CertificateError, redactor: &Redactor) -> String {
     let day = |time: &UnixTime| {
         i64::try_from(time.as_secs())
             .ok()
@@ -166,7 +218,7 @@ fn certificate_fault(why: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "is for another host name".into(),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            format!("is for another host name ({})", presented.join(", "))
+            format!("is for another host name ({})", names(presented, redactor))
         }
         CertificateError::UnknownIssuer => {
             "is signed by an authority this machine does not trust; if a company proxy or a private authority is in \
@@ -184,6 +236,9 @@ fn certificate_fault(why: &CertificateError) -> String {
              ca_file setting"
                 .into()
         }
-        other => format!("was not accepted: {other}"),
+        CertificateError::InvalidPurposeContext { .. } => {
+            "was not accepted: it is not for servers".into()
+        }
+        other => format!("was not accepted: {}", in_words(other)),
     }
 }

@@ -3,7 +3,7 @@
 use ureq::http::HeaderMap;
 
 use super::known::{self, FIELDS};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::json;
 
 /// What a caller reads, and so what the body of an error looks like.
@@ -62,6 +62,7 @@ impl<'a> Document<'a> {
         body: &'a str,
         expected: Expected,
         headers: Option<&HeaderMap>,
+        redactor: &Redactor,
     ) -> Result<Document<'a>> {
         let outer = Document::read(body).map_err(|error| json::malformed(&error))?;
         json::check_depth(body)?;
@@ -84,7 +85,7 @@ impl<'a> Document<'a> {
         if let Some(status) = status.filter(|status| *status >= 400)
             && (enveloped || looks_enveloped)
         {
-            return Err(answered(status, headers, inner.text));
+            return Err(answered(status, headers, inner.text, redactor));
         }
         if let Some(status) = inner
             .error
@@ -92,10 +93,10 @@ impl<'a> Document<'a> {
             .filter(|status| *status >= 400)
             && !inner.has_id()
         {
-            return Err(answered(status, headers, inner.text));
+            return Err(answered(status, headers, inner.text, redactor));
         }
         if status.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
-            let what = "not a JSON object as promised: the envelope has no object \"content\"";
+            let what = "expected a JSON object: the envelope has no object \"content\"";
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         }
         Ok(inner)
@@ -107,10 +108,11 @@ impl<'a> Document<'a> {
 }
 
 /// The error that Atlas reported with a status inside the body.
-fn answered(status: i64, headers: Option<&HeaderMap>, body: &str) -> Error {
+fn answered(status: i64, headers: Option<&HeaderMap>, body: &str, redactor: &Redactor) -> Error {
     Error::from_answer(
         u16::try_from(status).unwrap_or(u16::MAX),
         headers,
         body.as_bytes(),
+        redactor,
     )
 }

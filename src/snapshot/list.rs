@@ -6,7 +6,7 @@ use ureq::http::HeaderMap;
 
 use super::Snapshot;
 use super::document::{Document, Expected};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::json;
 
 /// What a list may hold. A page within the limit for bodies could otherwise take a hundred times its size in memory.
@@ -30,13 +30,25 @@ impl SnapshotList {
     /// As for [`Snapshot::parse`]; also `InvalidResponse` when the page has no array `results`, or more than 50,000
     /// items in it.
     pub fn parse(page: impl Into<Vec<u8>>) -> Result<SnapshotList> {
-        SnapshotList::from_answer(None, page.into())
+        SnapshotList::read(None, page.into(), &Redactor::none())
     }
 
     /// Reads a page that the server answered with a status of success. The headers serve an error inside an envelope.
-    pub(crate) fn from_answer(headers: Option<&HeaderMap>, body: Vec<u8>) -> Result<SnapshotList> {
-        let text = json::begin(body)?;
-        let page = Document::find(&text, Expected::Page, headers)?;
+    pub(crate) fn from_answer(
+        headers: &HeaderMap,
+        body: Vec<u8>,
+        redactor: &Redactor,
+    ) -> Result<SnapshotList> {
+        SnapshotList::read(Some(headers), body, redactor)
+    }
+
+    fn read(
+        headers: Option<&HeaderMap>,
+        body: Vec<u8>,
+        redactor: &Redactor,
+    ) -> Result<SnapshotList> {
+        let text = json::begin(body, headers.is_none())?;
+        let page = Document::find(&text, Expected::Page, headers, redactor)?;
         let mut items = Vec::new();
         let results = page.results.filter(|results| results.starts_with('['));
         let Some(results) = results else {

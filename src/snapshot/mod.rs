@@ -18,7 +18,7 @@ use chrono::DateTime;
 use once_cell::race::OnceBox;
 use ureq::http::HeaderMap;
 
-use crate::error::Result;
+use crate::error::{Redactor, Result};
 use crate::json;
 use document::{Document, Expected};
 use known::Known;
@@ -61,7 +61,7 @@ impl Snapshot {
     /// mark; the message says where. An enveloped error, or an object with an integer `error` of 400 or more and no
     /// `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
-        Snapshot::read(body.into(), Expected::Snapshot, None)
+        Snapshot::read(body.into(), Expected::Snapshot, None, &Redactor::none())
     }
 
     /// Reads what the server answered with a status of success. `enveloped` says whether an envelope was asked for; one
@@ -71,6 +71,7 @@ impl Snapshot {
         headers: HeaderMap,
         body: Vec<u8>,
         enveloped: bool,
+        redactor: &Redactor,
     ) -> Result<Snapshot> {
         let expected = if enveloped {
             Expected::Enveloped
@@ -86,14 +87,20 @@ impl Snapshot {
                 headers,
                 table,
             })),
+            redactor,
         )
     }
 
-    fn read(body: Vec<u8>, expected: Expected, answer: Option<Box<Answer>>) -> Result<Snapshot> {
-        let mut text = json::begin(body)?;
+    fn read(
+        body: Vec<u8>,
+        expected: Expected,
+        answer: Option<Box<Answer>>,
+        redactor: &Redactor,
+    ) -> Result<Snapshot> {
+        let mut text = json::begin(body, answer.is_none())?;
         text.try_reserve_exact(1)?; // for the NUL
         let headers = answer.as_ref().map(|answer| &answer.headers);
-        let document = Document::find(&text, expected, headers)?;
+        let document = Document::find(&text, expected, headers, redactor)?;
         let known = Known::decode(&document)?;
         let start = document.text.as_ptr() as usize - text.as_ptr() as usize;
         let document = start as u32..(start + document.text.len()) as u32;
@@ -429,7 +436,7 @@ mod tests {
             ureq::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
         );
         headers.insert("retry-after", "3".parse().unwrap());
-        Snapshot::from_answer(200, headers, body.into(), enveloped)
+        Snapshot::from_answer(200, headers, body.into(), enveloped, &Redactor::none())
     }
 
     #[test]

@@ -1,0 +1,378 @@
+//! Takes secrets out of texts from outside.
+//!
+//! A server, a proxy or whoever stands between may repeat what we sent: in an error's detail, in a header, as the id of a
+//! snapshot. Each such text passes [`Redactor::redact`] when it enters an error or a log line: after its JSON was
+//! unescaped, and before it is cut, since half a secret could not be recognized any more. Done that early, no copy of the
+//! secret is made that would have to be wiped, and the library's own words, which may well contain a short secret, are
+//! never searched. At the two ways out, the error that a call returns and the line that the logger gets,
+//! [`Redactor::redact_whole`] looks once more for secrets that are too long to be words.
+//!
+//! What is not sought: the `response` of Digest, which serves for one request alone; H(A1), which is never sent; and
+//! encodings that no server in use applies to an echo, such as base64 of a token.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use memchr::{memchr3, memmem};
+use zeroize::Zeroizing;
+
+use super::boundary;
+use crate::json;
+use crate::sys;
+
+/// What stands in a secret's place.
+const MARK: &str = "[secret]";
+/// Tokens are remembered up to this many, the newest: a client that lives for years gets one an hour.
+const TOKENS: usize = 256;
+/// No text of ours has a word of this many bytes.
+const LONGER_THAN_WORDS: usize = 20;
+/// How many bytes an escape takes at most: `&#x000002F;`.
+const LONGEST_ESCAPE: usize = 11;
+
+type Secret = Zeroizing<Vec<u8>>;
+
+/// Every secret of a client: those of its settings, and the tokens it has seen.
+pub(crate) struct Redactor {
+    configured: Vec<Secret>,
+    tokens: Mutex<VecDeque<Secret>>,
+    /// In which process the lock is sure to be given back.
+    generation: u32,
+}
+
+impl Default for Redactor {
+    fn default() -> Redactor {
+        Redactor::none()
+    }
+}
+
+impl Redactor {
+    /// For texts of a caller's own, which may hold what they like.
+    pub(crate) fn none() -> Redactor {
+        Redactor::new([])
+    }
+
+    pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Redactor {
+        Redactor {
+            configured: secrets
+                .into_iter()
+                .filter(|secret| !secret.is_empty())
+                .collect(),
+            tokens: Mutex::default(),
+            generation: sys::generation(),
+        }
+    }
+
+    /// `None` in a child of a fork that happened while another thread was looking; that child soon has its own.
+    fn tokens(&self) -> Option<MutexGuard<'_, VecDeque<Secret>>> {
+        if self.generation == sys::generation() {
+            return Some(self.tokens.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        match self.tokens.try_lock() {
+            Ok(tokens) => Some(tokens),
+            Err(TryLockError::Poisoned(tokens)) => Some(tokens.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Remembers an access token. It stays a secret after it was refused or replaced.
+    pub(crate) fn add_token(&self, token: &str) {
+        let token = token.as_bytes();
+        let Some(mut tokens) = self.tokens() else {
+            return;
+        };
+        if token.is_empty() || tokens.iter().any(|known| ***known == *token) {
+            return;
+        }
+        if tokens.len() == TOKENS {
+            tokens.pop_front();
+        }
+        tokens.push_back(Zeroizing::new(token.to_vec()));
+    }
+
+    /// A text from outside without secrets, cut to `limit` bytes. Of a text that is much longer only what is shown is
+    /// looked at.
+    pub(crate) fn redact(&self, text: &str, limit: usize) -> String {
+        // A secret that begins before `end` lies within `text[..reach]` as a whole, however it is escaped.
+        let (reach, end) = match self.reach(limit) {
+            reach if reach < text.len() => (boundary(text, reach), limit),
+            _ => (text.len(), text.len()),
+        };
+        let mut shown = self.replaced(&text[..reach], boundary(text, end), 0);
+        let is_cut = reach < text.len() || shown.len() > limit;
+        if shown.len() > limit {
+            let end = unmarked(&shown, limit);
+            shown.to_mut().truncate(end);
+        }
+        if is_cut {
+            shown.to_mut().push('…');
+        }
+        shown.into_owned()
+    }
+
+    /// A text that is mostly our own words, without the secrets that cannot be among them.
+    pub(crate) fn redact_whole<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.replaced(text, text.len(), LONGER_THAN_WORDS)
+    }
+
+    /// How much of a long text has to be looked at to show `limit` bytes of it.
+    pub(crate) fn reach(&self, limit: usize) -> usize {
+        let tokens = self.tokens();
+        let secrets = self
+            .configured
+            .iter()
+            .chain(tokens.iter().flat_map(|tokens| tokens.iter()));
+        let longest = secrets.map(|secret| secret.len()).max().unwrap_or(0);
+        limit.saturating_add(LONGEST_ESCAPE * longest)
+    }
+
+    /// `text[..end]` with each secret that begins there replaced, if it has at least `shortest` bytes.
+    fn replaced<'a>(&self, text: &'a str, end: usize, shortest: usize) -> Cow<'a, str> {
+        let found = self.find(text, shortest);
+        if found.is_empty() {
+            return Cow::Borrowed(&text[..end]);
+        }
+        let mut shown = String::with_capacity(end);
+        let mut at = 0;
+        for secret in found {
+            if secret.start >= end {
+                break;
+            }
+            shown.push_str(&text[at..secret.start]);
+            shown.push_str(MARK);
+            at = secret.end;
+        }
+        shown.push_str(text.get(at..end).unwrap_or_default());
+        Cow::Owned(shown)
+    }
+
+    /// Where the secrets lie, in order and apart.
+    fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
+        let unescaped = Unescaped::read(text);
+        let mut found = Vec::new();
+        let Some(tokens) = self.tokens() else {
+            // Who cannot be sure shows nothing of what others said.
+            let all = 0..text.len();
+            return Vec::from_iter((shortest == 0 && !text.is_empty()).then_some(all));
+        };
+        for secret in self.configured.iter().chain(tokens.iter()) {
+            if secret.len() < shortest || shortest > 0 && secret.contains(&b' ') {
+                continue;
+            }
+            found.extend(
+                memmem::find_iter(text.as_bytes(), &***secret).map(|at| at..at + secret.len()),
+            );
+            if let Some(unescaped) = &unescaped {
+                found.extend(
+                    memmem::find_iter(&unescaped.bytes, &***secret)
+                        .map(|at| unescaped.origin(at..at + secret.len())),
+                );
+            }
+        }
+        drop(tokens);
+        found.sort_by_key(|secret| (secret.start, secret.end));
+        found.dedup_by(|next, last| {
+            let overlaps = next.start < last.end;
+            if overlaps {
+                last.end = last.end.max(next.end);
+            }
+            overlaps
+        });
+        // A match in bytes could end within a character only if a secret did, but a slice of the text would panic.
+        for secret in &mut found {
+            secret.start = boundary(text, secret.start);
+            while !text.is_char_boundary(secret.end) {
+                secret.end += 1;
+            }
+        }
+        found
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+/// Where to cut a text so that neither a character nor a mark is cut.
+fn unmarked(text: &str, limit: usize) -> usize {
+    let end = boundary(text, limit);
+    let begin = boundary(text, end.saturating_sub(MARK.len() - 1));
+    match text[begin..].find(MARK) {
+        Some(at) if begin + at < end => begin + at,
+        _ => end,
+    }
+}
+
+/// A text whose escapes, of JSON, of URLs and of HTML, were replaced by what they stand for.
+struct Unescaped {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Where in the text each of the bytes begins, and at last where the text ends.
+    origins: Vec<usize>,
+}
+
+impl Unescaped {
+    /// `None` if there is no escape in it.
+    fn read(text: &str) -> Option<Unescaped> {
+        memchr3(b'\\', b'%', b'&', text.as_bytes())?;
+        // Room for all, since growing would leave a copy behind that nobody wipes.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+        let mut origins = Vec::with_capacity(text.len() + 1);
+        let mut at = 0;
+        while at < text.len() {
+            let mut buffer = [0; 4];
+            let (meant, length): (&[u8], usize) = match escape(&text.as_bytes()[at..]) {
+                Some((Meant::Character(c), length)) => {
+                    (c.encode_utf8(&mut buffer).as_bytes(), length)
+                }
+                Some((Meant::Byte(byte), length)) => {
+                    buffer[0] = byte;
+                    (&buffer[..1], length)
+                }
+                None => (&text.as_bytes()[at..=at], 1),
+            };
+            bytes.extend_from_slice(meant);
+            origins.resize(bytes.len(), at);
+            at += length;
+        }
+        origins.push(text.len());
+        Some(Unescaped { bytes, origins })
+    }
+
+    /// What of the text stands for these bytes.
+    fn origin(&self, bytes: Range<usize>) -> Range<usize> {
+        self.origins[bytes.start]..self.origins[bytes.end]
+    }
+}
+
+enum Meant {
+    Character(char),
+    Byte(u8),
+}
+
+/// What an escape at the beginning of `text` stands for, and its length.
+fn escape(text: &[u8]) -> Option<(Meant, usize)> {
+    match text.first()? {
+        b'\\' => json::escape(text).map(|(c, length)| (Meant::Character(c), length)),
+        b'%' => {
+            let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
+            let byte = digit(1)? * 16 + digit(2)?;
+            Some((Meant::Byte(byte as u8), 3))
+        }
+        b'&' => {
+            let name = &text[1..text.len().min(LONGEST_ESCAPE)];
+            let name = &name[..name.iter().position(|byte| *byte == b';')?];
+            let character = match name {
+                b"amp" => '&',
+                b"lt" => '<',
+                b"gt" => '>',
+                b"quot" => '"',
+                b"apos" => '\'',
+                _ => {
+                    let number = str::from_utf8(name.strip_prefix(b"#")?).ok()?;
+                    let code = match number.strip_prefix(['x', 'X']) {
+                        Some(digits) => u32::from_str_radix(digits, 16),
+                        None => number.parse(),
+                    };
+                    char::from_u32(code.ok()?)?
+                }
+            };
+            Some((Meant::Character(character), name.len() + 2))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor(secrets: &[&str]) -> Redactor {
+        let secrets = secrets.iter();
+        Redactor::new(secrets.map(|secret| Zeroizing::new(secret.as_bytes().to_vec())))
+    }
+
+    #[test]
+    fn every_occurrence_of_a_secret_is_replaced_and_nothing_else() {
+        for (text, expected) in [
+            ("", ""),
+            ("a/", "a/"),
+            ("a/c", "[secret]"),
+            ("a/ca/ca", "[secret][secret]a"),
+            (
+                "x a/c a\\/c a%2Fc a%2fc a&#47;c a&#x2F;c a&#x002F;c \\u0061/c y",
+                &format!("x{} y", " [secret]".repeat(8)),
+            ),
+            (
+                "\\\\u0061/c &amp;a/c &a/c",
+                "\\\\u0061/c &amp;[secret] &[secret]",
+            ),
+            ("\u{e9}a/c\u{e9}%", "\u{e9}[secret]\u{e9}%"),
+            ("a%2 a%2", "a%2 a%2"),
+            (
+                "geheim%C3%A9 geheim\\u00e9 geheim\u{e9}",
+                "[secret] [secret] [secret]",
+            ),
+            (
+                "\\ud83d\\ude00! \\ud83d! \\ude00 &#128512;!",
+                "[secret] \\ud83d! \\ude00 [secret]",
+            ),
+        ] {
+            let redactor = redactor(&["a/c", "", "geheim\u{e9}", "\u{1f600}!"]);
+            assert_eq!(redactor.redact(text, 1000), expected);
+        }
+        assert_eq!(
+            redactor(&["abc", "bcd"]).redact("abcd-bcd", 1000),
+            "[secret]-[secret]"
+        );
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_is_not_shown_in_part() {
+        for secret in ["0123456789", "0123/56789"] {
+            let redactor = redactor(&[secret]);
+            for form in [secret.to_owned(), secret.replace('/', "&#x002F;")] {
+                for before in 0..60 {
+                    for behind in ["", "z", &"z".repeat(200), &form.repeat(20)] {
+                        let text = format!("{}{form}{behind}", "x".repeat(before));
+                        let shown = redactor.redact(&text, 40);
+                        let rest = shown.replace(MARK, "");
+                        assert!(rest.chars().all(|c| "xz…".contains(c)), "{text}: {shown}");
+                        assert!(shown.len() <= 40 + "…".len(), "{shown}");
+                        let is_whole = shown.replace(MARK, &form) == text;
+                        assert_ne!(is_whole, shown.ends_with('…'), "{text}: {shown}");
+                    }
+                }
+            }
+        }
+        assert_eq!(redactor(&[]).redact("\u{e9}\u{e9}\u{e9}", 3), "\u{e9}…");
+        assert_eq!(redactor(&[]).redact("\u{e9}\u{e9}", 4), "\u{e9}\u{e9}");
+    }
+
+    #[test]
+    fn the_newest_tokens_are_remembered_once_each() {
+        let redactor = redactor(&[]);
+        for number in 0..TOKENS + 10 {
+            redactor.add_token(&format!("<{number}>"));
+            redactor.add_token(&format!("<{number}>"));
+        }
+        redactor.add_token("");
+        let last = format!("<9> <10> <{}>", TOKENS + 9);
+        assert_eq!(redactor.redact(&last, 1000), "<9> [secret] [secret]");
+    }
+
+    #[test]
+    fn a_whole_text_is_searched_for_what_is_no_word() {
+        let redactor = redactor(&[
+            "the",
+            "check the ids and the names",
+            "0123456789-0123456789",
+        ]);
+        let text = "check the ids and the names: 0123456789-0123456789";
+        let expected = "check the ids and the names: [secret]";
+        assert_eq!(redactor.redact_whole(text), expected);
+    }
+}
