@@ -241,7 +241,7 @@ pub(crate) fn malformed(error: &serde_json::Error) -> Error {
 }
 
 fn refused(line: usize, column: usize, what: &str) -> Error {
-    let message = format!("expected a JSON object, but at line {line}, column {column}: {what}");
+    let message = format!("expected a JSON object; line {line}, column {column}: {what}");
     Error::new(ErrorKind::InvalidResponse, message)
 }
 
