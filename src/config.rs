@@ -547,7 +547,7 @@ fn read_env(name: &'static str) -> Option<Text> {
 
 fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
     let Some(text) = text else {
-        return Err(config_error(format!("{name} is NULL")));
+        return Err(config_error(format!("{name} is missing")));
     };
     let value = text.printable()?;
     if value.is_empty() {
