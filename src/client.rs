@@ -91,10 +91,7 @@ struct Entered<'a> {
 
 impl Process {
     fn new(settings: &Settings) -> Result<Process> {
-        let proxy = settings.destination.proxy.as_deref();
-        let secrets = settings.credentials.secrets().into_iter();
-        let secrets = secrets.chain(proxy.map(Proxy::secrets).unwrap_or_default());
-        let logger = settings.logger.with(Redactor::new(secrets));
+        let logger = settings.logger.with(redactor(settings));
         let parts = Parts {
             canceller: Canceller::default(),
             http: Http::new(&settings.destination, logger.clone())?,
@@ -474,6 +471,13 @@ impl fmt::Debug for Client {
             .field("base_url", &self.settings.base_url)
             .finish_non_exhaustive()
     }
+}
+
+/// Knows every secret of the settings.
+pub(crate) fn redactor(settings: &Settings) -> Redactor {
+    let proxy = settings.destination.proxy.as_deref();
+    let secrets = settings.credentials.secrets().into_iter();
+    Redactor::new(secrets.chain(proxy.map(Proxy::secrets).unwrap_or_default()))
 }
 
 /// Warns of fields with another type than documented, once for each field.

@@ -314,3 +314,30 @@ impl Visitor<'_> for Unescape<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_in_memory_that_is_wiped_read_as_all_others() {
+        for raw in [
+            r#""""#,
+            r#""plain \u00e9""#,
+            r#""\"\\\/\b\f\n\r\t""#,
+            r#""\u0000 \ud800 \udc00 \ud83d\ude00 \ud83d\ud83d\ude00 \ud83dx \ud83d\n""#,
+            r#""\uD83D\u0041 \uffff""#,
+            "7",
+            "null",
+            "[]",
+        ] {
+            let mut text = String::new();
+            let is_text = push_text(raw, &mut text).unwrap();
+            let wiped = wiped_text(raw).map(|text| text.to_string());
+            assert_eq!(wiped, is_text.then_some(text), "{raw}");
+        }
+        for broken in [r#""\x""#, r#""\u12g4""#, r#""\u12""#, r#""\""#] {
+            assert_eq!(wiped_text(broken), None, "{broken}");
+        }
+    }
+}

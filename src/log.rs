@@ -73,3 +73,39 @@ impl fmt::Debug for Logger {
         write!(f, "Logger({:?})", self.to.as_ref().map(|(level, _)| level))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_a_character_and_told_without_a_lock() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let itself = Arc::new(Mutex::new(Logger::default()));
+        let (sink, inner) = (lines.clone(), itself.clone());
+        let logger = Logger::new(
+            Level::Info,
+            Arc::new(move |_, line: &str| {
+                // Would wait for ever for a lock of the logger's own.
+                let logger = inner.lock().unwrap().clone();
+                logger.redactor().add_token("0123456789-0123456789");
+                sink.lock().unwrap().push(line.to_owned());
+            }),
+        );
+        *itself.lock().unwrap() = logger.clone();
+        for text in [
+            "x".repeat(4095),
+            "x".repeat(4096),
+            "\u{e9}".repeat(2048),
+            "\u{10ffff}".repeat(2000),
+        ] {
+            logger.log(Level::Info, || text.clone());
+            let line = lines.lock().unwrap().pop().unwrap();
+            assert!(line.len() < 4096 && line.len() > 4090, "{}", line.len());
+            assert_eq!(line.ends_with('…'), line != text);
+        }
+        logger.log(Level::Debug, || unreachable!("nobody wants it"));
+    }
+}

@@ -89,7 +89,8 @@ impl Error {
         }
         if !self.detail.is_empty() {
             message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
-        } else if !told.is_object && !body.is_empty() {
+        } else if !told.is_object && !body.is_empty() && !matches!(self.http_status, 200..=299) {
+            // A body of success may hold a secret that nobody knows yet: a token.
             message.push_str(&format!(" ({})", describe_page(body, redactor)));
         }
         let advice = self.advice(told, code, redactor);
@@ -410,6 +411,8 @@ mod tests {
             let message = format!("Atlas answered 500{described}; {trouble}");
             assert_eq!(of(500, body).message, message, "{body}");
         }
+        let made = of(201, "token").message.clone();
+        assert!(made.starts_with("Atlas answered 201; "), "{made}");
         let fields = r#"{"badRequestDetail":{"fields":[{"field":"a","description":"b"},{"field":"c","description":"d"}]}}"#;
         assert_eq!(of(400, fields).detail, "a: b; c: d");
     }

@@ -375,4 +375,19 @@ mod tests {
         let expected = "check the ids and the names: [secret]";
         assert_eq!(redactor.redact_whole(text), expected);
     }
+
+    /// A child of fork() whose parent's other thread holds the lock for ever.
+    #[test]
+    fn a_child_that_cannot_know_the_tokens_shows_nothing_from_outside() {
+        let mut redactor = redactor(&["configured"]);
+        redactor.add_token("a-token");
+        redactor.generation += 1;
+        assert_eq!(redactor.redact("a-token and more", 99), "[secret] and more");
+        let held = redactor.tokens.lock();
+        assert_eq!(redactor.redact("a-token and more", 99), "[secret]");
+        assert_eq!(redactor.redact("", 99), "");
+        assert_eq!(redactor.redact_whole("our own words"), "our own words");
+        redactor.add_token("another");
+        drop(held);
+    }
 }

@@ -277,12 +277,17 @@ impl Http {
                 ErrorKind::Network,
                 format!("the connection to {host} ended in the middle of an answer"),
             ),
-            other => Error::new(
-                ErrorKind::InvalidResponse,
-                format!(
-                    "{host} does not speak HTTP as expected ({other}); check the base URL and proxies on the way"
-                ),
-            ),
+            other => {
+                // Some of them quote what they stumbled over.
+                let redactor = self.logger.redactor();
+                let why = redactor.redact(&other.to_string(), HEADER_SHOWN);
+                Error::new(
+                    ErrorKind::InvalidResponse,
+                    format!(
+                        "{host} does not speak HTTP as expected ({why}); check the base URL and proxies on the way"
+                    ),
+                )
+            }
         }
     }
 }

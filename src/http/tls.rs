@@ -9,8 +9,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, OtherError,
+    RootCertStore, SignatureScheme,
 };
 use webpki::EndEntityCert;
 
@@ -145,16 +145,19 @@ pub(super) fn explain(error: &rustls::Error, host: &str, redactor: &Redactor) ->
             format!("{host} does not speak TLS; check the base URL's port, and proxies on the way")
         }
         rustls::Error::AlertReceived(alert) => {
-            format!("{host} refused the TLS handshake ({})", in_words(&alert))
+            format!(
+                "{host} refused the TLS handshake ({})",
+                &alert_in_words(*alert)
+            )
         }
         rustls::Error::PeerIncompatible(why) => format!(
             "{host} and this library have no kind of TLS in common ({})",
-            in_words(why)
+            in_words(&format!("{why:?}"))
         ),
         rustls::Error::PeerMisbehaved(why) => {
             format!(
                 "{host} does not keep to the rules of TLS ({})",
-                in_words(why)
+                in_words(&format!("{why:?}"))
             )
         }
         rustls::Error::InappropriateMessage { .. }
@@ -168,8 +171,7 @@ pub(super) fn explain(error: &rustls::Error, host: &str, redactor: &Redactor) ->
 
 /// The name that rustls has for something, without what it is made of, as words: "HandshakeFailure" is a handshake
 /// failure.
-fn in_words(name: &dyn fmt::Debug) -> String {
-    let name = format!("{name:?}");
+fn in_words(name: &str) -> String {
     let mut words = String::new();
     let mut before = '_';
     for c in name.chars().take_while(char::is_ascii_alphanumeric) {
@@ -181,6 +183,13 @@ fn in_words(name: &dyn fmt::Debug) -> String {
         before = c;
     }
     words
+}
+
+fn alert_in_words(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::Unknown(number) => format!("alert {number}"),
+        known => in_words(&format!("{known:?}")),
+    }
 }
 
 /// The names a certificate is for, as rustls has them: `DnsName("example.org")`, `IpAddress(192.0.2.1)`.
@@ -239,6 +248,80 @@ fn certificate_fault(why: &CertificateError, redactor: &Redactor) -> String {
         CertificateError::InvalidPurposeContext { .. } => {
             "was not accepted: it is not for servers".into()
         }
-        other => format!("was not accepted: {}", in_words(other)),
+        other => format!("was not accepted: {}", in_words(&format!("{other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{InvalidMessage, PeerIncompatible, PeerMisbehaved};
+
+    use super::*;
+
+    #[test]
+    fn what_rustls_says_is_told_in_words() {
+        let names = |names: &[&str]| {
+            rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                expected: ServerName::try_from("atlas.example").unwrap(),
+                presented: names.iter().map(|name| name.to_string()).collect(),
+            })
+        };
+        let certificate = rustls::Error::InvalidCertificate;
+        for (error, said) in [
+            (
+                names(&[
+                    r#"DnsName("elsewhere.example")"#,
+                    "IpAddress(192.0.2.1)",
+                    "DirectoryName",
+                ]),
+                "is for another host name (elsewhere.example, 192.0.2.1, directory name)",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                "refused the TLS handshake (handshake failure)",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::Unknown(200)),
+                "refused the TLS handshake (alert 200)",
+            ),
+            (
+                rustls::Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                "no kind of TLS in common (no cipher suites in common)",
+            ),
+            (
+                rustls::Error::PeerMisbehaved(PeerMisbehaved::MissingKeyShare),
+                "does not keep to the rules of TLS (missing key share)",
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+                "does not speak TLS",
+            ),
+            (
+                certificate(CertificateError::BadEncoding),
+                "was not accepted: bad encoding",
+            ),
+            (
+                certificate(CertificateError::Revoked),
+                "was not accepted: revoked",
+            ),
+        ] {
+            let message = explain(&error, "atlas.example", &Redactor::none())
+                .message
+                .clone();
+            assert!(message.contains(said), "{message}");
+        }
+        let many: Vec<String> = (0..1000)
+            .map(|n| format!(r#"DnsName("{n}.example")"#))
+            .collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let message = explain(&names(&many), "atlas.example", &Redactor::none())
+            .message
+            .clone();
+        assert!(message.len() < 400 && message.ends_with("…)"), "{message}");
+        let token = names(&[r#"DnsName("token.example")"#]);
+        let redactor = Redactor::none();
+        redactor.add_token("token");
+        let message = explain(&token, "atlas.example", &redactor).message.clone();
+        assert!(message.contains("([secret].example)"), "{message}");
     }
 }
