@@ -163,7 +163,8 @@ static inline const char *hint_on(const atlas_error *error, const char *on_timeo
 
     if (error->kind == ATLAS_ERROR_TIMEOUT && error->http_status == 0)
         return on_timeout;
-    if (refused && (strstr(error->code, "SHARD") != NULL || strstr(error->detail, "shard") != NULL))
+    /* Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it. */
+    if (refused && (strstr(error->code, "SHARD") || strstr(error->detail, "shard") || strstr(error->detail, "Shard")))
         return on_shards;
     return NULL;
 }

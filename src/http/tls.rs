@@ -175,8 +175,8 @@ fn in_words(name: &str) -> String {
     let mut words = String::new();
     let mut before = '_';
     for c in name.chars().take_while(char::is_ascii_alphanumeric) {
-        // "TLS12" and "ECH" stay as they are.
-        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+        // A capital behind a capital goes on with an abbreviation.
+        if c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()) {
             words.push(' ');
         }
         words.push(c.to_ascii_lowercase());
