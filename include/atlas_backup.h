@@ -351,7 +351,13 @@ void atlas_config_set_max_retries(atlas_config *config, uint32_t count);
 
 /**
  * A PEM file of certificate authorities to trust besides the system's: a company's, say. NULL: none. It is read by
- * `atlas_client_new()`.
+ * `atlas_client_new()`, and must be a regular file of at most 16 MiB; so must the file that SSL_CERT_FILE names. That
+ * and SSL_CERT_DIR, a list of directories with colons between them, are trusted instead of the system's.
+ *
+ * A server's own certificate in such a file, self-signed or not, is trusted as well, as by curl, for the hosts and the
+ * time it names; the hosts in its subjectAltName, since a common name counts for none. Signatures of certificates can
+ * be RSA (2048 bits and more) with SHA-256, SHA-384 or SHA-512, ECDSA of P-256 or P-384 with SHA-256 or SHA-384, and
+ * Ed25519. What P-256 or P-384 signed with SHA-512, or P-521 at all, cannot be checked and is refused.
  */
 void atlas_config_set_ca_file(atlas_config *config, const char *pem_path);
 

@@ -165,7 +165,8 @@ impl Config {
         self.max_retries = Some(count);
     }
 
-    /// A PEM file of certificate authorities to trust besides the system's.
+    /// A PEM file of certificates to trust besides the system's: authorities, or a server's own. A regular file of at
+    /// most 16 MiB.
     pub fn set_ca_file(&mut self, pem_path: Option<&[u8]>) {
         self.ca_file = given("ca_file", pem_path);
     }
@@ -322,7 +323,7 @@ impl Config {
         };
         let sources = Sources {
             file: sys::env("SSL_CERT_FILE").map(PathBuf::from),
-            directory: sys::env("SSL_CERT_DIR").map(PathBuf::from),
+            directories: sys::env("SSL_CERT_DIR"),
             extra,
         };
         roots::load(&sources).map_err(config_error)
