@@ -36,6 +36,9 @@ pub extern "C" fn atlas_config_new() -> *mut atlas_config {
 ///
 /// The variables are those of the Atlas CLI and the Terraform provider, the last three are ours. Do not change the
 /// environment from another thread meanwhile. Free the result with `atlas_config_free()`.
+///
+/// In a program that was started with rights its caller does not have (set-user-id, set-group-id, file capabilities) no
+/// variable counts: neither these nor those of proxies nor SSL_CERT_FILE and SSL_CERT_DIR.
 #[unsafe(no_mangle)]
 pub extern "C" fn atlas_config_from_env() -> *mut atlas_config {
     guard(std::ptr::null_mut(), || {
@@ -184,8 +187,13 @@ pub unsafe extern "C" fn atlas_config_set_ca_file(
 
 /// The proxy: `http://`, `socks5://` (names looked up here) or `socks5h://` (names looked up there), then
 /// `[user[:password]@]host[:port]`, port 1080 if none is given. "": no proxy. NULL: what https_proxy, HTTPS_PROXY,
-/// all_proxy or ALL_PROXY says. Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl. A
-/// proxy that cannot be honoured is an error, never a silent direct connection.
+/// all_proxy or ALL_PROXY says. A proxy that cannot be honoured is an error, never a silent direct connection; a
+/// variable that is not used may be any.
+///
+/// Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl: "*" and nothing else for all, or names
+/// (for themselves and the hosts below them, with or without a leading dot), addresses and CIDR blocks, with commas
+/// between them, or blanks, which newer curls do not take. As with curl, "*.name", "name:port", "*" in a list and an
+/// address in brackets count for nothing, and a block of length 0 is one address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_proxy(config: *mut atlas_config, url: *const c_char) {
     // SAFETY: the caller's text is NULL or NUL-terminated.
