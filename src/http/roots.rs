@@ -97,12 +97,13 @@ fn system() -> Result<RootCertStore, String> {
 /// A process short of descriptors or memory for a moment must not take its system for one without authorities, and
 /// trust others for the rest of its life.
 fn refuse_if_short(error: &io::Error) -> Result<(), String> {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Err(format!(
+    let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    if no_descriptor || error.kind() == io::ErrorKind::OutOfMemory {
+        return Err(format!(
             "the certificate authorities cannot be read: {error}"
-        )),
-        _ => Ok(()),
+        ));
     }
+    Ok(())
 }
 
 fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {
