@@ -9,6 +9,10 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &str| {
     let (host, list) = data.split_once('\n').unwrap_or((data, ""));
+    // No base URL has such a host.
+    if host.contains('*') {
+        return;
+    }
     let outcome = is_bypassed(list, host);
 
     let mut entries = list
