@@ -343,10 +343,10 @@ fn no_proxy_keeps_requests_from_a_proxy_and_the_environments_variables_choose_on
             false,
         ),
         (
-            "NO_PROXY, port",
+            "a port, which curl does not know there",
             &url,
             &[("HTTPS_PROXY", &this), ("NO_PROXY", &with_port)],
-            false,
+            true,
             false,
         ),
         (
