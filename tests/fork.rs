@@ -210,8 +210,7 @@ fn short_tokens(atlas: &Simulator) {
 }
 
 fn token_requests(atlas: &Simulator) -> usize {
-    let seen = atlas.requests();
-    seen.iter().filter(|seen| seen.method == "POST").count()
+    atlas.count(|method, _| method == "POST")
 }
 
 #[test]
