@@ -350,7 +350,8 @@ impl Client {
                 let request = Outgoing {
                     uri,
                     accept: &self.settings.accept,
-                    authorization: None,
+                    authorization: &|| Ok(None),
+                    may_resend: true,
                     form: None,
                     again,
                 };

@@ -1,6 +1,7 @@
 //! HTTP Digest (RFC 7616, and 2069 for servers without `qop`) in one round trip: the first request is challenged,
 //! every later one signs ahead with the kept nonce and a rising count.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,19 +46,29 @@ impl Digest {
         let mut is_ours = false;
         let mut stale = 0;
         let mut again = request.again;
+        let mut may_resend = true;
         loop {
-            let authorization = match &nonce {
-                Some(nonce) => Some(nonce.sign(&self.public_key, request)?),
-                None => None,
+            let sent = Cell::new(0);
+            let sign = || {
+                sent.set(sent.get() + 1);
+                let nonce = nonce.as_deref();
+                nonce
+                    .map(|nonce| nonce.sign(&self.public_key, request))
+                    .transpose()
             };
             let answer = send(
                 call,
                 &Outgoing {
-                    authorization,
+                    authorization: &sign,
+                    may_resend,
                     again,
                     ..request.clone()
                 },
             )?;
+            // A server that resets each request it lets in, and wants a new nonce for the next connection, would
+            // otherwise be asked twice for each challenge, and end as one that refuses the key.
+            let was_resent = sent.get() > 1;
+            may_resend &= !was_resent;
             if answer.status != 401 {
                 if let (true, Some(nonce)) = (is_ours, nonce) {
                     self.keep(nonce);
@@ -70,7 +81,8 @@ impl Digest {
                     None => Err(unusable(&answer)),
                 };
             };
-            if is_ours && !fresh.stale || stale == STALE_LIMIT {
+            // Refused on another connection than the one it was given out for is not the key either.
+            if is_ours && !fresh.stale && !was_resent || stale == STALE_LIMIT {
                 return Ok(answer);
             }
             again = "the server challenged";

@@ -118,7 +118,7 @@ impl ServiceAccount {
         let answer = send(
             call,
             &Outgoing {
-                authorization: Some(token.header.clone()),
+                authorization: &|| Ok(Some(token.header.clone())),
                 ..request.clone()
             },
         )?;
@@ -131,7 +131,7 @@ impl ServiceAccount {
         send(
             call,
             &Outgoing {
-                authorization: Some(token.header.clone()),
+                authorization: &|| Ok(Some(token.header.clone())),
                 again,
                 ..request.clone()
             },
@@ -156,7 +156,8 @@ impl ServiceAccount {
                 &Outgoing {
                     uri: &self.revoke_uri,
                     accept: &JSON,
-                    authorization: Some(self.basic.clone()),
+                    authorization: &|| Ok(Some(self.basic.clone())),
+                    may_resend: true,
                     form: Some(form.as_bytes()),
                     again,
                 },
@@ -328,7 +329,8 @@ impl ServiceAccount {
             &Outgoing {
                 uri: &self.token_uri,
                 accept: &JSON,
-                authorization: Some(self.basic.clone()),
+                authorization: &|| Ok(Some(self.basic.clone())),
+                may_resend: true,
                 form: Some(b"grant_type=client_credentials"),
                 again: "",
             },
