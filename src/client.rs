@@ -88,7 +88,7 @@ impl Process {
     fn new(settings: &Settings) -> Result<Process> {
         let parts = Parts {
             canceller: Canceller::default(),
-            http: Http::new(&settings.destination, settings.logger.clone())?,
+            http: Http::new(&settings.destination)?,
             auth: Auth::new(settings)?,
         };
         Ok(Process {
@@ -354,6 +354,7 @@ impl Client {
                     may_resend: true,
                     form: None,
                     again,
+                    logger: &self.settings.logger,
                 };
                 let answer =
                     parts

@@ -96,6 +96,7 @@ impl Account {
             may_resend: true,
             form: None,
             again: "",
+            logger: &self.settings.logger,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()

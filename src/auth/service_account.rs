@@ -100,13 +100,7 @@ impl ServiceAccount {
             revoke_uri: uri("/api/oauth/revoke")?,
             state: Mutex::default(),
             cache: settings.token_cache.as_ref().map(|directory| {
-                TokenCache::new(
-                    directory,
-                    &settings.base_url,
-                    client_id,
-                    client_secret,
-                    settings.logger.clone(),
-                )
+                TokenCache::new(directory, &settings.base_url, client_id, client_secret)
             }),
             logger: settings.logger.clone(),
         })
@@ -144,7 +138,7 @@ impl ServiceAccount {
         let cached = self
             .cache
             .as_ref()
-            .and_then(TokenCache::read)
+            .and_then(|cache| cache.read(&self.logger))
             .flatten()
             .map(|entry| entry.token);
         let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
@@ -160,6 +154,7 @@ impl ServiceAccount {
                     may_resend: true,
                     form: Some(form.as_bytes()),
                     again,
+                    logger: &self.logger,
                 },
             )?;
             if !matches!(answer.status, 200 | 204) {
@@ -177,7 +172,24 @@ impl ServiceAccount {
         }
         if let Some(cache) = &self.cache
             && !tokens.is_empty()
-            && let Some(locked) = cache.lock(call, Patience::Half)?
+        {
+            let held_back = self.logger.hold_back();
+            let cleared = self.clear_entry(cache, &tokens, call, &held_back.logger);
+            held_back.release()?;
+            cleared?;
+        }
+        Ok(())
+    }
+
+    /// Empties the entry if it has one of these `tokens`.
+    fn clear_entry(
+        &self,
+        cache: &TokenCache,
+        tokens: &[Secret],
+        call: &Call,
+        logger: &Logger,
+    ) -> Result<()> {
+        if let Some(locked) = cache.lock(call, Patience::Half, logger)?
             && let Some(Some(entry)) = locked.read()
             && tokens
                 .iter()
@@ -219,13 +231,16 @@ impl ServiceAccount {
                     }
                 }
                 Turn::Fetch(fetch, old) => {
+                    let held_back = self.logger.hold_back();
+                    let logger = &held_back.logger;
                     let finish = Finish {
                         account: self,
                         fetch: &fetch,
                         generation: sys::generation(),
                     };
-                    let outcome = match (self.obtain(call, refused, old.as_deref(), send), old) {
-                        (Err(error), Some(old)) => self.make_do(&old, error),
+                    let outcome = self.obtain(call, refused, old.as_deref(), send, logger);
+                    let outcome = match (outcome, old) {
+                        (Err(error), Some(old)) => make_do(&old, error, logger),
                         (outcome, _) => outcome,
                     }
                     .map(Arc::new);
@@ -234,6 +249,7 @@ impl ServiceAccount {
                     }
                     let _ = fetch.outcome.set(outcome.clone());
                     drop(finish);
+                    held_back.release()?;
                     return outcome;
                 }
             }
@@ -247,13 +263,14 @@ impl ServiceAccount {
         refused: Option<&Token>,
         old: Option<&Token>,
         send: &mut Send,
+        logger: &Logger,
     ) -> Result<Token> {
         let Some(cache) = &self.cache else {
-            return self.fetch(call, old, send);
+            return self.fetch(call, old, send, logger);
         };
         let usable = |entry: Option<Entry>| Token::cached(entry?, refused);
-        let Some(entry) = cache.read() else {
-            return self.fetch(call, old, send);
+        let Some(entry) = cache.read(logger) else {
+            return self.fetch(call, old, send, logger);
         };
         let cached = match usable(entry) {
             Some(token) if token.is_fresh() => return Ok(token),
@@ -265,10 +282,10 @@ impl ServiceAccount {
             Some(_) => Patience::None,
             None => Patience::Half,
         };
-        let Some(locked) = cache.lock(call, patience)? else {
+        let Some(locked) = cache.lock(call, patience, logger)? else {
             return match living {
                 Some(living) => living.used_on(),
-                None => self.fetch(call, None, send),
+                None => self.fetch(call, None, send, logger),
             };
         };
         let cached = match locked.read().and_then(usable) {
@@ -276,25 +293,14 @@ impl ServiceAccount {
             cached => cached,
         };
         let living = cached.as_ref().or(old);
-        match (self.fetch(call, living, send), living) {
+        match (self.fetch(call, living, send, logger), living) {
             (Ok(token), _) => {
                 locked.write(&token.entry());
                 Ok(token)
             }
-            (Err(error), Some(living)) => self.make_do(living, error),
+            (Err(error), Some(living)) => make_do(living, error, logger),
             (Err(error), None) => Err(error),
         }
-    }
-
-    /// After a failed refresh, the old token while it lives.
-    fn make_do(&self, old: &Token, error: Error) -> Result<Token> {
-        if error.kind == ErrorKind::Cancelled || !old.lives() {
-            return Err(error);
-        }
-        self.logger.log(Level::Warning, || {
-            format!("the access token could not be refreshed and is used on: {error}")
-        });
-        old.used_on()
     }
 
     fn turn(&self) -> Result<Turn> {
@@ -318,7 +324,13 @@ impl ServiceAccount {
     }
 
     /// A new token. If a `living` one is there, half the time of the call is left for using that.
-    fn fetch(&self, call: &Call, living: Option<&Token>, send: &mut Send) -> Result<Token> {
+    fn fetch(
+        &self,
+        call: &Call,
+        living: Option<&Token>,
+        send: &mut Send,
+        logger: &Logger,
+    ) -> Result<Token> {
         let asked = Instant::now();
         let limited = living.map(|_| {
             let half = |deadline: Instant| deadline.saturating_duration_since(asked) / 2;
@@ -333,6 +345,7 @@ impl ServiceAccount {
                 may_resend: true,
                 form: Some(b"grant_type=client_credentials"),
                 again: "",
+                logger,
             },
         )
         .map_err(|error| error.during("fetch an access token"))?;
@@ -482,6 +495,17 @@ impl Token {
             ends_at: self.ends_at,
         })
     }
+}
+
+/// After a failed refresh, the old token while it lives.
+fn make_do(old: &Token, error: Error, logger: &Logger) -> Result<Token> {
+    if error.kind == ErrorKind::Cancelled || !old.lives() {
+        return Err(error);
+    }
+    logger.log(Level::Warning, || {
+        format!("the access token could not be refreshed and is used on: {error}")
+    });
+    old.used_on()
 }
 
 /// Ends a fetch, whatever became of it: others wait for it.
@@ -647,7 +671,8 @@ mod tests {
             (USUAL_LIFE, ErrorKind::Cancelled, false),
             (Duration::ZERO, ErrorKind::Server, false),
         ] {
-            let outcome = account().make_do(&old(left), Error::new(kind, "it failed"));
+            let failure = Error::new(kind, "it failed");
+            let outcome = make_do(&old(left), failure, &Logger::default());
             let got = outcome.map(|token| token.is_fresh() && token.lives());
             let got = got.map_err(|error| error.kind);
             assert_eq!(got, if serves { Ok(true) } else { Err(kind) });

@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Network = 10,
     /// Certificate or handshake.
     Tls = 11,
-    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect.
+    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect; no token endpoint (404).
     InvalidResponse = 12,
     /// The call was cancelled.
     Cancelled = 13,

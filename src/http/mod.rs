@@ -53,6 +53,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) form: Option<&'a [u8]>,
     /// Why it is sent once more; empty the first time.
     pub(crate) again: &'a str,
+    /// Takes a line for each time it is sent.
+    pub(crate) logger: &'a Logger,
 }
 
 /// What came back, read to its end.
@@ -82,7 +84,6 @@ pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
     user_agent: HeaderValue,
-    logger: Logger,
     generation: u32,
 }
 
@@ -116,7 +117,7 @@ fn settings() -> ureq::config::Config {
 }
 
 impl Http {
-    pub(crate) fn new(to: &Destination, logger: Logger) -> Result<Http> {
+    pub(crate) fn new(to: &Destination) -> Result<Http> {
         let tls = match &to.roots {
             None => None,
             Some(roots) => {
@@ -142,7 +143,6 @@ impl Http {
             agent,
             route,
             user_agent: to.user_agent.clone(),
-            logger,
             generation: sys::generation(),
         })
     }
@@ -180,7 +180,7 @@ impl Http {
                 read(response)
             })
         });
-        self.logger.log(Level::Info, || {
+        request.logger.log(Level::Info, || {
             let connection = if exchange.connected.get() {
                 "new"
             } else {

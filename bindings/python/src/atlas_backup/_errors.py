@@ -134,7 +134,8 @@ class TLSError(AtlasError, kind=ErrorKind.TLS):
 
 
 class InvalidResponseError(AtlasError, kind=ErrorKind.INVALID_RESPONSE):
-    """The answer is not what Atlas promises: not a JSON object, not UTF-8, empty, too large, a redirect."""
+    """The answer is not what Atlas promises: not a JSON object, not UTF-8, empty, too large, a redirect. Also when
+    there is no token endpoint (404), since the base URL is wrong then."""
 
 
 class CancelledError(AtlasError, kind=ErrorKind.CANCELLED):
