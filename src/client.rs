@@ -280,9 +280,10 @@ impl Client {
                 let Some(resume) = resume.filter(|at| !ends_before(at)) else {
                     // The rest of the time is waited out, so that a cancellation can still come.
                     if let Some(end) = whole.deadline()
-                        && let Err(Stop::Cancelled) = whole.sleep_until(end)
+                        && let Err(stop) = whole.sleep_until(end)
+                        && stop != Stop::TimeUp
                     {
-                        return Err(target.explain(Stop::Cancelled.into()));
+                        return Err(target.explain(stop.into()));
                     }
                     return Err(target.explain(not_in_time(last_status, trouble)));
                 };

@@ -1,12 +1,10 @@
 //! OAuth 2.0 client credentials: one access token for all threads, fetched by one of them.
 
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rustix::event::PollFlags;
 use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
@@ -218,7 +216,7 @@ impl ServiceAccount {
                 Turn::Use(token) if is_refused(&token) => self.forget(&token),
                 Turn::Use(token) => return Ok(token),
                 Turn::Wait(fetch) => {
-                    call.wait(fetch.bell.as_fd(), PollFlags::IN, None)?;
+                    call.wait_for(&fetch.bell)?;
                     match fetch.outcome.get() {
                         Some(Ok(token)) if !is_refused(token) => return Ok(token.clone()),
                         // Another call's cancellation or deadline is not ours; nor is a panic, which leaves nothing.

@@ -43,7 +43,7 @@ pub enum ErrorKind {
     Cancelled = 13,
     /// Waiting for a snapshot ended in `failed`.
     SnapshotFailed = 14,
-    /// A defect of this library.
+    /// A defect of this library, or a lack of what it cannot do without: memory, random numbers, waiting.
     Internal = 15,
 }
 

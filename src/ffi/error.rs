@@ -43,7 +43,8 @@ pub enum atlas_error_kind {
     ATLAS_ERROR_CANCELLED = 13,
     /// Waiting for a snapshot ended because it failed.
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /// A defect of this library: please report it with the message. Or there was not enough memory.
+    /// A defect of this library: please report it with the message. Or something that it cannot do without was denied or
+    /// taken away, which the message names: memory, random numbers, waiting (a sandbox), a file descriptor.
     ATLAS_ERROR_INTERNAL = 15,
 }
 

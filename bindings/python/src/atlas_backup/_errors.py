@@ -147,7 +147,8 @@ class SnapshotFailedError(AtlasError, kind=ErrorKind.SNAPSHOT_FAILED):
 
 
 class InternalError(AtlasError, kind=ErrorKind.INTERNAL):
-    """A mistake in the library. Please report it."""
+    """A mistake in the library: please report it. Or the library was denied what it cannot do without, which the message
+    names: memory, random numbers, waiting (a sandbox), a file descriptor."""
 
 
 def from_library(error: Error) -> AtlasError:
