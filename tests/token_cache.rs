@@ -6,13 +6,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::{env, process};
 
 use atlas_backup::{Config, Level};
 use atlas_simulator::{ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, Simulator, Target};
-use common::{Lines, client, config_for, get, in_child, is_child};
+use common::{Lines, client, config_for, get, in_child, is_child, until};
 use rustix::fs::{FlockOperation, flock};
 
 /// A directory of a test's own, which anybody may look into.
@@ -137,6 +137,46 @@ fn the_logger_runs_while_the_lock_of_the_token_cache_is_free() {
         assert!(!lines.with(told).is_empty(), "{what}: {:?}", lines.all());
         let held = held.lock().unwrap();
         assert!(held.is_empty(), "{what}: locked at {held:?}");
+    }
+}
+
+#[test]
+fn a_fork_in_the_logger_as_a_token_was_fetched_leaves_two_calls() {
+    for has_cache in [true, false] {
+        let atlas = Simulator::start();
+        let directory = Directory::new();
+        let child = Arc::new(AtomicI32::new(0));
+        let mut config = caching(&atlas.plain_url(), &directory.0);
+        if !has_cache {
+            config.set_token_cache(None);
+        }
+        let forked = child.clone();
+        config.set_logger(
+            3,
+            Some(Arc::new(move |_, line: &str| {
+                if line.starts_with("POST") && forked.load(Relaxed) == 0 {
+                    // SAFETY: the child goes on with the call and ends below.
+                    let pid = unsafe { libc::fork() };
+                    forked.store(pid.max(1), Relaxed);
+                }
+            })),
+        );
+        let parent = process::id();
+        let outcome = get(&client(&config));
+        if process::id() != parent {
+            // SAFETY: ends this process.
+            unsafe { libc::_exit(i32::from(outcome.is_err())) };
+        }
+        outcome.unwrap();
+        let (child, mut status) = (child.load(Relaxed), 0);
+        until("the child has ended", || {
+            // SAFETY: asks after a child of this process.
+            unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) == child }
+        });
+        assert_eq!(status, 0, "the child failed");
+        // What the parent has put into the cache is there for the child, too.
+        let tokens = if has_cache { 1 } else { 2 };
+        assert_eq!(atlas.tokens_issued(), tokens);
     }
 }
 
