@@ -390,6 +390,8 @@ impl Client {
         body: impl Fn(&Parts, &Call) -> Result<T>,
     ) -> Result<T> {
         loop {
+            // The logger may have forked since, for a page of a list that is odd.
+            self.reenter(entered)?;
             let before = entered.parts;
             let outcome = body(before, &entered.call);
             self.reenter(entered)?;

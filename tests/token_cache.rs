@@ -141,20 +141,26 @@ fn the_logger_runs_while_the_lock_of_the_token_cache_is_free() {
 }
 
 #[test]
-fn a_fork_in_the_logger_as_a_token_was_fetched_leaves_two_calls() {
-    for has_cache in [true, false] {
+fn a_fork_in_the_logger_amid_the_life_of_a_token_leaves_two_calls() {
+    // Whether there is a cache, whether the token is given back from a damaged one, the line at which the logger forks, and
+    // the requests for and about tokens.
+    for (has_cache, gives_back, told, requests) in [
+        (true, false, "POST /api/oauth/token", 1),
+        (false, false, "POST /api/oauth/token", 2),
+        (true, true, "token_cache", 2),
+    ] {
         let atlas = Simulator::start();
         let directory = Directory::new();
-        let child = Arc::new(AtomicI32::new(0));
         let mut config = caching(&atlas.plain_url(), &directory.0);
         if !has_cache {
             config.set_token_cache(None);
         }
+        let child = Arc::new(AtomicI32::new(0));
         let forked = child.clone();
         config.set_logger(
-            3,
+            4,
             Some(Arc::new(move |_, line: &str| {
-                if line.starts_with("POST") && forked.load(Relaxed) == 0 {
+                if line.starts_with(told) && forked.load(Relaxed) == 0 {
                     // SAFETY: the child goes on with the call and ends below.
                     let pid = unsafe { libc::fork() };
                     forked.store(pid.max(1), Relaxed);
@@ -162,7 +168,12 @@ fn a_fork_in_the_logger_as_a_token_was_fetched_leaves_two_calls() {
             })),
         );
         let parent = process::id();
-        let outcome = get(&client(&config));
+        let client = client(&config);
+        let mut outcome = get(&client).map(drop);
+        if gives_back {
+            fs::write(entry(&directory.0), "no entry").unwrap();
+            outcome = outcome.and_then(|()| client.revoke_token());
+        }
         if process::id() != parent {
             // SAFETY: ends this process.
             unsafe { libc::_exit(i32::from(outcome.is_err())) };
@@ -173,10 +184,9 @@ fn a_fork_in_the_logger_as_a_token_was_fetched_leaves_two_calls() {
             // SAFETY: asks after a child of this process.
             unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) == child }
         });
-        assert_eq!(status, 0, "the child failed");
-        // What the parent has put into the cache is there for the child, too.
-        let tokens = if has_cache { 1 } else { 2 };
-        assert_eq!(atlas.tokens_issued(), tokens);
+        assert_eq!(status, 0, "{told}: the child failed");
+        let made = atlas.count(|method, _| method == "POST");
+        assert_eq!(made, requests, "{told}");
     }
 }
 

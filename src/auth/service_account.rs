@@ -16,7 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Outgoing};
 use crate::json;
 use crate::log::{Level, Logger};
-use crate::sys;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What Atlas grants, for answers that do not say it in a way we understand.
@@ -133,12 +132,14 @@ impl ServiceAccount {
     /// Gives the token back, and that of the cache if it is another; having none is fine.
     pub(super) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
         let held = self.state().token.clone().map(|token| token.value.clone());
+        let held_back = self.logger.hold_back();
         let cached = self
             .cache
             .as_ref()
-            .and_then(|cache| cache.read(&self.logger))
+            .and_then(|cache| cache.read(&held_back.logger))
             .flatten()
             .map(|entry| entry.token);
+        held_back.release()?;
         let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
         tokens.dedup_by(|one, other| one.expose() == other.expose());
         for token in &tokens {
@@ -234,7 +235,6 @@ impl ServiceAccount {
                     let finish = Finish {
                         account: self,
                         fetch: &fetch,
-                        generation: sys::generation(),
                     };
                     let outcome = self.obtain(call, refused, old.as_deref(), send, logger);
                     let outcome = match (outcome, old) {
@@ -510,16 +510,13 @@ fn make_do(old: &Token, error: Error, logger: &Logger) -> Result<Token> {
 struct Finish<'a> {
     account: &'a ServiceAccount,
     fetch: &'a Arc<Fetch>,
-    generation: u32,
 }
 
 impl Drop for Finish<'_> {
     fn drop(&mut self) {
-        // In a child that the logger forked the fetch is still the parent's, and its lock may be held for ever.
-        if self.generation == sys::generation() {
-            self.account.state().fetching = None;
-            self.fetch.bell.ring();
-        }
+        // No callback runs in between, so this is no child that one forked, where the lock might be held for ever.
+        self.account.state().fetching = None;
+        self.fetch.bell.ring();
     }
 }
 

@@ -22,7 +22,6 @@ use super::{Secret, hex, secret_text};
 use crate::call::{Call, Stop};
 use crate::json;
 use crate::log::{Level, Logger};
-use crate::sys;
 
 /// No token is longer; a larger file is not ours to read.
 const SIZE_LIMIT: u64 = 16 * 1024;
@@ -49,8 +48,6 @@ pub(super) struct Locked<'a> {
     logger: &'a Logger,
     directory: OwnedFd,
     lock: OwnedFd,
-    /// Whose lock it is, should a callback fork.
-    generation: u32,
 }
 
 /// Why the cache is not used.
@@ -130,7 +127,6 @@ impl TokenCache {
                         logger,
                         directory,
                         lock,
-                        generation: sys::generation(),
                     }));
                 }
                 Err(Errno::INTR) => {}
@@ -305,10 +301,8 @@ impl Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // Closing would not do: a child forked meanwhile has the descriptor too, and must not unlock for its parent.
-        if self.generation == sys::generation() {
-            let _ = flock(&self.lock, FlockOperation::Unlock);
-        }
+        // Closing would not do: a child that another thread forked meanwhile has the descriptor too.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
 
