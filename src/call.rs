@@ -182,15 +182,18 @@ impl Call {
         outcome
     }
 
-    /// Waits until `bell` was rung.
-    pub(crate) fn wait_for(&self, bell: &Bell) -> std::result::Result<(), Stop> {
-        if !bell.was_rung() {
-            self.wait(bell.as_fd(), PollFlags::IN, None)?;
-        }
+    /// Waits until `bell` was rung (true) or `until` has come (false).
+    pub(crate) fn wait_for(
+        &self,
+        bell: &Bell,
+        until: Option<Instant>,
+    ) -> std::result::Result<bool, Stop> {
         if bell.was_rung() {
-            Ok(())
-        } else {
-            Err(Stop::Closed)
+            return Ok(true);
+        }
+        match self.wait(bell.as_fd(), PollFlags::IN, until)? {
+            true if !bell.was_rung() => Err(Stop::Closed),
+            rung => Ok(rung),
         }
     }
 
@@ -276,6 +279,18 @@ mod tests {
         assert_eq!(wait(&in_time), Err(Stop::Cancelled));
         assert_eq!(in_time.sleep_until(now), Err(Stop::Cancelled));
         assert_eq!(wait(&canceller.enter(None).unwrap()), Ok(true));
+    }
+
+    #[test]
+    fn a_descriptor_that_is_ready_without_being_rung_is_another() {
+        let call = Canceller::default().enter(None).unwrap();
+        let bell = Bell::new().unwrap();
+        let soon = Instant::now().checked_add(Duration::from_millis(5));
+        assert_eq!(call.wait_for(&bell, soon), Ok(false));
+        write(&bell.fd, &1_u64.to_ne_bytes()).unwrap();
+        assert_eq!(call.wait_for(&bell, None), Err(Stop::Closed));
+        bell.ring();
+        assert_eq!(call.wait_for(&bell, None), Ok(true));
     }
 
     #[test]

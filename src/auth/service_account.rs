@@ -217,7 +217,7 @@ impl ServiceAccount {
                 Turn::Use(token) if is_refused(&token) => self.forget(&token),
                 Turn::Use(token) => return Ok(token),
                 Turn::Wait(fetch) => {
-                    call.wait_for(&fetch.bell)?;
+                    call.wait_for(&fetch.bell, None)?;
                     match fetch.outcome.get() {
                         Some(Ok(token)) if !is_refused(token) => return Ok(token.clone()),
                         // Another call's cancellation or deadline is not ours; nor is a panic, which leaves nothing.

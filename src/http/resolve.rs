@@ -60,7 +60,7 @@ impl Names {
             return Ok(with_port(&[address]));
         }
         let lookup = self.lookup(host)?;
-        call.wait_for(&lookup.answered)?;
+        call.wait_for(&lookup.answered, None)?;
         let why = match lookup.answer.get().map(|answer| &answer.addresses) {
             Some(Ok(addresses)) => return Ok(with_port(addresses)),
             Some(Err(why)) => why,
