@@ -82,8 +82,10 @@
  *             memory for an answer and for what is made of it. Only where there is none for the little things of a
  *             call, some hundred KiB, Rust aborts the process.
  *
- * Secrets     The copies that the library owns are wiped when they are freed. None ever appears in a message or a
- *             log line. Control characters in text from the server become spaces there.
+ * Secrets     The copies that the library owns are wiped when they are freed. What its TLS (rustls) has decrypted is
+ *             not, and cannot be: an access token just fetched, which lives for an hour, stays in freed memory until
+ *             that is used again. Stack, registers and swap are not wiped either. No secret ever appears in a message
+ *             or a log line. Control characters in text from the server become spaces there.
  *
  * Unloading   dlclose() does not remove the library from the process, since a thread of it may still be ending.
  *
@@ -191,13 +193,19 @@ typedef enum atlas_error_kind {
     ATLAS_ERROR_NETWORK = 10,
     /** The certificate was not accepted or the TLS handshake failed. The message says which. */
     ATLAS_ERROR_TLS = 11,
-    /** The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. */
+    /**
+     * The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. Also a 404 of
+     * the token or revoke endpoint: it tells nothing of a snapshot, and the base URL is probably wrong.
+     */
     ATLAS_ERROR_INVALID_RESPONSE = 12,
     /** The call was cancelled. */
     ATLAS_ERROR_CANCELLED = 13,
     /** Waiting for a snapshot ended because it failed. */
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /** A defect of this library: please report it with the message. Or there was not enough memory. */
+    /**
+     * A defect of this library: please report it with the message. Or something that it cannot do without was denied or
+     * taken away, which the message names: memory, random numbers, waiting (a sandbox), a file descriptor.
+     */
     ATLAS_ERROR_INTERNAL = 15,
 } atlas_error_kind;
 
@@ -385,9 +393,11 @@ void atlas_config_set_user_agent(atlas_config *config, const char *product);
  * token requests a minute and few live tokens: an absolute path, or "default" (`$XDG_CACHE_HOME/atlas-backup`, else
  * `~/.cache/atlas-backup`). NULL: no cache, the default.
  *
- * A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700). A file or
- * directory that others could have written is not used; a full disk or a read-only place costs the cache alone. Such
- * things are warnings for the logger, never failures. Off in set-user-id programs.
+ * A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700, whatever
+ * the umask). A file or directory that others could have written is not used; a full disk or a read-only place costs the
+ * cache alone. The directory may be a symbolic link: what it leads to counts; a file that is one is not used. Without
+ * an absolute path in XDG_CACHE_HOME or HOME there is no "default". Such things are warnings for the logger, never
+ * failures. Off in set-user-id programs.
  */
 void atlas_config_set_token_cache(atlas_config *config, const char *directory);
 

@@ -373,10 +373,14 @@ impl Config {
                 Some(path) if path.is_absolute() => Some(path),
                 _ => sys::env("HOME").map(|home| Path::new(&home).join(".cache")),
             };
-            return match base {
-                Some(base) if base.is_absolute() => Ok(Some(base.join("atlas-backup"))),
-                _ => Err(text.wrong("is \"default\", but neither XDG_CACHE_HOME nor HOME is set")),
-            };
+            let base = base.filter(|base| base.is_absolute());
+            if base.is_none() {
+                logger.log(Level::Warning, || {
+                    "token_cache is off: it is \"default\", and neither XDG_CACHE_HOME nor HOME names a place for it"
+                        .into()
+                });
+            }
+            return Ok(base.map(|base| base.join("atlas-backup")));
         }
         let path = text.path()?;
         if !path.is_absolute() {

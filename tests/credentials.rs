@@ -1703,13 +1703,17 @@ fn the_default_place_is_the_users_cache_directory() {
         .env("HOME", &*place);
     assert!(output(&mut command).0);
     assert!(place.join(".cache/atlas-backup").exists());
-    // And with neither it is a setting that cannot be kept.
-    let (good, text) = output(&mut process(&this_program(), "get", &atlas, "default"));
-    assert!(!good);
-    assert!(
-        text.contains("neither XDG_CACHE_HOME nor HOME is set"),
-        "{text}"
-    );
+    // And with neither there is none.
+    for home in [None, Some(""), Some("relative")] {
+        let mut command = process(&this_program(), "get", &atlas, "default");
+        if let Some(home) = home {
+            command.env("HOME", home);
+        }
+        let (good, text) = output(&mut command);
+        assert!(good, "{text}");
+        let warning = "token_cache is off: it is \"default\", and neither XDG_CACHE_HOME nor HOME";
+        assert_eq!(text.matches(warning).count(), 1, "{text}");
+    }
 }
 
 #[test]

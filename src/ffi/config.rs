@@ -214,9 +214,11 @@ pub unsafe extern "C" fn atlas_config_set_user_agent(
 /// token requests a minute and few live tokens: an absolute path, or "default" (`$XDG_CACHE_HOME/atlas-backup`, else
 /// `~/.cache/atlas-backup`). NULL: no cache, the default.
 ///
-/// A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700). A file or
-/// directory that others could have written is not used; a full disk or a read-only place costs the cache alone. Such
-/// things are warnings for the logger, never failures. Off in set-user-id programs.
+/// A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700, whatever
+/// the umask). A file or directory that others could have written is not used; a full disk or a read-only place costs the
+/// cache alone. The directory may be a symbolic link: what it leads to counts; a file that is one is not used. Without
+/// an absolute path in XDG_CACHE_HOME or HOME there is no "default". Such things are warnings for the logger, never
+/// failures. Off in set-user-id programs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_token_cache(
     config: *mut atlas_config,
