@@ -82,9 +82,11 @@
  *             memory for an answer and for what is made of it. Only where there is none for the little things of a
  *             call, some hundred KiB, Rust aborts the process.
  *
- * Secrets     The copies that the library owns are wiped when they are freed. None ever appears in a message or a
- *             log line, nor in any text of an atlas_error, were it echoed by a server or proxy: "[secret]" stands in
- *             its place. Control characters in text from the server, and those that turn the direction of writing
+ * Secrets     The copies that the library owns are wiped when they are freed. What its TLS (rustls) has decrypted is
+ *             not, and cannot be: an access token just fetched, which lives for an hour, stays in freed memory until
+ *             that is used again. Stack, registers and swap are not wiped either. No secret ever appears in a message
+ *             or a log line, nor in any text of an atlas_error, were it echoed by a server or proxy: "[secret]" stands
+ *             in its place. Control characters in text from the server, and those that turn the direction of writing
  *             (U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069), become spaces in messages and log lines.
  *
  * Unloading   dlclose() does not remove the library from the process, since a thread of it may still be ending.
@@ -193,13 +195,19 @@ typedef enum atlas_error_kind {
     ATLAS_ERROR_NETWORK = 10,
     /** The certificate was not accepted or the TLS handshake failed. The message says which. */
     ATLAS_ERROR_TLS = 11,
-    /** The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. */
+    /**
+     * The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. Also a 404 of
+     * the token or revoke endpoint: it tells nothing of a snapshot, and the base URL is probably wrong.
+     */
     ATLAS_ERROR_INVALID_RESPONSE = 12,
     /** The call was cancelled. */
     ATLAS_ERROR_CANCELLED = 13,
     /** Waiting for a snapshot ended because it failed. */
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /** A defect of this library: please report it with the message. Or there was not enough memory. */
+    /**
+     * A defect of this library: please report it with the message. Or something that it cannot do without was denied or
+     * taken away, which the message names: memory, random numbers, waiting (a sandbox), a file descriptor.
+     */
     ATLAS_ERROR_INTERNAL = 15,
 } atlas_error_kind;
 
@@ -297,6 +305,9 @@ atlas_config *atlas_config_new(void);
  *
  * The variables are those of the Atlas CLI and the Terraform provider, the last three are ours. Do not change the
  * environment from another thread meanwhile. Free the result with `atlas_config_free()`.
+ *
+ * In a program that was started with rights its caller does not have (set-user-id, set-group-id, file capabilities) no
+ * variable counts: neither these nor those of proxies nor SSL_CERT_FILE and SSL_CERT_DIR.
  */
 atlas_config *atlas_config_from_env(void);
 
@@ -353,15 +364,26 @@ void atlas_config_set_max_retries(atlas_config *config, uint32_t count);
 
 /**
  * A PEM file of certificate authorities to trust besides the system's: a company's, say. NULL: none. It is read by
- * `atlas_client_new()`.
+ * `atlas_client_new()`, and must be a regular file of at most 16 MiB; so must the file that SSL_CERT_FILE names. That
+ * and SSL_CERT_DIR, a list of directories with colons between them, are trusted instead of the system's.
+ *
+ * A server's own certificate in such a file, self-signed or not, is trusted as well, as by curl, for the hosts and the
+ * time it names; the hosts in its subjectAltName, since a common name counts for none. Signatures of certificates can
+ * be RSA (2048 bits and more) with SHA-256, SHA-384 or SHA-512, ECDSA of P-256 or P-384 with SHA-256 or SHA-384, and
+ * Ed25519. What P-256 or P-384 signed with SHA-512, or P-521 at all, cannot be checked and is refused.
  */
 void atlas_config_set_ca_file(atlas_config *config, const char *pem_path);
 
 /**
  * The proxy: `http://`, `socks5://` (names looked up here) or `socks5h://` (names looked up there), then
  * `[user[:password]@]host[:port]`, port 1080 if none is given. "": no proxy. NULL: what https_proxy, HTTPS_PROXY,
- * all_proxy or ALL_PROXY says. Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl. A
- * proxy that cannot be honoured is an error, never a silent direct connection.
+ * all_proxy or ALL_PROXY says. A proxy that cannot be honoured is an error, never a silent direct connection; a
+ * variable that is not used may be any.
+ *
+ * Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl: "*" and nothing else for all, or names
+ * (for themselves and the hosts below them, with or without a leading dot), addresses and CIDR blocks, with commas
+ * between them, or blanks, which newer curls do not take. As with curl, "*.name", "name:port", "*" in a list and an
+ * address in brackets count for nothing, and a block of length 0 is one address.
  */
 void atlas_config_set_proxy(atlas_config *config, const char *url);
 
@@ -373,9 +395,11 @@ void atlas_config_set_user_agent(atlas_config *config, const char *product);
  * token requests a minute and few live tokens: an absolute path, or "default" (`$XDG_CACHE_HOME/atlas-backup`, else
  * `~/.cache/atlas-backup`). NULL: no cache, the default.
  *
- * A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700). A file or
- * directory that others could have written is not used; a full disk or a read-only place costs the cache alone. Such
- * things are warnings for the logger, never failures. Off in set-user-id programs.
+ * A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700, whatever
+ * the umask). A file or directory that others could have written is not used; a full disk or a read-only place costs the
+ * cache alone. The directory may be a symbolic link: what it leads to counts; a file that is one is not used. Without
+ * an absolute path in XDG_CACHE_HOME or HOME there is no "default". Such things are warnings for the logger, never
+ * failures. Off in set-user-id programs.
  */
 void atlas_config_set_token_cache(atlas_config *config, const char *directory);
 

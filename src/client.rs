@@ -94,7 +94,7 @@ impl Process {
         let logger = settings.logger.with(redactor(settings));
         let parts = Parts {
             canceller: Canceller::default(),
-            http: Http::new(&settings.destination, logger.clone())?,
+            http: Http::new(&settings.destination, logger.redactor().clone())?,
             auth: Auth::new(settings, &logger)?,
             logger,
         };
@@ -290,9 +290,10 @@ impl Client {
                 let Some(resume) = resume.filter(|at| !ends_before(at)) else {
                     // The rest of the time is waited out, so that a cancellation can still come.
                     if let Some(end) = whole.deadline()
-                        && let Err(Stop::Cancelled) = whole.sleep_until(end)
+                        && let Err(stop) = whole.sleep_until(end)
+                        && stop != Stop::TimeUp
                     {
-                        return Err(target.explain(Stop::Cancelled.into()));
+                        return Err(target.explain(stop.into()));
                     }
                     return Err(target.explain(not_in_time(last_status, trouble)));
                 };
@@ -360,9 +361,11 @@ impl Client {
                 let request = Outgoing {
                     uri,
                     accept: &self.settings.accept,
-                    authorization: None,
+                    authorization: &|| Ok(None),
+                    may_resend: true,
                     form: None,
                     again,
+                    logger: &parts.logger,
                 };
                 let answer = parts.auth.send(call, &request, &mut |call, request| {
                     parts.http.send(call, request)
@@ -395,6 +398,8 @@ impl Client {
         body: impl Fn(&Parts, &Call) -> Result<T>,
     ) -> Result<T> {
         loop {
+            // The logger may have forked since, for a page of a list that is odd.
+            self.reenter(entered)?;
             let before = entered.parts;
             let outcome = body(before, &entered.call);
             self.reenter(entered)?;

@@ -99,16 +99,18 @@ impl Account {
         let request = Outgoing {
             uri: &uri,
             accept: &self.settings.accept,
-            authorization: None,
+            authorization: &|| Ok(None),
+            may_resend: true,
             form: None,
             again: "",
+            logger: &self.logger,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
             .and_then(|call| {
                 self.auth.send(&call, &request, &mut |_, request| {
-                    let authorization = request.authorization.as_ref();
+                    let authorization = (request.authorization)()?;
                     sent.push((
                         request.uri.path().to_owned(),
                         authorization
@@ -131,8 +133,8 @@ impl Account {
 }
 
 /// Whether `NO_PROXY` keeps a host from the proxy.
-pub fn is_bypassed(no_proxy: &str, host: &str, port: u16) -> bool {
-    http::proxy::is_bypassed(no_proxy, host, port)
+pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
+    http::proxy::is_bypassed(no_proxy, host)
 }
 
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.

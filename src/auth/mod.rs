@@ -129,7 +129,7 @@ impl Auth {
             Auth::AccessToken(header) => send(
                 call,
                 &Outgoing {
-                    authorization: Some(header.clone()),
+                    authorization: &|| Ok(Some(header.clone())),
                     ..request.clone()
                 },
             ),

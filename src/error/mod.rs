@@ -43,13 +43,13 @@ pub enum ErrorKind {
     Network = 10,
     /// Certificate or handshake.
     Tls = 11,
-    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect.
+    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect; no token endpoint (404).
     InvalidResponse = 12,
     /// The call was cancelled.
     Cancelled = 13,
     /// Waiting for a snapshot ended in `failed`.
     SnapshotFailed = 14,
-    /// A defect of this library.
+    /// A defect of this library, or a lack of what it cannot do without: memory, random numbers, waiting.
     Internal = 15,
 }
 

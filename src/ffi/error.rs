@@ -36,13 +36,15 @@ pub enum atlas_error_kind {
     ATLAS_ERROR_NETWORK = 10,
     /// The certificate was not accepted or the TLS handshake failed. The message says which.
     ATLAS_ERROR_TLS = 11,
-    /// The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect.
+    /// The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. Also a 404 of
+    /// the token or revoke endpoint: it tells nothing of a snapshot, and the base URL is probably wrong.
     ATLAS_ERROR_INVALID_RESPONSE = 12,
     /// The call was cancelled.
     ATLAS_ERROR_CANCELLED = 13,
     /// Waiting for a snapshot ended because it failed.
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /// A defect of this library: please report it with the message. Or there was not enough memory.
+    /// A defect of this library: please report it with the message. Or something that it cannot do without was denied or
+    /// taken away, which the message names: memory, random numbers, waiting (a sandbox), a file descriptor.
     ATLAS_ERROR_INTERNAL = 15,
 }
 

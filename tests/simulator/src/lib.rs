@@ -144,9 +144,14 @@ impl Simulator {
         format!("https://localhost:{port}")
     }
 
-    /// The last 20,000 requests, oldest first.
+    /// All requests since the start or the last `clear`, oldest first. Panics if they were more than 20,000.
     pub fn requests(&self) -> Vec<Seen> {
-        self.atlas.record.all()
+        self.atlas.record.all().expect("a whole record")
+    }
+
+    /// How many requests of these methods and statuses there were since then, however many: `count(|_, status| status == 401)`
+    pub fn count(&self, wanted: impl Fn(&str, u16) -> bool) -> usize {
+        self.atlas.record.count(wanted)
     }
 
     /// Connections accepted on all ports.

@@ -136,7 +136,8 @@ class TLSError(AtlasError, kind=ErrorKind.TLS):
 
 
 class InvalidResponseError(AtlasError, kind=ErrorKind.INVALID_RESPONSE):
-    """The answer is not what Atlas promises: not a JSON object, not UTF-8, empty, too large, a redirect."""
+    """The answer is not what Atlas promises: not a JSON object, not UTF-8, empty, too large, a redirect. Also when
+    there is no token endpoint (404), since the base URL is wrong then."""
 
 
 class CancelledError(AtlasError, kind=ErrorKind.CANCELLED):
@@ -148,7 +149,8 @@ class SnapshotFailedError(AtlasError, kind=ErrorKind.SNAPSHOT_FAILED):
 
 
 class InternalError(AtlasError, kind=ErrorKind.INTERNAL):
-    """A mistake in the library. Please report it."""
+    """A mistake in the library: please report it. Or the library was denied what it cannot do without, which the message
+    names: memory, random numbers, waiting (a sandbox), a file descriptor."""
 
 
 def from_library(error: Error) -> AtlasError:
