@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
 use std::ptr;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use once_cell::race::OnceBox;
@@ -14,7 +15,6 @@ use crate::auth::Auth;
 use crate::call::{Call, Canceller, Stop};
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::proxy::Proxy;
 use crate::http::{self, Answer, Http, Outgoing};
 use crate::log::{Level, Logger};
 use crate::retry;
@@ -192,7 +192,7 @@ impl Client {
                         SnapshotList::from_answer(&answer.headers, body, redactor)
                     })
                     .map_err(|error| target.explain(error))?;
-                warn_of_oddities(&entered.parts.logger, page.iter());
+                warn_of_oddities(&entered.parts.logger, page.iter().as_slice());
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
                 let count = page.len();
                 if count > 0 && !seen.insert(fingerprint(&page)) {
@@ -344,7 +344,7 @@ impl Client {
                 Snapshot::from_answer(answer.status, answer.headers, body, enveloped, redactor)
             })
             .map_err(|error| target.explain(error))?;
-        warn_of_oddities(&entered.parts.logger, [&snapshot]);
+        warn_of_oddities(&entered.parts.logger, slice::from_ref(&snapshot));
         Ok(snapshot)
     }
 
@@ -480,13 +480,15 @@ impl fmt::Debug for Client {
 
 /// Knows every secret of the settings.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
-    let proxy = settings.destination.proxy.as_deref();
-    let secrets = settings.credentials.secrets().into_iter();
-    Redactor::new(secrets.chain(proxy.map(Proxy::secrets).unwrap_or_default()))
+    let mut secrets = settings.credentials.secrets();
+    if let Some(proxy) = &settings.destination.proxy {
+        secrets.append(&mut proxy.secrets());
+    }
+    Redactor::new(secrets)
 }
 
 /// Warns of fields with another type than documented, once for each field.
-fn warn_of_oddities<'a>(logger: &Logger, snapshots: impl IntoIterator<Item = &'a Snapshot>) {
+fn warn_of_oddities(logger: &Logger, snapshots: &[Snapshot]) {
     let mut odd: Vec<(&str, &Snapshot, usize)> = Vec::new();
     for snapshot in snapshots {
         for name in snapshot.odd_fields() {

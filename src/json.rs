@@ -61,12 +61,10 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
         _ if is_callers => format!("\"{}\"", &start[..boundary(start, 40)]),
         // What a server sends may be a token, and what succeeds is nobody's but the caller's.
         (b'<', _) => "what looks like HTML or XML".to_owned(),
-        (byte, _) if byte.is_ascii_alphabetic() => format!("the letter \"{}\"", char::from(byte)),
         (byte, _) if byte.is_ascii_graphic() => {
             format!("the character \"{}\"", char::from(byte))
         }
-        (byte, _) if byte.is_ascii() => "a control character".to_owned(),
-        _ => "a character outside ASCII".to_owned(),
+        _ => "no printable ASCII".to_owned(),
     };
     Err(invalid(text.as_bytes(), at, &format!("found {what}")))
 }

@@ -593,12 +593,12 @@ fn what_is_no_json_is_named() {
 fn a_body_of_success_is_not_quoted() {
     let atlas = Simulator::start();
     for (body, found) in [
-        ("secretive", "found the letter \"s\""),
+        ("secretive", "found the character \"s\""),
         ("<html>secretive", "found what looks like HTML or XML"),
         ("\"secretive\"", "found a string"),
         ("[\"secretive\"]", "found an array"),
         ("%secretive", "found the character \"%\""),
-        ("\u{e9}secretive", "found a character outside ASCII"),
+        ("\u{e9}secretive", "found no printable ASCII"),
     ] {
         atlas.clear();
         atlas.script_forever(Target::Api, [Act::respond(200, body)]);

@@ -64,24 +64,17 @@ pub(crate) enum Credentials {
 
 impl Credentials {
     /// What of them nobody may see, in each form in which it is sent.
-    pub(crate) fn secrets(&self) -> Vec<Zeroizing<Vec<u8>>> {
-        let bytes = |secret: &Secret| Zeroizing::new(secret.expose().as_bytes().to_vec());
+    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
         match self {
             Credentials::ServiceAccount {
                 client_id,
                 client_secret,
-            } => {
-                let basic = basic(client_id, client_secret);
-                vec![
-                    bytes(client_secret),
-                    Zeroizing::new(basic.as_bytes().to_vec()),
-                ]
-            }
+            } => vec![client_secret.0.clone(), basic(client_id, client_secret)],
             Credentials::ApiKey {
                 private_key: secret,
                 ..
             }
-            | Credentials::AccessToken(secret) => vec![bytes(secret)],
+            | Credentials::AccessToken(secret) => vec![secret.0.clone()],
         }
     }
 }

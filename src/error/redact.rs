@@ -16,14 +16,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use memchr::{memchr3, memmem};
+use memchr::memchr3;
 use zeroize::Zeroizing;
 
 use super::boundary;
 use crate::json;
 use crate::sys;
 
-/// What stands in a secret's place.
+/// What stands in the place of secrets.
 const MARK: &str = "[secret]";
 /// Tokens are remembered up to this many, the newest: a client that lives for years gets one an hour.
 const TOKENS: usize = 256;
@@ -32,7 +32,7 @@ const LONGER_THAN_WORDS: usize = 20;
 /// How many bytes an escape takes at most: `&#x000002F;`.
 const LONGEST_ESCAPE: usize = 11;
 
-type Secret = Zeroizing<Vec<u8>>;
+type Secret = Zeroizing<String>;
 
 /// Every secret of a client: those of its settings, and the tokens it has seen.
 pub(crate) struct Redactor {
@@ -51,15 +51,13 @@ impl Default for Redactor {
 impl Redactor {
     /// For texts of a caller's own, which may hold what they like.
     pub(crate) fn none() -> Redactor {
-        Redactor::new([])
+        Redactor::new(Vec::new())
     }
 
-    pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Redactor {
+    pub(crate) fn new(mut secrets: Vec<Secret>) -> Redactor {
+        secrets.retain(|secret| !secret.is_empty());
         Redactor {
-            configured: secrets
-                .into_iter()
-                .filter(|secret| !secret.is_empty())
-                .collect(),
+            configured: secrets,
             tokens: Mutex::default(),
             generation: sys::generation(),
         }
@@ -77,19 +75,28 @@ impl Redactor {
         }
     }
 
+    /// Calls `each` with every secret; false if the tokens are not to be had.
+    fn for_each(&self, each: &mut dyn FnMut(&str)) -> bool {
+        let tokens = self.tokens();
+        let tokens = tokens.as_deref();
+        for secret in self.configured.iter().chain(tokens.into_iter().flatten()) {
+            each(secret);
+        }
+        tokens.is_some()
+    }
+
     /// Remembers an access token. It stays a secret after it was refused or replaced.
     pub(crate) fn add_token(&self, token: &str) {
-        let token = token.as_bytes();
         let Some(mut tokens) = self.tokens() else {
             return;
         };
-        if token.is_empty() || tokens.iter().any(|known| ***known == *token) {
+        if token.is_empty() || tokens.iter().any(|known| **known == token) {
             return;
         }
         if tokens.len() == TOKENS {
             tokens.pop_front();
         }
-        tokens.push_back(Zeroizing::new(token.to_vec()));
+        tokens.push_back(Zeroizing::new(token.to_owned()));
     }
 
     /// A text from outside without secrets, cut to `limit` bytes. Of a text that is much longer only what is shown is
@@ -100,16 +107,17 @@ impl Redactor {
             reach if reach < text.len() => (boundary(text, reach), limit),
             _ => (text.len(), text.len()),
         };
-        let mut shown = self.replaced(&text[..reach], boundary(text, end), 0);
+        let mut shown = self
+            .replaced(&text[..reach], boundary(text, end), 0)
+            .into_owned();
         let is_cut = reach < text.len() || shown.len() > limit;
         if shown.len() > limit {
-            let end = unmarked(&shown, limit);
-            shown.to_mut().truncate(end);
+            shown.truncate(unmarked(&shown, limit));
         }
         if is_cut {
-            shown.to_mut().push('…');
+            shown.push('…');
         }
-        shown.into_owned()
+        shown
     }
 
     /// A text that is mostly our own words, without the secrets that cannot be among them.
@@ -119,73 +127,52 @@ impl Redactor {
 
     /// How much of a long text has to be looked at to show `limit` bytes of it.
     pub(crate) fn reach(&self, limit: usize) -> usize {
-        let tokens = self.tokens();
-        let secrets = self
-            .configured
-            .iter()
-            .chain(tokens.iter().flat_map(|tokens| tokens.iter()));
-        let longest = secrets.map(|secret| secret.len()).max().unwrap_or(0);
+        let mut longest = 0;
+        self.for_each(&mut |secret| longest = longest.max(secret.len()));
         limit.saturating_add(LONGEST_ESCAPE * longest)
     }
 
-    /// `text[..end]` with each secret that begins there replaced, if it has at least `shortest` bytes.
+    /// `text[..end]` with secrets replaced that begin there, if they have at least `shortest` bytes.
     fn replaced<'a>(&self, text: &'a str, end: usize, shortest: usize) -> Cow<'a, str> {
-        let found = self.find(text, shortest);
-        if found.is_empty() {
+        let Some(is_secret) = self.find(text, shortest) else {
             return Cow::Borrowed(&text[..end]);
-        }
+        };
         let mut shown = String::with_capacity(end);
-        let mut at = 0;
-        for secret in found {
-            if secret.start >= end {
-                break;
+        let mut was_secret = false;
+        for (at, character) in text[..end].char_indices() {
+            match (is_secret[at], was_secret) {
+                (true, false) => shown.push_str(MARK),
+                (true, true) => {}
+                (false, _) => shown.push(character),
             }
-            shown.push_str(&text[at..secret.start]);
-            shown.push_str(MARK);
-            at = secret.end;
+            was_secret = is_secret[at];
         }
-        shown.push_str(text.get(at..end).unwrap_or_default());
         Cow::Owned(shown)
     }
 
-    /// Where the secrets lie, in order and apart.
-    fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
+    /// For each byte of the text whether it belongs to a secret; `None` if none does.
+    fn find(&self, text: &str, shortest: usize) -> Option<Vec<bool>> {
         let unescaped = Unescaped::read(text);
-        let mut found = Vec::new();
-        let Some(tokens) = self.tokens() else {
-            // Who cannot be sure shows nothing of what others said.
-            let all = 0..text.len();
-            return Vec::from_iter((shortest == 0 && !text.is_empty()).then_some(all));
+        let mut found: Option<Vec<bool>> = None;
+        let mut mark = |place: Range<usize>| {
+            found.get_or_insert_with(|| vec![false; text.len()])[place].fill(true);
         };
-        for secret in self.configured.iter().chain(tokens.iter()) {
-            if secret.len() < shortest || shortest > 0 && secret.contains(&b' ') {
-                continue;
+        let is_complete = self.for_each(&mut |secret| {
+            if secret.len() < shortest || shortest > 0 && secret.contains(' ') {
+                return;
             }
-            found.extend(
-                memmem::find_iter(text.as_bytes(), &***secret).map(|at| at..at + secret.len()),
-            );
+            for (at, _) in text.match_indices(secret) {
+                mark(at..at + secret.len());
+            }
             if let Some(unescaped) = &unescaped {
-                found.extend(
-                    memmem::find_iter(&unescaped.bytes, &***secret)
-                        .map(|at| unescaped.origin(at..at + secret.len())),
-                );
+                for (at, _) in unescaped.text.match_indices(secret) {
+                    mark(unescaped.origins[at]..unescaped.origins[at + secret.len()]);
+                }
             }
-        }
-        drop(tokens);
-        found.sort_by_key(|secret| (secret.start, secret.end));
-        found.dedup_by(|next, last| {
-            let overlaps = next.start < last.end;
-            if overlaps {
-                last.end = last.end.max(next.end);
-            }
-            overlaps
         });
-        // A match in bytes could end within a character only if a secret did, but a slice of the text would panic.
-        for secret in &mut found {
-            secret.start = boundary(text, secret.start);
-            while !text.is_char_boundary(secret.end) {
-                secret.end += 1;
-            }
+        if !is_complete && shortest == 0 && !text.is_empty() {
+            // Who cannot be sure shows nothing of what others said.
+            mark(0..text.len());
         }
         found
     }
@@ -209,58 +196,41 @@ fn unmarked(text: &str, limit: usize) -> usize {
 
 /// A text whose escapes, of JSON, of URLs and of HTML, were replaced by what they stand for.
 struct Unescaped {
-    bytes: Zeroizing<Vec<u8>>,
-    /// Where in the text each of the bytes begins, and at last where the text ends.
+    text: Zeroizing<String>,
+    /// Where in the original each of the bytes begins, and at last where that ends.
     origins: Vec<usize>,
 }
 
 impl Unescaped {
     /// `None` if there is no escape in it.
-    fn read(text: &str) -> Option<Unescaped> {
-        memchr3(b'\\', b'%', b'&', text.as_bytes())?;
-        // Room for all, since growing would leave a copy behind that nobody wipes.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-        let mut origins = Vec::with_capacity(text.len() + 1);
+    fn read(original: &str) -> Option<Unescaped> {
+        memchr3(b'\\', b'%', b'&', original.as_bytes())?;
+        // Room for all, since growing would leave a copy behind that nobody wipes: no escape is shorter than what it
+        // stands for.
+        let mut text = Zeroizing::new(String::with_capacity(original.len()));
+        let mut origins = Vec::with_capacity(original.len() + 1);
         let mut at = 0;
-        while at < text.len() {
-            let mut buffer = [0; 4];
-            let (meant, length): (&[u8], usize) = match escape(&text.as_bytes()[at..]) {
-                Some((Meant::Character(c), length)) => {
-                    (c.encode_utf8(&mut buffer).as_bytes(), length)
-                }
-                Some((Meant::Byte(byte), length)) => {
-                    buffer[0] = byte;
-                    (&buffer[..1], length)
-                }
-                None => (&text.as_bytes()[at..=at], 1),
-            };
-            bytes.extend_from_slice(meant);
-            origins.resize(bytes.len(), at);
+        while let Some(next) = original[at..].chars().next() {
+            let (meant, length) =
+                escape(&original.as_bytes()[at..]).unwrap_or((next, next.len_utf8()));
+            text.push(meant);
+            origins.resize(text.len(), at);
             at += length;
         }
-        origins.push(text.len());
-        Some(Unescaped { bytes, origins })
-    }
-
-    /// What of the text stands for these bytes.
-    fn origin(&self, bytes: Range<usize>) -> Range<usize> {
-        self.origins[bytes.start]..self.origins[bytes.end]
+        origins.push(original.len());
+        Some(Unescaped { text, origins })
     }
 }
 
-enum Meant {
-    Character(char),
-    Byte(u8),
-}
-
-/// What an escape at the beginning of `text` stands for, and its length.
-fn escape(text: &[u8]) -> Option<(Meant, usize)> {
+/// The character that an escape at the beginning of `text` stands for, and its length. Of URLs those of ASCII, which
+/// credentials are in.
+fn escape(text: &[u8]) -> Option<(char, usize)> {
     match text.first()? {
-        b'\\' => json::escape(text).map(|(c, length)| (Meant::Character(c), length)),
+        b'\\' => json::escape(text),
         b'%' => {
             let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-            let byte = digit(1)? * 16 + digit(2)?;
-            Some((Meant::Byte(byte as u8), 3))
+            let code = digit(1)? * 16 + digit(2)?;
+            Some((char::from_u32(code).filter(char::is_ascii)?, 3))
         }
         b'&' => {
             let name = &text[1..text.len().min(LONGEST_ESCAPE)];
@@ -280,7 +250,7 @@ fn escape(text: &[u8]) -> Option<(Meant, usize)> {
                     char::from_u32(code.ok()?)?
                 }
             };
-            Some((Meant::Character(character), name.len() + 2))
+            Some((character, name.len() + 2))
         }
         _ => None,
     }
@@ -292,7 +262,11 @@ mod tests {
 
     fn redactor(secrets: &[&str]) -> Redactor {
         let secrets = secrets.iter();
-        Redactor::new(secrets.map(|secret| Zeroizing::new(secret.as_bytes().to_vec())))
+        Redactor::new(
+            secrets
+                .map(|secret| Zeroizing::new(secret.to_string()))
+                .collect(),
+        )
     }
 
     #[test]
@@ -301,7 +275,7 @@ mod tests {
             ("", ""),
             ("a/", "a/"),
             ("a/c", "[secret]"),
-            ("a/ca/ca", "[secret][secret]a"),
+            ("a/ca/ca", "[secret]a"),
             (
                 "x a/c a\\/c a%2Fc a%2fc a&#47;c a&#x2F;c a&#x002F;c \\u0061/c y",
                 &format!("x{} y", " [secret]".repeat(8)),
@@ -312,10 +286,7 @@ mod tests {
             ),
             ("\u{e9}a/c\u{e9}%", "\u{e9}[secret]\u{e9}%"),
             ("a%2 a%2", "a%2 a%2"),
-            (
-                "geheim%C3%A9 geheim\\u00e9 geheim\u{e9}",
-                "[secret] [secret] [secret]",
-            ),
+            ("geheim\\u00e9 geheim\u{e9}", "[secret] [secret]"),
             (
                 "\\ud83d\\ude00! \\ud83d! \\ude00 &#128512;!",
                 "[secret] \\ud83d! \\ude00 [secret]",

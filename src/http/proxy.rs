@@ -120,7 +120,7 @@ impl Proxy {
     }
 
     /// What of the login nobody may see, in each form in which it is sent. A user without a password is a token.
-    pub(crate) fn secrets(&self) -> Vec<Zeroizing<Vec<u8>>> {
+    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
         let Some(login) = &self.login else {
             return Vec::new();
         };
@@ -128,8 +128,9 @@ impl Proxy {
             true => &login.user,
             false => &login.password,
         };
-        let basic = login.basic();
-        vec![secret.clone(), Zeroizing::new(basic.as_bytes().to_vec())]
+        // What is not UTF-8 is in no text either.
+        let text = str::from_utf8(secret).unwrap_or_default();
+        vec![Zeroizing::new(text.to_owned()), login.basic()]
     }
 
     /// Whether the name of the target has to be looked up before [`Proxy::open_tunnel`].

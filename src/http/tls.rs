@@ -314,7 +314,12 @@ fn certificate_fault(why: &CertificateError, redactor: &Redactor) -> String {
         CertificateError::InvalidPurposeContext { .. } => {
             "was not accepted: it is not for servers".into()
         }
-        other => format!("was not accepted: {}", in_words(&format!("{other:?}"))),
+        CertificateError::BadEncoding => "cannot be read".into(),
+        CertificateError::Revoked => "was revoked".into(),
+        CertificateError::UnhandledCriticalExtension => {
+            "has a critical extension that is not known here".into()
+        }
+        _ => "was not accepted".into(),
     }
 }
 
@@ -364,11 +369,11 @@ mod tests {
             ),
             (
                 certificate(CertificateError::BadEncoding),
-                "was not accepted: bad encoding",
+                "of atlas.example cannot be read",
             ),
             (
                 certificate(CertificateError::Revoked),
-                "was not accepted: revoked",
+                "of atlas.example was revoked",
             ),
         ] {
             let message = explain(&error, "atlas.example", &Redactor::none())
