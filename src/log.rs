@@ -60,13 +60,17 @@ impl Logger {
         if let Some((wanted, sink)) = &self.to
             && level <= *wanted
         {
-            let mut line = one_line(&self.redactor.redact_whole(&line()));
-            if line.len() > LINE_LIMIT {
-                line.truncate(boundary(&line, LINE_LIMIT - "…".len()));
-                line.push('…');
-            }
-            sink(level, &line);
+            sink(level, &self.shown(&line()));
         }
+    }
+
+    fn shown(&self, line: &str) -> String {
+        let mut line = one_line(&self.redactor.redact_whole(line));
+        if line.len() > LINE_LIMIT {
+            line.truncate(boundary(&line, LINE_LIMIT - "…".len()));
+            line.push('…');
+        }
+        line
     }
 
     /// A logger whose lines wait until they are released.

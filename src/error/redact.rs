@@ -16,7 +16,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use memchr::memchr3;
 use zeroize::Zeroizing;
 
 use super::boundary;
@@ -204,7 +203,9 @@ struct Unescaped {
 impl Unescaped {
     /// `None` if there is no escape in it.
     fn read(original: &str) -> Option<Unescaped> {
-        memchr3(b'\\', b'%', b'&', original.as_bytes())?;
+        if !original.contains(['\\', '%', '&']) {
+            return None;
+        }
         // Room for all, since growing would leave a copy behind that nobody wipes: no escape is shorter than what it
         // stands for.
         let mut text = Zeroizing::new(String::with_capacity(original.len()));
