@@ -8,6 +8,7 @@ use super::Snapshot;
 use super::document::{Document, Expected};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::runtime::memory;
 
 /// What a list may hold. A page within the limit for bodies could otherwise take a hundred times its size in memory.
 pub(crate) const MAX_ITEMS: usize = 50_000;
@@ -108,9 +109,7 @@ impl SnapshotList {
 }
 
 fn add(items: &mut Vec<Snapshot>, item: &str) -> std::result::Result<(), TryReserveError> {
-    items.try_reserve(1)?;
-    items.push(Snapshot::item(item)?);
-    Ok(())
+    memory::push(items, Snapshot::item(item)?)
 }
 
 impl<'a> IntoIterator for &'a SnapshotList {
