@@ -7,6 +7,10 @@ use std::ffi::CStr;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use crate::json;
+
+pub(crate) use answer::LONGEST_WAIT;
+
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -142,6 +146,8 @@ pub struct ErrorDetails {
     pub message: String,
     /// Whether trying again at once, without anybody changing anything, makes sense.
     pub(crate) transient: bool,
+    /// Whether the body was so long that only its beginning was looked into.
+    pub(crate) truncated: bool,
 }
 
 impl Error {
@@ -157,6 +163,7 @@ impl Error {
             parameters: String::new(),
             message: one_line(&message.into()),
             transient: false,
+            truncated: false,
         }))
     }
 
@@ -241,6 +248,12 @@ impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Error {
         Error::new(ErrorKind::Internal, "not enough memory")
     }
+}
+
+/// The HTTP status that a raw JSON value in a body is; none but 100 to 599 are.
+pub(crate) fn status_in_body(raw: &str) -> Option<u16> {
+    let status = json::integer(raw).and_then(|number| u16::try_from(number).ok());
+    status.filter(|status| (100..=599).contains(status))
 }
 
 /// Text from outside on one line: control characters would forge log lines or talk to the terminal.
