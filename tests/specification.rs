@@ -118,7 +118,7 @@ fn documented<'a>(specification: &'a Value, seen: &Seen) -> &'a str {
 fn every_request_with_every_flag_is_one_that_atlas_documents() {
     let specification = specification();
     let atlas = Simulator::start();
-    let mut clients = vec![config(&atlas), config(&atlas), config(&atlas)];
+    let mut clients = [config(&atlas), config(&atlas), config(&atlas)];
     clients[1].set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));
     clients[2].set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
     let mut seen = BTreeSet::new();
