@@ -400,6 +400,9 @@ impl Client {
 
     /// Says, once, that Atlas will stop to serve what is asked for.
     fn warn_of_end(&self, headers: &HeaderMap) {
+        if self.warned_of_end.load(Ordering::Relaxed) {
+            return;
+        }
         let announced: Vec<String> = ["Deprecation", "Sunset"]
             .into_iter()
             .filter_map(|name| {

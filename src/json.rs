@@ -364,5 +364,12 @@ mod tests {
         ] {
             assert_eq!(ended(cut), kept, "{cut}");
         }
+        // Of what is no JSON nothing is known, but that it can be cut anywhere.
+        let odd = r#"]}{"é\é\u12é":"\é\u😀\",é{[:"\\\ud83d😀":é,"é"#;
+        for (start, _) in odd.char_indices() {
+            for (end, _) in odd[start..].char_indices() {
+                let _ = ended(&odd[start..start + end]);
+            }
+        }
     }
 }

@@ -87,7 +87,6 @@ impl SnapshotList {
         if read.is_err() || added.is_err() {
             // At once, since it may be needed to say so.
             self.items.truncate(count);
-            self.items.shrink_to_fit();
             self.memory = memory;
         }
         read.map_err(|error| json::malformed(&error))?;
