@@ -59,7 +59,7 @@ const PAGE_SIZE: usize = 500;
 /// After `fork()` the child's copy starts afresh with connections, nonces and tokens of its own.
 pub struct Client {
     settings: Settings,
-    /// Whether it was said that Atlas will end this version of its API.
+    /// Whether the log was told that Atlas will end this version of its API.
     warned_of_end: AtomicBool,
     first: Process,
 }
@@ -184,7 +184,8 @@ impl Client {
             let mut list = SnapshotList::default();
             let mut seen = HashSet::new();
             let mut number = 1;
-            // Each page but the last has as many items as were asked for, and a list has an end.
+            // This ends: each page but the last adds as many items as were asked for, or more, and a list takes no more
+            // than a certain number of them.
             loop {
                 let query = match shape {
                     Shape::ReplicaSet => format!("itemsPerPage={PAGE_SIZE}&pageNum={number}"),
@@ -200,7 +201,6 @@ impl Client {
                 let page = || list.iter().skip(start);
                 page().for_each(|snapshot| self.warn_of_oddities(snapshot));
                 let count = list.len() - start;
-                // A page may well have more items than were asked for.
                 if count < PAGE_SIZE || shape == Shape::ShardedCluster {
                     return Ok(list);
                 }
@@ -392,13 +392,14 @@ impl Client {
         })
     }
 
+    /// One round trip, whose headers are looked at whatever its status is.
     fn send(&self, parts: &Parts, call: &Call, request: &Outgoing) -> Result<Answer> {
         let answer = parts.http.send(call, request)?;
         self.warn_of_end(&answer.headers);
         Ok(answer)
     }
 
-    /// Says, once, that Atlas will stop to serve what is asked for.
+    /// Warns, once for each client, when Atlas announces that it will stop serving what was asked for.
     fn warn_of_end(&self, headers: &HeaderMap) {
         if self.warned_of_end.load(Ordering::Relaxed) {
             return;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, NaiveDateTime};
 use ureq::http::HeaderMap;
 
-use super::{Error, ErrorKind, one_line, status_in_body};
+use super::{Error, ErrorKind, one_line};
 use crate::json;
 
 /// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
@@ -239,6 +239,12 @@ impl<'a> Told<'a> {
         });
         found
     }
+}
+
+/// The HTTP status that a raw JSON value in a body is; only 100 to 599 are one.
+pub(crate) fn status_in_body(raw: &str) -> Option<u16> {
+    let status = u16::try_from(json::integer(raw)?).ok()?;
+    (100..=599).contains(&status).then_some(status)
 }
 
 /// As much of a body as is looked into, and whether that is not all of it. What is not UTF-8 is empty, since it is no JSON.

@@ -7,9 +7,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use crate::json;
-
-pub(crate) use answer::LONGEST_WAIT;
+pub(crate) use answer::{LONGEST_WAIT, status_in_body};
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -248,12 +246,6 @@ impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Error {
         Error::new(ErrorKind::Internal, "not enough memory")
     }
-}
-
-/// The HTTP status that a raw JSON value in a body is; none but 100 to 599 are.
-pub(crate) fn status_in_body(raw: &str) -> Option<u16> {
-    let status = json::integer(raw).and_then(|number| u16::try_from(number).ok());
-    status.filter(|status| (100..=599).contains(status))
 }
 
 /// Text from outside on one line: control characters would forge log lines or talk to the terminal.

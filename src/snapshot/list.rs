@@ -49,7 +49,7 @@ impl From<Full> for Error {
                 format!("the snapshots of the list take more than {MAX_MEMORY_MIB} MiB of memory")
             }
         };
-        let what = format!("{what}, which this library does not read");
+        let what = format!("{what}; longer ones are not read");
         Error::new(ErrorKind::InvalidResponse, what)
     }
 }

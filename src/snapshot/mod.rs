@@ -57,8 +57,8 @@ impl Snapshot {
     /// # Errors
     ///
     /// `InvalidResponse` for anything but a JSON object in UTF-8 of at most 16 MiB and 128 levels, without a byte-order
-    /// mark; the message says where. An enveloped error, or an object with an integer `error` of 400 or more and no
-    /// `id`, is returned as the error it would be from the server.
+    /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error` from
+    /// 400 to 599 and no `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
         Snapshot::read(body.into(), Expected::Snapshot, None)
     }
