@@ -162,6 +162,28 @@ mod tests {
     }
 
     #[test]
+    fn polls_that_are_limited_one_after_the_other_pause_longer_each_time() {
+        let canceller = crate::call::Canceller::default();
+        let mut limits = RateLimits::default();
+        for (least, most) in [(8.0, 12.5), (16.0, 25.0), (32.0, 50.0), (32.0, 50.0)] {
+            // A poll whose time is over before the shortest pause would be fails at once, whatever its retries.
+            let deadline = Instant::now().checked_add(Duration::from_secs_f64(least));
+            let poll = canceller.enter(deadline).unwrap();
+            let mut tries = 0;
+            let outcome: Result<()> = run(&poll, 9, &mut limits, |_| {
+                tries += 1;
+                Err(Error::transient(
+                    ErrorKind::RateLimited,
+                    "too many requests",
+                ))
+            });
+            let pause = limits.pause(&outcome.unwrap_err()).unwrap().as_secs_f64();
+            assert!((least..=most).contains(&pause), "{pause}");
+            assert_eq!(tries, 1);
+        }
+    }
+
+    #[test]
     fn pauses_are_spread_from_nothing_to_the_longest() {
         let longest = Duration::from_secs(8);
         let drawn: Vec<f64> = (0..1000).map(|_| jittered(longest).as_secs_f64()).collect();
