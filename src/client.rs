@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use once_cell::race::OnceBox;
-use ureq::http::{HeaderMap, Uri};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::auth::Auth;
 use crate::call::{Call, Canceller, Stop};
@@ -53,6 +53,9 @@ pub struct Polling {
 
 /// The largest page that Atlas documents.
 const PAGE_SIZE: usize = 500;
+
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// A client of the Atlas Administration API that reads backup snapshots. It may be used by many threads at once.
 ///
@@ -404,19 +407,20 @@ impl Client {
         if self.warned_of_end.load(Ordering::Relaxed) {
             return;
         }
-        let announced: Vec<String> = ["Deprecation", "Sunset"]
-            .into_iter()
-            .filter_map(|name| {
-                let value = String::from_utf8_lossy(headers.get(name)?.as_bytes());
-                Some(format!("{name}: {value}"))
-            })
-            .collect();
-        if !announced.is_empty() && !self.warned_of_end.swap(true, Ordering::Relaxed) {
+        let (deprecation, sunset) = (headers.get(DEPRECATION), headers.get(SUNSET));
+        if (deprecation.is_some() || sunset.is_some())
+            && !self.warned_of_end.swap(true, Ordering::Relaxed)
+        {
+            let said = |value: Option<&HeaderValue>| match value {
+                Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                None => "not said".to_owned(),
+            };
             self.settings.logger.log(Level::Warning, || {
                 format!(
-                    "Atlas announces the end of this version of its API ({}); set a newer api_version, or use a newer \
-                     release of this library",
-                    announced.join("; ")
+                    "Atlas announces the end of this version of its API (Deprecation: {}; Sunset: {}); set a newer \
+                     api_version, or use a newer release of this library",
+                    said(deprecation),
+                    said(sunset)
                 )
             });
         }

@@ -4,13 +4,16 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDateTime};
-use ureq::http::HeaderMap;
+use ureq::http::header::RETRY_AFTER;
+use ureq::http::{HeaderMap, HeaderName};
 
 use super::{Error, ErrorKind, one_line};
 use crate::json;
 
 /// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
 const ERROR_LIMIT: usize = 256 * 1024;
+
+const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 
 /// The longest time to wait that an answer is believed to ask for, in seconds.
 pub(crate) const LONGEST_WAIT: u32 = 24 * 3600;
@@ -43,7 +46,7 @@ impl Error {
         body: &[u8],
         is_cut: bool,
     ) -> Error {
-        let header = |name: &str| {
+        let header = |name: HeaderName| {
             headers
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
@@ -52,7 +55,7 @@ impl Error {
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
         error.http_status = status;
-        error.retry_after = header("retry-after").and_then(seconds_until);
+        error.retry_after = header(RETRY_AFTER).and_then(seconds_until);
         if status == 429 {
             error.retry_after = error.retry_after.or_else(|| told.seconds_to_wait());
         }
@@ -70,7 +73,7 @@ impl Error {
             error.detail = text(told.detail);
         }
         if error.code.is_empty() {
-            error.code = header("x-error-code").unwrap_or_default().to_owned();
+            error.code = header(X_ERROR_CODE).unwrap_or_default().to_owned();
         }
         for (field, description) in told.bad_fields() {
             if !error.detail.is_empty() {
