@@ -161,7 +161,9 @@ pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
 }
 
 /// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
-/// pause that grows, or that Atlas asks for (Retry-After), all within the timeout. Default 3; 0: never.
+/// pause that grows, or that Atlas asks for (Retry-After, or the body of a 429; no seconds count as none), all within the
+/// timeout. After a 429 that does not say how long the pauses are 10, 20, then 40 s, each times 0.8 to 1.25, as Atlas
+/// advises; what the timeout leaves no time for fails at once. Default 3; 0: never.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_max_retries(config: *mut atlas_config, count: u32) {
     // SAFETY: the caller's config.
