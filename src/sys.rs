@@ -142,8 +142,13 @@ pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Res
     spawned.map(drop)
 }
 
-/// A variable of the environment; none if unset or empty. Not `std::env`, whose lock a forked child could find held.
+/// A variable of the environment; none if unset or empty, and none at all in a program that runs with rights its caller
+/// does not have: the caller made the environment. That is secure_getenv(), which the libc crate does not declare. Not
+/// `std::env`, whose lock a forked child could find held.
 pub(crate) fn env(name: &str) -> Option<OsString> {
+    if is_privileged() {
+        return None;
+    }
     let name = CString::new(name).ok()?;
     // SAFETY: the name is NUL-terminated; that nobody changes the environment meanwhile is the host's duty, as for
     // every getenv() in it.

@@ -3,11 +3,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-
-use rustix::event::PollFlags;
 
 use crate::call::{Bell, Call};
 use crate::error::{Error, ErrorKind, Result};
@@ -63,7 +60,7 @@ impl Names {
             return Ok(with_port(&[address]));
         }
         let lookup = self.lookup(host)?;
-        call.wait(lookup.answered.as_fd(), PollFlags::IN, None)?;
+        call.wait_for(&lookup.answered, None)?;
         let why = match lookup.answer.get().map(|answer| &answer.addresses) {
             Some(Ok(addresses)) => return Ok(with_port(addresses)),
             Some(Err(why)) => why,

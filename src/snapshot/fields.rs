@@ -209,6 +209,16 @@ impl Fields {
         &self.odd
     }
 
+    /// How many bytes it takes beside itself.
+    pub(super) fn memory(&self) -> usize {
+        let texts = self.copy_regions.len() + self.policy_items.len() + self.snapshot_ids.len();
+        self.arena.len()
+            + texts * size_of::<Span>()
+            + self.links.len() * size_of::<Link<Span>>()
+            + self.members.len() * size_of::<Member<Span>>()
+            + self.odd.len() * size_of::<&str>()
+    }
+
     /// How many bytes are allocated and not used.
     #[cfg(test)]
     pub(super) fn spare(&self) -> usize {

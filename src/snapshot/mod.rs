@@ -33,7 +33,6 @@ pub(crate) use arena::Text;
 pub use enums::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
 pub(crate) use fields::TextField;
 pub use fields::{Link, Member};
-pub(crate) use list::MAX_ITEMS;
 pub use list::SnapshotList;
 
 /// One backup snapshot of a cluster, as Atlas described it in one answer.
@@ -64,8 +63,8 @@ impl Snapshot {
     /// # Errors
     ///
     /// `InvalidResponse` for anything but a JSON object in UTF-8 of at most 16 MiB and 128 levels, without a byte-order
-    /// mark; the message says where. An enveloped error, or an object with an integer `error` of 400 or more and no
-    /// `id`, is returned as the error it would be from the server.
+    /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error` from
+    /// 400 to 599 and no `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
         Snapshot::read(body.into(), Expected::Snapshot, None)
     }
@@ -211,7 +210,8 @@ impl Snapshot {
         self.json_text().as_str()
     }
 
-    /// The names of all members of the snapshot, documented or not, in the order they came in.
+    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice is
+    /// there once, at its first place; [`field`](Self::field) has its last value.
     pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.field_count()).map(|i| self.field_name(i).map_or("", Text::as_str))
     }
@@ -328,6 +328,11 @@ impl Snapshot {
         Some(response.table.get_or_init(make))
     }
 
+    /// How many bytes it takes, without what is built when it is asked for and what the allocator adds.
+    fn memory(&self) -> usize {
+        size_of::<Snapshot>() + self.json.len() + self.fields.memory()
+    }
+
     fn elements<'a>(&'a self, spans: &'a [Span]) -> impl ExactSizeIterator<Item = &'a str> {
         spans.iter().map(|span| self.fields.element(*span).as_str())
     }
@@ -388,7 +393,8 @@ fn copied(text: &str, room: usize) -> std::result::Result<String, TryReserveErro
     Ok(copy)
 }
 
-/// Any form of RFC 3339: with offsets, fractions, before 1970.
+/// Any form of RFC 3339: with offsets, fractions, a blank for `T`, before 1970. Second 60 is the second after 59, as in
+/// POSIX time.
 fn unix_ms(date: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(date)
         .ok()

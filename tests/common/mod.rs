@@ -92,7 +92,7 @@ pub fn overrun<T>(due: Duration, body: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 /// Waits until `condition` holds.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(

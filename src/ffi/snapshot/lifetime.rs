@@ -7,7 +7,8 @@ use std::slice;
 use crate::ffi::error::atlas_error;
 use crate::ffi::handle::{atlas_snapshot, borrow, free, into_handle};
 use crate::ffi::{fallible, guard, null};
-use crate::json::MAX_BODY;
+use crate::json::{self, MAX_BODY};
+use crate::runtime::memory;
 use crate::snapshot::Snapshot;
 
 /// Reads a body that you kept, such as the output of `atlas_snapshot_json()` or a recorded answer. The body may be plain
@@ -19,9 +20,10 @@ use crate::snapshot::Snapshot;
 /// - `ATLAS_ERROR_INVALID_ARGUMENT`: `json` is NULL.
 /// - `ATLAS_ERROR_INTERNAL`: there is no memory for it.
 /// - `ATLAS_ERROR_INVALID_RESPONSE`: not a JSON object in valid UTF-8, empty, with a byte-order mark, larger than 16 MiB
-///   or nested more than 128 levels deep; the message says line, column and what.
-/// - The kind that the error had from the server, if the body is one: an envelope with a "status" of 400 or more, or an
-///   object with an integer "error" of 400 or more and no "id".
+///   (then nothing of it is read) or nested more than 128 levels deep; the message says line, column and what.
+/// - The kind that the error had from the server, if the body is one: an envelope with a "status" from 300 to 599 (a
+///   redirect is `ATLAS_ERROR_INVALID_RESPONSE`), or an object with an integer "error" from 400 to 599 and no "id". Other
+///   numbers are no status of an error.
 ///
 /// A field of another type than documented is no error: it is absent, and `atlas_snapshot_field()` still has its text.
 #[unsafe(no_mangle)]
@@ -34,11 +36,12 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
         if json.is_null() {
             return Err(null("json"));
         }
-        // One byte more than is read shows the core that it is too much.
-        let length = length.min(MAX_BODY + 1);
+        // Before anything is read: a negative length, made a size_t, is more than there is.
+        if length > MAX_BODY {
+            return Err(json::too_large());
+        }
         // With room for the NUL that the core adds.
-        let mut body = Vec::new();
-        body.try_reserve_exact(length + 1)?;
+        let mut body = memory::vec(length + 1)?;
         // SAFETY: not NULL, so the caller promises `length` bytes that stay as they are during the call.
         body.extend_from_slice(unsafe { slice::from_raw_parts(json.cast(), length) });
         Snapshot::parse(body)

@@ -9,8 +9,8 @@ pub unsafe extern "C" fn atlas_snapshot_list_count(list: *const atlas_snapshot_l
     get!(list, SnapshotList::len)
 }
 
-/// How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`;
-/// `ATLAS_ABSENT` if it gave none. Atlas' field "totalCount".
+/// How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`. This library
+/// does not ask for it, as counting slows long lists down, so it is often `ATLAS_ABSENT`. Atlas' field "totalCount".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_list_total_count(list: *const atlas_snapshot_list) -> i64 {
     get!(list, SnapshotList::total_count)

@@ -15,8 +15,9 @@ pub unsafe extern "C" fn atlas_snapshot_storage_size_bytes(snapshot: *const atla
 }
 
 /// When Atlas took the snapshot, in milliseconds since 1970-01-01T00:00:00Z (rounded down; leap seconds do not count),
-/// 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339; whatever it is,
-/// `atlas_snapshot_created_at()` has the text. Atlas' field "createdAt".
+/// 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339, which allows a
+/// blank for the T; second 60 is the second after 59, as in POSIX time. Whatever it is, `atlas_snapshot_created_at()` has the
+/// text. Atlas' field "createdAt".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_created_at_ms(snapshot: *const atlas_snapshot) -> i64 {
     get!(snapshot, Snapshot::created_at_ms)

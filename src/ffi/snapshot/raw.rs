@@ -8,7 +8,8 @@ use crate::snapshot::Snapshot;
 
 /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page. NUL-terminated, so that it
 /// can be printed; its length without the NUL goes to `*length`, unless `length` is NULL. `atlas_snapshot_parse()` reads it
-/// again. NULL, and a length of 0, only if `snapshot` is NULL.
+/// again, but for an item of a list that is no snapshot: `42`, say, is in the list with all its fields absent, and
+/// `atlas_snapshot_parse()` refuses it. NULL, and a length of 0, only if `snapshot` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_json(
     snapshot: *const atlas_snapshot,
@@ -25,8 +26,8 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 }
 
 /// How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
-/// comes twice counts once. The first call of this or of the next two functions builds an index; many threads may do that at
-/// once. Without memory for it there are no members.
+/// comes twice counts once, at its first place and with its last value. The first call of this or of the next two functions
+/// builds an index; many threads may do that at once. Without memory for it there are no members.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_field_count(snapshot: *const atlas_snapshot) -> usize {
     get!(snapshot, Snapshot::field_count)
