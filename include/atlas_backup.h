@@ -124,19 +124,19 @@ const char *atlas_backup_version(void);
 /* ==== Handles ================================================================================================ */
 
 /**
- * Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
- *
- * One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
- */
-typedef struct atlas_config atlas_config;
-
-/**
  * A client of the Atlas Administration API: connections, credentials, settings.
  *
  * Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
  * go on using its copy, which starts afresh.
  */
 typedef struct atlas_client atlas_client;
+
+/**
+ * Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
+ *
+ * One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
+ */
+typedef struct atlas_config atlas_config;
 
 /**
  * One backup snapshot, as Atlas described it in one answer; of a replica set or of a sharded cluster.
@@ -163,7 +163,10 @@ typedef struct atlas_snapshot_list atlas_snapshot_list;
 /** Flag of `atlas_error`: the same call may succeed later (RATE_LIMITED, SERVER, TIMEOUT and NETWORK). */
 #define ATLAS_ERROR_FLAG_RETRYABLE 1u
 
-/** Flag of `atlas_error`: some text in the struct was cut, at a character boundary. */
+/**
+ * Flag of `atlas_error`: some text in the struct was cut, at a character boundary; or the body of the error was longer
+ * than 256 KiB, and what lies beyond that is missing.
+ */
 #define ATLAS_ERROR_FLAG_TRUNCATED 2u
 
 /**
@@ -223,7 +226,10 @@ typedef struct atlas_error {
     int32_t kind;
     /** HTTP status of Atlas, the inner one of an envelope; 0: no HTTP answer. */
     int32_t http_status;
-    /** Seconds Atlas asked to wait before the next try; -1: it named none. */
+    /**
+     * Seconds Atlas asked to wait before the next try, in `Retry-After` or in the body of a 429; -1: it named none. 0
+     * seconds are none.
+     */
     int32_t retry_after;
     /** `ATLAS_ERROR_FLAG_RETRYABLE`, `ATLAS_ERROR_FLAG_TRUNCATED`; other bits are zero today. */
     uint32_t flags;
@@ -358,7 +364,9 @@ void atlas_config_set_connect_timeout_ms(atlas_config *config, uint32_t millisec
 
 /**
  * How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
- * pause that grows, or that Atlas asks for (Retry-After), all within the timeout. Default 3; 0: never.
+ * pause that grows, or that Atlas asks for (Retry-After, or the body of a 429; no seconds count as none), all within the
+ * timeout. After a 429 that does not say how long the pauses are 10, 20, then 40 s, each times 0.8 to 1.25, as Atlas
+ * advises; what the timeout leaves no time for fails at once. Default 3; 0: never.
  */
 void atlas_config_set_max_retries(atlas_config *config, uint32_t count);
 
@@ -496,7 +504,8 @@ atlas_snapshot *atlas_client_get_sharded_snapshot(atlas_client *client,
  *
  * Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
  * the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
- * not promise an order. Pages that repeat, and more than 50,000 snapshots, are ATLAS_ERROR_INVALID_RESPONSE.
+ * not promise an order. Pages that repeat, more than 50,000 snapshots, and snapshots that would take more than 256 MiB of
+ * memory together are ATLAS_ERROR_INVALID_RESPONSE. An item that is no JSON object is there with all its fields absent.
  */
 atlas_snapshot_list *atlas_client_list_snapshots(atlas_client *client,
                                                  const char *group_id,
@@ -505,8 +514,8 @@ atlas_snapshot_list *atlas_client_list_snapshots(atlas_client *client,
                                                  atlas_error *error);
 
 /**
- * All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters. The same as
- * `atlas_client_list_snapshots()` otherwise.
+ * All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters, which has no pages: one answer
+ * of at most 16 MiB. The same as `atlas_client_list_snapshots()` otherwise.
  */
 atlas_snapshot_list *atlas_client_list_sharded_snapshots(atlas_client *client,
                                                          const char *group_id,
@@ -519,7 +528,8 @@ atlas_snapshot_list *atlas_client_list_sharded_snapshots(atlas_client *client,
  * at any status but "completed" and "failed", those that this version does not know included.
  *
  * poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
- *                    may ask for a longer one (Retry-After)
+ *                    may ask for a longer one, up to a day (Retry-After, or the body of a 429); after polls in a row that
+ *                    were answered 429 and did not say how long it is at least 10, 20, then 40 s, each times 0.8 to 1.25
  * timeout_ms         how long to wait as a whole; 0: for ever. The timeout of the settings bounds each poll besides
  * progress           sees every answer; may be NULL
  * user_data          handed to `progress`
@@ -569,9 +579,10 @@ atlas_snapshot *atlas_client_wait_for_sharded_snapshot(atlas_client *client,
  * - `ATLAS_ERROR_INVALID_ARGUMENT`: `json` is NULL.
  * - `ATLAS_ERROR_INTERNAL`: there is no memory for it.
  * - `ATLAS_ERROR_INVALID_RESPONSE`: not a JSON object in valid UTF-8, empty, with a byte-order mark, larger than 16 MiB
- *   or nested more than 128 levels deep; the message says line, column and what.
- * - The kind that the error had from the server, if the body is one: an envelope with a "status" of 400 or more, or an
- *   object with an integer "error" of 400 or more and no "id".
+ *   (then nothing of it is read) or nested more than 128 levels deep; the message says line, column and what.
+ * - The kind that the error had from the server, if the body is one: an envelope with a "status" from 300 to 599 (a
+ *   redirect is `ATLAS_ERROR_INVALID_RESPONSE`), or an object with an integer "error" from 400 to 599 and no "id". Other
+ *   numbers are no status of an error.
  *
  * A field of another type than documented is no error: it is absent, and `atlas_snapshot_field()` still has its text.
  */
@@ -588,7 +599,6 @@ atlas_snapshot *atlas_snapshot_copy(const atlas_snapshot *snapshot);
  * using it any more.
  */
 void atlas_snapshot_free(atlas_snapshot *snapshot);
-
 
 /* ---- Text, as Atlas spells it. Absent: NULL ---- */
 
@@ -665,7 +675,6 @@ const char *atlas_snapshot_status(const atlas_snapshot *snapshot);
 /** What was saved: "replicaSet" or "shardedCluster". `atlas_snapshot_type_code()` has it as a number. Atlas' field "type". */
 const char *atlas_snapshot_type(const atlas_snapshot *snapshot);
 
-
 /* ---- The same as numbers to switch on. Absent, or new to this version: 0, then look at the text ---- */
 
 /** How far Atlas is with a snapshot: what `atlas_snapshot_status_code()` returns. New values may be added. */
@@ -711,7 +720,7 @@ typedef enum atlas_frequency {
     ATLAS_FREQUENCY_MONTHLY = 4,
     /** The yearly rule. */
     ATLAS_FREQUENCY_YEARLY = 5,
-    /** None: somebody asked for the snapshot. */
+    /** None: somebody asked for the snapshot. Live Atlas says so, its specification does not list it. */
     ATLAS_FREQUENCY_ON_DEMAND = 6,
 } atlas_frequency;
 
@@ -752,7 +761,6 @@ int32_t atlas_snapshot_snapshot_type_code(const atlas_snapshot *snapshot);
 /** `atlas_snapshot_type()` as an `atlas_cluster_type`, compared without case. */
 int32_t atlas_snapshot_type_code(const atlas_snapshot *snapshot);
 
-
 /* ---- Numbers and times ---- */
 
 /**
@@ -769,8 +777,9 @@ int64_t atlas_snapshot_storage_size_bytes(const atlas_snapshot *snapshot);
 
 /**
  * When Atlas took the snapshot, in milliseconds since 1970-01-01T00:00:00Z (rounded down; leap seconds do not count),
- * 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339; whatever it is,
- * `atlas_snapshot_created_at()` has the text. Atlas' field "createdAt".
+ * 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339, which allows a
+ * blank for the T; second 60 is the second after 59, as in POSIX time. Whatever it is, `atlas_snapshot_created_at()` has the
+ * text. Atlas' field "createdAt".
  */
 int64_t atlas_snapshot_created_at_ms(const atlas_snapshot *snapshot);
 
@@ -779,7 +788,6 @@ int64_t atlas_snapshot_created_at_ms(const atlas_snapshot *snapshot);
  * `atlas_snapshot_created_at_ms()`. `ATLAS_ABSENT` if absent or no date. Atlas' field "expiresAt".
  */
 int64_t atlas_snapshot_expires_at_ms(const atlas_snapshot *snapshot);
-
 
 /* ---- Arrays. Elements are counted from 0; at or beyond the count: NULL ---- */
 
@@ -817,7 +825,6 @@ const char *atlas_snapshot_link_href(const atlas_snapshot *snapshot,
  */
 const char *atlas_snapshot_link_rel(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Sharded clusters: one member per shard and config server ---- */
 
 /**
@@ -853,20 +860,20 @@ size_t atlas_snapshot_snapshot_id_count(const atlas_snapshot *snapshot);
 /** The id of the member's snapshot number `i`, 24 hexadecimal digits. NULL if there are not that many. */
 const char *atlas_snapshot_snapshot_id(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Everything else: nothing that Atlas sends is lost ---- */
 
 /**
  * The whole body byte for byte, envelope included; of an item of a list its bytes in the page. NUL-terminated, so that it
  * can be printed; its length without the NUL goes to `*length`, unless `length` is NULL. `atlas_snapshot_parse()` reads it
- * again. NULL, and a length of 0, only if `snapshot` is NULL.
+ * again, but for an item of a list that is no snapshot: `42`, say, is in the list with all its fields absent, and
+ * `atlas_snapshot_parse()` refuses it. NULL, and a length of 0, only if `snapshot` is NULL.
  */
 const char *atlas_snapshot_json(const atlas_snapshot *snapshot, size_t *length);
 
 /**
  * How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
- * comes twice counts once. The first call of this or of the next two functions builds an index; many threads may do that at
- * once. Without memory for it there are no members.
+ * comes twice counts once, at its first place and with its last value. The first call of this or of the next two functions
+ * builds an index; many threads may do that at once. Without memory for it there are no members.
  */
 size_t atlas_snapshot_field_count(const atlas_snapshot *snapshot);
 
@@ -907,15 +914,14 @@ const char *atlas_snapshot_header_name(const atlas_snapshot *snapshot, size_t i)
  */
 const char *atlas_snapshot_header_value(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Lists ---- */
 
 /** How many snapshots are in the list; 0 if `list` is NULL. */
 size_t atlas_snapshot_list_count(const atlas_snapshot_list *list);
 
 /**
- * How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`;
- * `ATLAS_ABSENT` if it gave none. Atlas' field "totalCount".
+ * How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`. This library
+ * does not ask for it, as counting slows long lists down, so it is often `ATLAS_ABSENT`. Atlas' field "totalCount".
  */
 int64_t atlas_snapshot_list_total_count(const atlas_snapshot_list *list);
 

@@ -30,8 +30,7 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
         ));
     }
     if body.len() > MAX_BODY {
-        let what = format!("too large: more than {MAX_BODY} bytes");
-        return Err(Error::new(ErrorKind::InvalidResponse, what));
+        return Err(too_large());
     }
     if body.starts_with("\u{feff}".as_bytes()) {
         return Err(invalid(&body, 0, "found a byte-order mark"));
@@ -52,21 +51,27 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
     let mut words = start[..boundary(start, 8)].split(|c: char| !c.is_ascii_alphanumeric());
     let what = match (text.as_bytes()[at], words.next().unwrap_or_default()) {
         (b'{', _) => return Ok(text),
-        (b'[', _) => "an array".to_owned(),
-        (b'"', _) => "a string".to_owned(),
-        (_, "null") => "null".to_owned(),
-        (_, "true" | "false") => "a boolean".to_owned(),
-        (b'-' | b'0'..=b'9', _) => "a number".to_owned(),
-        (byte, _) if is_space(byte) => "nothing but white space".to_owned(),
-        _ if is_callers => format!("\"{}\"", &start[..boundary(start, 40)]),
-        // What a server sends may be a token, and what succeeds is nobody's but the caller's.
-        (b'<', _) => "what looks like HTML or XML".to_owned(),
-        (byte, _) if byte.is_ascii_graphic() => {
-            format!("the character \"{}\"", char::from(byte))
+        (b'[', _) => "an array",
+        (b'"', _) => "a string",
+        (_, "null") => "null",
+        (_, "true" | "false") => "a boolean",
+        (b'-' | b'0'..=b'9', _) => "a number",
+        (byte, _) if is_space(byte) => "nothing but white space",
+        _ if is_callers => {
+            let what = format!("found \"{}\"", &start[..boundary(start, 40)]);
+            return Err(invalid(text.as_bytes(), at, &what));
         }
-        _ => "no printable ASCII".to_owned(),
+        // What a server sends may be a token, and what succeeds is nobody's but the caller's.
+        (b'<', _) => "what looks like HTML or XML",
+        _ => "what is no JSON",
     };
     Err(invalid(text.as_bytes(), at, &format!("found {what}")))
+}
+
+/// The error for a body of more than [`MAX_BODY`].
+pub(crate) fn too_large() -> Error {
+    let what = format!("too large: more than {MAX_BODY} bytes");
+    Error::new(ErrorKind::InvalidResponse, what)
 }
 
 /// Calls `each` with name and value of every member of an object, both as raw JSON text.
@@ -182,6 +187,63 @@ pub(crate) fn compact(raw: &str) -> Zeroizing<String> {
     };
     let mut text = Zeroizing::new(String::with_capacity(raw.len()));
     text.extend(raw.chars().filter(is_kept));
+    text
+}
+
+/// Ends a JSON text that was cut off: a string is closed where it was cut, whatever else is incomplete is left out, and
+/// arrays and objects are closed. What was no JSON before the cut is none afterwards either.
+pub(crate) fn ended(cut: &str) -> String {
+    // What closes the arrays and objects that are open, the innermost last.
+    let mut open = Vec::new();
+    // Up to where the text can be kept, and whether the next string is a value rather than a name.
+    let (mut end, mut is_value) = (0, false);
+    let (mut in_string, mut escape) = (false, None);
+    for (at, byte) in cut.bytes().enumerate() {
+        if in_string {
+            match (byte, escape) {
+                // `\u` and four digits, or one character.
+                (_, Some(start)) if at == start + 1 && byte != b'u' || at == start + 5 => {
+                    escape = None;
+                }
+                (_, Some(_)) => {}
+                (b'\\', None) => escape = Some(at),
+                (b'"', None) => in_string = false,
+                _ => {}
+            }
+            if is_value && escape.is_none() {
+                end = at + 1;
+            }
+            continue;
+        }
+        match byte {
+            b'"' => {
+                in_string = true;
+                if is_value {
+                    end = at + 1;
+                }
+            }
+            b'{' | b'[' => {
+                open.push(if byte == b'{' { '}' } else { ']' });
+                is_value = byte == b'[';
+                end = at + 1;
+            }
+            b'}' | b']' => {
+                open.pop();
+                end = at + 1;
+            }
+            b',' => {
+                is_value = open.last() == Some(&']');
+                end = at;
+            }
+            b':' => is_value = true,
+            _ => {}
+        }
+    }
+    let mut text = cut[..end].to_owned();
+    if in_string && is_value {
+        text.push('"');
+    }
+    text.extend(open.iter().rev());
     text
 }
 
@@ -336,6 +398,57 @@ mod tests {
         }
         for broken in [r#""\x""#, r#""\u12g4""#, r#""\u12""#, r#""\""#] {
             assert_eq!(wiped_text(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_anywhere_keeps_what_was_complete() {
+        let whole = r#" {"a":"x\u00e9\"\\y é","b" :[1, "2", {"c":null,"d":[]}],"e":{"f":-1.5e3},"g":true} "#;
+        let read = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text)
+                .unwrap_or_else(|e| panic!("{text}: {e}"))
+        };
+        let start = 2; // nothing can be kept of less
+        for at in (start..=whole.len()).filter(|at| whole.is_char_boundary(*at)) {
+            let cut = read(&ended(&whole[..at]));
+            let is_there = |name: &str, from: &str| {
+                let complete = whole.find(from).unwrap() + from.len() <= at;
+                assert_eq!(
+                    complete,
+                    cut[name] == read(whole)[name],
+                    "{name} at {at}: {cut}"
+                );
+            };
+            is_there("a", "y é");
+            is_there("b", "\"d\":[");
+            is_there("e", "-1.5e3}");
+            is_there("g", "true}");
+        }
+        for (cut, kept) in [
+            ("", ""),
+            ("<html", ""),
+            ("{", "{}"),
+            (r#"{"a"#, "{}"),
+            (r#"{"a":"#, "{}"),
+            (r#"{"a":""#, r#"{"a":""}"#),
+            (r#"{"a":"b\"#, r#"{"a":"b"}"#),
+            (r#"{"a":"b\\"#, r#"{"a":"b\\"}"#),
+            (r#"{"a":"b\u00e"#, r#"{"a":"b"}"#),
+            (r#"{"a":"b\u00e9"#, r#"{"a":"b\u00e9"}"#),
+            (r#"{"a":{"b":1,"c":[[2,3"#, r#"{"a":{"b":1,"c":[[2]]}}"#),
+            (
+                r#"{"a":{"b":1,"c":[{"d":"e"},"#,
+                r#"{"a":{"b":1,"c":[{"d":"e"}]}}"#,
+            ),
+        ] {
+            assert_eq!(ended(cut), kept, "{cut}");
+        }
+        // Of what is no JSON nothing is known, but that it can be cut anywhere.
+        let odd = r#"]}{"é\é\u12é":"\é\u😀\",é{[:"\\\ud83d😀":é,"é"#;
+        for (start, _) in odd.char_indices() {
+            for (end, _) in odd[start..].char_indices() {
+                let _ = ended(&odd[start..start + end]);
+            }
         }
     }
 }

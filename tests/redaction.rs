@@ -130,6 +130,17 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
             error(format!("{} {token}", "x".repeat(64 * 1024 - 20))),
         ),
         (
+            "a detail at the end of what is looked into",
+            Act::respond(
+                400,
+                format!(
+                    r#"{{"x":"{}","detail":"{token}{}"}}"#,
+                    "x".repeat(256 * 1024 - 40),
+                    "y".repeat(100_000)
+                ),
+            ),
+        ),
+        (
             "code",
             Act::respond(400, json!({"errorCode": token}).to_string()),
         ),
@@ -593,12 +604,10 @@ fn what_is_no_json_is_named() {
 fn a_body_of_success_is_not_quoted() {
     let atlas = Simulator::start();
     for (body, found) in [
-        ("secretive", "found the character \"s\""),
+        ("secretive", "found what is no JSON"),
         ("<html>secretive", "found what looks like HTML or XML"),
         ("\"secretive\"", "found a string"),
         ("[\"secretive\"]", "found an array"),
-        ("%secretive", "found the character \"%\""),
-        ("\u{e9}secretive", "found no printable ASCII"),
     ] {
         atlas.clear();
         atlas.script_forever(Target::Api, [Act::respond(200, body)]);

@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
 
+pub(crate) use answer::{LONGEST_WAIT, status_in_body};
 pub(crate) use redact::Redactor;
 
 /// Result of everything in this crate that can fail.
@@ -149,6 +150,8 @@ pub struct ErrorDetails {
     pub message: String,
     /// Whether trying again at once, without anybody changing anything, makes sense.
     pub(crate) transient: bool,
+    /// Whether the body was so long that only its beginning was looked into.
+    pub(crate) truncated: bool,
 }
 
 impl Error {
@@ -164,6 +167,7 @@ impl Error {
             parameters: String::new(),
             message: one_line(&message.into()),
             transient: false,
+            truncated: false,
         }))
     }
 

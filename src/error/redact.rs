@@ -131,6 +131,23 @@ impl Redactor {
         limit.saturating_add(LONGEST_ESCAPE * longest)
     }
 
+    /// Where to cut a long text at `limit` or somewhat before, so that no secret is cut.
+    pub(crate) fn place_to_cut(&self, text: &str, limit: usize) -> usize {
+        let limit = boundary(text, limit);
+        let reach = self.reach(0);
+        let start = boundary(text, limit.saturating_sub(reach));
+        let near = &text[start..boundary(text, limit.saturating_add(reach))];
+        let Some(is_secret) = self.find(near, 0) else {
+            return limit;
+        };
+        let is_cut = |at: usize| at > 0 && is_secret.get(at) == Some(&true) && is_secret[at - 1];
+        let mut end = limit - start;
+        while is_cut(end) {
+            end -= 1;
+        }
+        start + end
+    }
+
     /// `text[..end]` with secrets replaced that begin there, if they have at least `shortest` bytes.
     fn replaced<'a>(&self, text: &'a str, end: usize, shortest: usize) -> Cow<'a, str> {
         let Some(is_secret) = self.find(text, shortest) else {
@@ -160,13 +177,10 @@ impl Redactor {
             if secret.len() < shortest || shortest > 0 && secret.contains(' ') {
                 return;
             }
-            for (at, _) in text.match_indices(secret) {
-                mark(at..at + secret.len());
-            }
-            if let Some(unescaped) = &unescaped {
-                for (at, _) in unescaped.text.match_indices(secret) {
-                    mark(unescaped.origins[at]..unescaped.origins[at + secret.len()]);
-                }
+            each_place(text, secret, &mut |at| mark(at..at + secret.len()));
+            if let Some(Unescaped { text, origins }) = &unescaped {
+                let origin = |at: usize| origins[at]..origins[at + secret.len()];
+                each_place(text, secret, &mut |at| mark(origin(at)));
             }
         });
         if !is_complete && shortest == 0 && !text.is_empty() {
@@ -180,6 +194,14 @@ impl Redactor {
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor")
+    }
+}
+
+/// Not inlined, since what searches is large.
+#[inline(never)]
+fn each_place(text: &str, secret: &str, each: &mut dyn FnMut(usize)) {
+    for (at, _) in text.match_indices(secret) {
+        each(at);
     }
 }
 
@@ -322,6 +344,23 @@ mod tests {
         }
         assert_eq!(redactor(&[]).redact("\u{e9}\u{e9}\u{e9}", 3), "\u{e9}…");
         assert_eq!(redactor(&[]).redact("\u{e9}\u{e9}", 4), "\u{e9}\u{e9}");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_before_a_secret_and_not_within() {
+        let redactor = redactor(&["0123/56789"]);
+        for (secret, length) in [("0123/56789", 10), ("0123\\u002f56789", 15)] {
+            for before in 80..=100 {
+                let text = format!("{}{secret}{}", "x".repeat(before), "y".repeat(200));
+                let expected = match 100 - before {
+                    within if (1..length).contains(&within) => before,
+                    _ => 100,
+                };
+                assert_eq!(redactor.place_to_cut(&text, 100), expected, "{before}");
+            }
+        }
+        assert_eq!(redactor.place_to_cut("\u{e9}\u{e9}", 3), 2);
+        assert_eq!(redactor.place_to_cut("0123/5", 100), 6);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 #[repr(C)]
 #[allow(non_camel_case_types)]
 #[expect(dead_code, reason = "for the header: functions pass the numbers")]
+/// cbindgen:rename-all=None
 pub enum atlas_error_kind {
     /// No error.
     ATLAS_ERROR_NONE = 0,
@@ -49,9 +50,10 @@ pub enum atlas_error_kind {
 }
 
 /// Flag of `atlas_error`: the same call may succeed later (RATE_LIMITED, SERVER, TIMEOUT and NETWORK).
-pub const ATLAS_ERROR_FLAG_RETRYABLE: u32 = 1;
-/// Flag of `atlas_error`: some text in the struct was cut, at a character boundary.
-pub const ATLAS_ERROR_FLAG_TRUNCATED: u32 = 2;
+pub const ATLAS_ERROR_FLAG_RETRYABLE: u32 = 1u32;
+/// Flag of `atlas_error`: some text in the struct was cut, at a character boundary; or the body of the error was longer
+/// than 256 KiB, and what lies beyond that is missing.
+pub const ATLAS_ERROR_FLAG_TRUNCATED: u32 = 2u32;
 
 /// Why a call failed. 2048 bytes, 4-byte aligned, without pointers: frozen for ever.
 ///
@@ -65,7 +67,8 @@ pub struct atlas_error {
     pub kind: i32,
     /// HTTP status of Atlas, the inner one of an envelope; 0: no HTTP answer.
     pub http_status: i32,
-    /// Seconds Atlas asked to wait before the next try; -1: it named none.
+    /// Seconds Atlas asked to wait before the next try, in `Retry-After` or in the body of a 429; -1: it named none. 0
+    /// seconds are none.
     pub retry_after: i32,
     /// `ATLAS_ERROR_FLAG_RETRYABLE`, `ATLAS_ERROR_FLAG_TRUNCATED`; other bits are zero today.
     pub flags: u32,
@@ -145,7 +148,7 @@ pub(super) unsafe fn store(target: *mut atlas_error, error: Option<&Error>) {
         & copy(&error.detail, &mut target.detail)
         & copy(&error.parameters, &mut target.parameters)
         & copy(&error.message, &mut target.message);
-    if !complete {
+    if !complete || error.truncated {
         target.flags |= ATLAS_ERROR_FLAG_TRUNCATED;
     }
 }

@@ -29,7 +29,7 @@ use connection::{NoResolver, Nowhere, Opener, Route};
 use proxy::Proxy;
 
 /// The largest body we read; Atlas' largest page is below 1 MiB.
-pub(crate) const BODY_LIMIT: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = crate::json::MAX_BODY;
 const HEADER_LIMIT: usize = 64 * 1024;
 /// How much of a header a message shows.
 const HEADER_SHOWN: usize = 256;

@@ -4,6 +4,7 @@
 //! The rooms of the house:
 //! - [`world`]: the project, its clusters and snapshots; the table of stories to choose from
 //! - `atlas`: everything shared, and the honest answer to a request
+//! - `specification`: which requests Atlas documents
 //! - `errors`: Atlas' documented error answers
 //! - `tokens`, `digest`: who is let in
 //! - `script`: what goes wrong with the next requests; `faults`: how
@@ -24,6 +25,7 @@ mod record;
 mod script;
 mod server;
 mod settings;
+mod specification;
 mod tls;
 mod tokens;
 pub mod world;

@@ -120,7 +120,8 @@ class Client:
     ) -> SnapshotList:
         """Fetches all snapshots of a replica set, in Atlas' order: a sequence that does not change.
 
-        Parameters and errors are those of `get_snapshot`; the client's timeout bounds all pages together.
+        Parameters and errors are those of `get_snapshot`; the client's timeout bounds all pages together. More than
+        50,000 snapshots, or 256 MiB of them, are an InvalidResponseError.
         """
         return self._list(lib.atlas_client_list_snapshots, project_id, cluster_name, envelope, pretty)
 

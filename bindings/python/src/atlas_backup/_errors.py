@@ -58,11 +58,11 @@ class AtlasError(Exception):
     http_status: Optional[int] = None
     """HTTP status of Atlas' answer (inside an envelope: the inner one), None if there was no answer."""
     retry_after: Optional[int] = None
-    """Seconds to wait before trying again, None if the server named none."""
+    """Seconds to wait before trying again, None if the server named none; 0 is none."""
     retryable: bool = False
     """Whether the same call may succeed later."""
     truncated: bool = False
-    """Whether some text here was too long and has been cut."""
+    """Whether some text here was too long and has been cut, or the answer's body so long that its end was not read."""
     code: Optional[str] = None
     """Atlas' errorCode, "RESOURCE_NOT_FOUND" say, or the OAuth error; None if there was none."""
     reason: Optional[str] = None
