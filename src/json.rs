@@ -48,21 +48,20 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
     };
     let at = text.bytes().position(|byte| !is_space(byte)).unwrap_or(0);
     let start = &text[at..];
-    let mut words = start[..boundary(start, 8)].split(|c: char| !c.is_ascii_alphanumeric());
-    let what = match (text.as_bytes()[at], words.next().unwrap_or_default()) {
-        (b'{', _) => return Ok(text),
-        (b'[', _) => "an array",
-        (b'"', _) => "a string",
-        (_, "null") => "null",
-        (_, "true" | "false") => "a boolean",
-        (b'-' | b'0'..=b'9', _) => "a number",
-        (byte, _) if is_space(byte) => "nothing but white space",
+    let what = match text.as_bytes()[at] {
+        b'{' => return Ok(text),
+        b'[' => "an array",
+        b'"' => "a string",
+        b'-' | b'0'..=b'9' => "a number",
+        byte if is_space(byte) => "nothing but white space",
+        _ if start.starts_with("null") => "null",
+        _ if start.starts_with("true") || start.starts_with("false") => "a boolean",
         _ if is_callers => {
             let what = format!("found \"{}\"", &start[..boundary(start, 40)]);
             return Err(invalid(text.as_bytes(), at, &what));
         }
         // What a server sends may be a token, and what succeeds is nobody's but the caller's.
-        (b'<', _) => "what looks like HTML or XML",
+        b'<' => "what looks like HTML or XML",
         _ => "what is no JSON",
     };
     Err(invalid(text.as_bytes(), at, &format!("found {what}")))

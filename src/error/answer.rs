@@ -87,7 +87,7 @@ impl Error {
         }
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
         error.truncated = is_cut && told.is_object;
-        error.reason = shown(&text_of(told.reason));
+        error.reason = shown_text(told.reason, redactor);
         let oauth = told.error.and_then(json::wiped_text);
         if oauth
             .as_ref()
@@ -103,7 +103,7 @@ impl Error {
             code = Zeroizing::new(header(X_ERROR_CODE).unwrap_or_default().to_owned());
         }
         error.code = shown(&code);
-        error.detail = shown(&text_of(detail));
+        error.detail = shown_text(detail, redactor);
         for (field, description) in told.bad_fields() {
             if error.detail.len() > TEXT_LIMIT {
                 break;
@@ -111,9 +111,9 @@ impl Error {
             if !error.detail.is_empty() {
                 error.detail.push_str("; ");
             }
-            error
-                .detail
-                .push_str(&format!("{}: {}", shown(&field), shown(&description)));
+            error.detail.push_str(&shown_text(field, redactor));
+            error.detail.push_str(": ");
+            error.detail.push_str(&shown_text(description, redactor));
         }
         error.parameters = told
             .parameters
@@ -261,7 +261,7 @@ impl<'a> Told<'a> {
     }
 
     /// Name and description of each field that Atlas refused.
-    fn bad_fields(&self) -> Vec<(Zeroizing<String>, Zeroizing<String>)> {
+    fn bad_fields(&self) -> Vec<(Option<&'a str>, Option<&'a str>)> {
         let mut fields = None;
         let _ = json::members(
             self.bad_request_detail.unwrap_or_default(),
@@ -275,11 +275,11 @@ impl<'a> Told<'a> {
         let _ = json::elements(fields.unwrap_or_default(), |field| {
             let (mut name_of, mut description) = (None, None);
             let _ = json::members(field, |name, value| match &*json::name(name) {
-                "field" => name_of = json::wiped_text(value),
-                "description" => description = json::wiped_text(value),
+                "field" => name_of = Some(value),
+                "description" => description = Some(value),
                 _ => {}
             });
-            found.push((name_of.unwrap_or_default(), description.unwrap_or_default()));
+            found.push((name_of, description));
         });
         found
     }
@@ -288,6 +288,12 @@ impl<'a> Told<'a> {
 /// The text of a raw JSON value, in memory that is wiped; empty for any other value.
 fn text_of(raw: Option<&str>) -> Zeroizing<String> {
     raw.and_then(json::wiped_text).unwrap_or_default()
+}
+
+/// The same as it may be shown. Not inlined, since what wipes a text is large.
+#[inline(never)]
+fn shown_text(raw: Option<&str>, redactor: &Redactor) -> String {
+    redactor.redact(&text_of(raw), TEXT_LIMIT)
 }
 
 /// The HTTP status that a raw JSON value in a body is; only 100 to 599 are one.

@@ -208,11 +208,10 @@ fn each_place(text: &str, secret: &str, each: &mut dyn FnMut(usize)) {
 /// Where to cut a text so that neither a character nor a mark is cut.
 fn unmarked(text: &str, limit: usize) -> usize {
     let end = boundary(text, limit);
-    let begin = boundary(text, end.saturating_sub(MARK.len() - 1));
-    match text[begin..].find(MARK) {
-        Some(at) if begin + at < end => begin + at,
-        _ => end,
-    }
+    let text = &text.as_bytes()[..end];
+    let part = (1..MARK.len()).rev();
+    let mut part = part.filter(|length| text.ends_with(&MARK.as_bytes()[..*length]));
+    end - part.next().unwrap_or(0)
 }
 
 /// A text whose escapes, of JSON, of URLs and of HTML, were replaced by what they stand for.

@@ -125,9 +125,13 @@ impl Route {
                 return error.clone();
             }
         }
-        // Without Rust's addition to what the system calls it.
-        let why = error.to_string();
-        let why = why.split(" (os error").next().unwrap_or_default();
+        let mut why = error.to_string();
+        if error.raw_os_error().is_some()
+            && let Some(at) = why.find('(')
+        {
+            // Without what Rust adds to the system's words: " (os error 111)".
+            why.truncate(at.saturating_sub(1));
+        }
         Error::transient(
             ErrorKind::Network,
             format!("{what} ({why}); check the network, firewalls and proxies"),

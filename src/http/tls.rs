@@ -184,39 +184,45 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 /// What a failed handshake or a broken TLS connection means to a person.
 pub(super) fn explain(error: &rustls::Error, host: &str, redactor: &Redactor) -> Error {
-    let message = match error {
+    let what = match error {
         rustls::Error::InvalidCertificate(why) => {
-            format!(
-                "the certificate of {host} {}",
-                certificate_fault(why, redactor)
-            )
+            let fault = certificate_fault(why, redactor);
+            return Error::new(ErrorKind::Tls, format!("the certificate of {host} {fault}"));
         }
         rustls::Error::InvalidMessage(_) => {
-            format!("{host} does not speak TLS; check the base URL's port, and proxies on the way")
+            "does not speak TLS; check the base URL's port, and proxies on the way"
         }
-        rustls::Error::AlertReceived(alert) => {
-            format!(
-                "{host} refused the TLS handshake ({})",
-                &alert_in_words(*alert)
-            )
+        rustls::Error::AlertReceived(_) => "refused the TLS handshake",
+        rustls::Error::PeerIncompatible(_) => "has no kind of TLS in common with this library",
+        rustls::Error::PeerMisbehaved(_)
+        | rustls::Error::InappropriateMessage { .. }
+        | rustls::Error::InappropriateHandshakeMessage { .. } => {
+            "does not keep to the rules of TLS"
         }
-        rustls::Error::PeerIncompatible(why) => format!(
-            "{host} and this library have no kind of TLS in common ({})",
-            in_words(&format!("{why:?}"))
-        ),
-        rustls::Error::PeerMisbehaved(why) => {
+        _ => "could not be spoken to by TLS",
+    };
+    let why = match error {
+        rustls::Error::InvalidMessage(_) => String::new(),
+        rustls::Error::AlertReceived(AlertDescription::Unknown(number)) => {
+            format!(" (alert {number})")
+        }
+        // The name of what it was stands at the end: "peer misbehaved: MissingKeyShare".
+        rustls::Error::AlertReceived(_)
+        | rustls::Error::PeerIncompatible(_)
+        | rustls::Error::PeerMisbehaved(_) => {
+            let said = error.to_string();
             format!(
-                "{host} does not keep to the rules of TLS ({})",
-                in_words(&format!("{why:?}"))
+                " ({})",
+                in_words(said.rsplit(' ').next().unwrap_or_default())
             )
         }
         rustls::Error::InappropriateMessage { .. }
         | rustls::Error::InappropriateHandshakeMessage { .. } => {
-            format!("{host} does not keep to the rules of TLS (a message out of turn)")
+            " (a message out of turn)".to_owned()
         }
-        other => format!("the TLS connection to {host} failed: {other}"),
+        other => format!(" ({other})"),
     };
-    Error::new(ErrorKind::Tls, message)
+    Error::new(ErrorKind::Tls, format!("{host} {what}{why}"))
 }
 
 const UNKNOWN_SIGNATURE: &str = "is signed, or one of its authorities is, with a kind of signature that cannot be \
@@ -242,13 +248,6 @@ fn in_words(name: &str) -> String {
         before = c;
     }
     words
-}
-
-fn alert_in_words(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::Unknown(number) => format!("alert {number}"),
-        known => in_words(&format!("{known:?}")),
-    }
 }
 
 /// The names a certificate is for, as rustls has them: `DnsName("example.org")`, `IpAddress(192.0.2.1)`.
@@ -357,7 +356,7 @@ mod tests {
             ),
             (
                 rustls::Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
-                "no kind of TLS in common (no cipher suites in common)",
+                "has no kind of TLS in common with this library (no cipher suites in common)",
             ),
             (
                 rustls::Error::PeerMisbehaved(PeerMisbehaved::MissingKeyShare),
