@@ -35,7 +35,7 @@ unexport TARGET RELEASE SIMULATOR LINK PORTABLE TOLD
 
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
-C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
+C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
 .PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak mutants clean help
 .DELETE_ON_ERROR:
@@ -94,10 +94,13 @@ $(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_back
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
-	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread
+	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread -lm
 
 $(BUILD)/tests-cxx11: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
-	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread
+	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread -lm
+
+$(BUILD)/at_exit: tests/at_exit/at_exit.cpp include/atlas_backup.h | library $(BUILD)
+	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(filter %.c,$^) $(LINK) -pthread

@@ -78,15 +78,22 @@ fn backoff(retries: u32) -> Duration {
 
 /// Full jitter: anything up to `longest`, so that clients that failed together do not come back together.
 fn jittered(longest: Duration) -> Duration {
-    longest.mul_f64(fraction())
+    part_of(longest, random())
 }
 
-/// A random number from 0 to 1, from the kernel, so that forked processes do not draw the same.
-pub(crate) fn fraction() -> f64 {
+/// `part` of 2^32 of a duration. No floating-point number is used anywhere in this library: a host may have
+/// floating-point exceptions trapped, and a rounded result is one.
+pub(crate) fn part_of(whole: Duration, part: u32) -> Duration {
+    let nanoseconds = (whole.as_nanos() * u128::from(part)) >> 32;
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+}
+
+/// A random number from the kernel, so that forked processes do not draw the same.
+pub(crate) fn random() -> u32 {
     let mut bytes = [0; 4];
     match getrandom(&mut bytes, GetRandomFlags::NONBLOCK) {
-        Ok(_) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 0.5,
+        Ok(_) => u32::from_ne_bytes(bytes),
+        Err(_) => u32::MAX / 2,
     }
 }
 

@@ -16,6 +16,8 @@ fn every_test_that_the_reliability_document_names_exists() {
                 .unwrap_or_else(|error| panic!("{file}: {error}"));
             let head = match file.rsplit('.').next() {
                 Some("py") => format!("\ndef {name}("),
+                Some("c") => format!("\n    RUN({name});"),
+                Some("sh") => format!("\"{}", name.replace('_', " ")),
                 _ => format!("fn {name}()"),
             };
             let Some(at) = source.find(&head) else {
@@ -23,7 +25,7 @@ fn every_test_that_the_reliability_document_names_exists() {
             };
             let before = source[..at].trim_end();
             assert!(
-                file.ends_with(".py") || before.ends_with("#[test]"),
+                !file.ends_with(".rs") || before.ends_with("#[test]"),
                 "{name} in {file} is no test"
             );
             named += 1;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{borrow, free, guard};
 use crate::config::Config;
 use crate::log::{Level, Sink};
+use crate::runtime::panic::audible;
 
 /// Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
 ///
@@ -269,7 +270,7 @@ impl Host {
         // Control characters, NUL among them, were replaced before.
         if let Ok(line) = CString::new(line) {
             // SAFETY: the host's function, with what it asked to be handed and a line that outlives the call.
-            unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) };
+            audible(|| unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) });
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What every function here relies on: a handle is NULL or came from this library and is alive, text is NULL or
 //! NUL-terminated, and an `atlas_error` is NULL or writable. The header says so to the caller.
 
+mod cancellation;
 mod client;
 mod config;
 mod error;
@@ -10,11 +11,13 @@ mod error;
 mod panics;
 mod snapshot;
 
+use std::any::Any;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::panic;
 use error::atlas_error;
 
 /// The functions as Rust names them, for the fuzz targets.
@@ -50,8 +53,33 @@ fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     }))
 }
 
-/// Runs the body of an accessor; a panic becomes `absent`.
+/// The same, and nothing that a panic says is printed; it is returned instead.
+fn caught_silently<T>(body: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    panic::install_hook();
+    panic::silenced(|| caught(body)).map_err(what_it_said)
+}
+
+#[cold]
+#[inline(never)]
+fn what_it_said(payload: Box<dyn Any + Send>) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    match panic::take_place() {
+        Some(place) => format!("{text}, in {place}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Runs the body of a function without an error; a panic becomes `absent`.
 fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
+    caught_silently(body).unwrap_or(absent)
+}
+
+/// Runs the body of an accessor, at no cost; a panic becomes `absent`.
+fn guard_accessor<T>(absent: T, body: impl FnOnce() -> T) -> T {
     caught(body).unwrap_or(absent)
 }
 
@@ -60,15 +88,10 @@ fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
 unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
-    let outcome = caught(body).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no message");
+    let outcome = caught_silently(body).unwrap_or_else(|panic| {
         Err(Error::new(
             ErrorKind::Internal,
-            format!("a defect in atlas-backup ({text}); please report it"),
+            format!("a defect in atlas-backup ({panic}); please report it"),
         ))
     });
     // SAFETY: `error` is NULL or writable, as our own contract demands.
@@ -84,6 +107,15 @@ unsafe fn fallible<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>)
     // SAFETY: the same contract.
     unsafe { attempt(error, body) }
         .map_or(std::ptr::null_mut(), |value| Box::into_raw(Box::new(value)))
+}
+
+/// Like [`fallible`] for calls that block, which a cancellation of their thread must not end half-way.
+///
+/// # Safety
+/// The same.
+unsafe fn blocking<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> *mut T {
+    // SAFETY: the same contract.
+    cancellation::deferred(|| unsafe { fallible(error, body) })
 }
 
 /// A handle as a reference; `None` for NULL.

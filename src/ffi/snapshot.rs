@@ -7,7 +7,7 @@ use std::ptr::{from_ref, null, null_mut};
 use std::slice;
 
 use super::error::atlas_error;
-use super::{borrow, fallible, free, guard, text};
+use super::{borrow, fallible, free, guard_accessor, text};
 use crate::json::MAX_BODY;
 use crate::snapshot::{
     ArrayField, CloudProvider, ClusterType, FrequencyType, Snapshot, SnapshotList, SnapshotType,
@@ -46,7 +46,7 @@ unsafe fn read<T: Copy>(
 ) -> T {
     // SAFETY: behind the opaque type is a Snapshot.
     let snapshot = unsafe { borrow(snapshot.cast::<Snapshot>()) };
-    guard(absent, || snapshot.and_then(find).unwrap_or(absent))
+    guard_accessor(absent, || snapshot.and_then(find).unwrap_or(absent))
 }
 
 /// The same for text.
@@ -775,5 +775,5 @@ unsafe fn read_list<T: Copy>(
 ) -> T {
     // SAFETY: behind the opaque type is a SnapshotList.
     let list = unsafe { borrow(list.cast::<SnapshotList>()) };
-    guard(absent, || list.and_then(find).unwrap_or(absent))
+    guard_accessor(absent, || list.and_then(find).unwrap_or(absent))
 }

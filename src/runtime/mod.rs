@@ -1,0 +1,3 @@
+//! What the library needs of the process it runs in.
+
+pub(crate) mod panic; // keeps what a panic says off the host's standard error
