@@ -50,7 +50,10 @@ all: library
 # 3 % more instructions for a request. rustc writes down what the static library needs to be linked.
 as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
              -C llvm-args=-inline-threshold=50 --print native-static-libs=$(2)/native-static-libs
-keep = mkdir -p $(2) && cp -p $(addprefix $(1)/,libatlas_backup.so libatlas_backup.a native-static-libs) $(2)
+# Each file is copied beside its place and then renamed: a program that has the old library mapped keeps it, where
+# overwritten it would crash.
+keep = mkdir -p $(2) && for file in libatlas_backup.so libatlas_backup.a native-static-libs; do \
+           cp -p $(1)/$$file $(2)/.$$file.new && mv -f $(2)/.$$file.new $(2)/$$file || exit; done
 
 library:
 	$(CARGO) rustc $(call as_shipped,,$(RELEASE))
