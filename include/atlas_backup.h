@@ -62,7 +62,9 @@
  *             An `atlas_error` is yours: one for each thread.
  *             Functions may be called while a thread or the process is ending, from an exit handler or the destructor
  *             of a static, thread-local or pthread_key variable: giving a token back there is fine. A thread made with
- *             64 KiB of stack is enough. No call raises a floating-point exception, should these be trapped.
+ *             64 KiB of stack will do, towards a server whose certificate comes with up to four of intermediate
+ *             authorities; make it 80 for any server. No call raises a floating-point exception, should these be
+ *             trapped.
  *
  * Cancelling  A thread that pthread_cancel() strikes in a call completes the call and is cancelled afterwards: with
  *             the deferred type at its next cancellation point, so that what the call returned can still be freed;

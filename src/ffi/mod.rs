@@ -53,24 +53,26 @@ fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     }))
 }
 
-/// The same, and nothing that a panic says is printed; it is returned instead.
-fn caught_silently<T>(body: impl FnOnce() -> T) -> std::result::Result<T, String> {
+/// The same, and nothing that a panic says is printed; it becomes an error.
+fn caught_silently<T>(body: impl FnOnce() -> T) -> Result<T> {
     panic::install_hook();
-    panic::silenced(|| caught(body)).map_err(what_it_said)
+    panic::silenced(|| caught(body)).map_err(defect)
 }
 
+// Of its own, so that it is not compiled into each function of the ABI.
 #[cold]
 #[inline(never)]
-fn what_it_said(payload: Box<dyn Any + Send>) -> String {
+fn defect(payload: Box<dyn Any + Send>) -> Error {
     let text = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    match panic::take_place() {
-        Some(place) => format!("{text}, in {place}"),
-        None => text.to_owned(),
-    }
+    let place = panic::take_place().map_or_else(String::new, |place| format!(", in {place}"));
+    Error::new(
+        ErrorKind::Internal,
+        format!("a defect in atlas-backup ({text}{place}); please report it"),
+    )
 }
 
 /// Runs the body of a function without an error; a panic becomes `absent`.
@@ -88,12 +90,7 @@ fn guard_accessor<T>(absent: T, body: impl FnOnce() -> T) -> T {
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
 unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
-    let outcome = caught_silently(body).unwrap_or_else(|panic| {
-        Err(Error::new(
-            ErrorKind::Internal,
-            format!("a defect in atlas-backup ({panic}); please report it"),
-        ))
-    });
+    let outcome = caught_silently(body).and_then(|outcome| outcome);
     // SAFETY: `error` is NULL or writable, as our own contract demands.
     unsafe { error::store(error, outcome.as_ref().err()) };
     outcome.ok()
