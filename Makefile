@@ -37,7 +37,7 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak mutants clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -171,6 +171,13 @@ SOAK_MINUTES ?= 30
 soak: library simulator $(BUILD)/soak
 	"$(SIMULATOR)" run --env all -- $(BUILD)/soak $(SOAK_MINUTES)
 
+# Data races: the C tests and some minutes of the soak. Compiles the standard library; what the last run found:
+# docs/reliability.md
+TSAN_MINUTES ?= 3
+
+tsan: simulator
+	@$(TOLD) tests/tsan/run $(TSAN_MINUTES)
+
 # Do tests notice small faults put into the code? An hour or more; ROOMS="error retry" tries some files alone.
 mutants: $(BUILD)/tools/bin/cargo-mutants
 	@BUILD="$(BUILD)" CARGO="$(CARGO)" PATH="$(abspath $(BUILD)/tools/bin):$$PATH" tests/mutants $(ROOMS)
@@ -185,6 +192,7 @@ help:
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
 	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
 	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
+	@echo "make tsan     the C tests and some of the soak with ThreadSanitizer; TSAN_MINUTES=10 soaks for longer"
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
