@@ -146,7 +146,7 @@ impl TokenCache {
 
     fn open_directory(&self) -> Result<OwnedFd, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = match openat(CWD, &self.directory, flags, Mode::empty()) {
+        let directory = match open(CWD, &self.directory, flags, Mode::empty()) {
             Err(Errno::NOENT) => {
                 // Also its parent, since ~/.cache may be missing; a deeper hole is a mistyped path.
                 if let Some(parent) = self.directory.parent() {
@@ -156,7 +156,7 @@ impl TokenCache {
                     Ok(()) | Err(Errno::EXIST) => {}
                     Err(errno) => return Err(errno.into()),
                 }
-                openat(CWD, &self.directory, flags, Mode::empty())?
+                open(CWD, &self.directory, flags, Mode::empty())?
             }
             opened => opened?,
         };
@@ -174,7 +174,7 @@ impl TokenCache {
     fn open_lock(&self, directory: &OwnedFd) -> Result<OwnedFd, Fault> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let lock = openat(directory, format!("{}.lock", self.name), flags, PRIVATE)?;
+        let lock = open(directory, format!("{}.lock", self.name), flags, PRIVATE)?;
         is_ours(&lock)?;
         Ok(lock)
     }
@@ -182,7 +182,7 @@ impl TokenCache {
     fn read_in(&self, directory: &OwnedFd) -> Result<Option<Entry>, Fault> {
         // NONBLOCK: opening a FIFO somebody put there would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match openat(directory, &self.name, flags, Mode::empty()) {
+        let file = match open(directory, &self.name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
@@ -252,7 +252,7 @@ impl Locked<'_> {
         let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.directory, &temporary, flags, PRIVATE)?;
+        let file = open(&self.directory, &temporary, flags, PRIVATE)?;
         let written = fchmod(&file, PRIVATE) // the umask may have taken more than it should
             .map_err(io::Error::from)
             .and_then(|()| File::from(file).write_all(&text))
@@ -290,6 +290,16 @@ impl Drop for Locked<'_> {
             let _ = flock(&self.lock, FlockOperation::Unlock);
         }
     }
+}
+
+/// Opens a file, under a number above 2.
+fn open(
+    directory: impl AsFd,
+    name: impl rustix::path::Arg,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    openat(directory, name, flags, mode).and_then(sys::keep_off_stdio)
 }
 
 /// Whether the open file is a plain one of ours that nobody else can read.
