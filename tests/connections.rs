@@ -5,9 +5,10 @@ mod common;
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -295,20 +296,38 @@ fn get_twice() {
     get(&client).unwrap();
 }
 
+/// Builds the library that wraps functions of libc, and removes it when dropped.
+struct Wrapper(PathBuf);
+
+impl Wrapper {
+    fn build(name: &str) -> Wrapper {
+        let path = env::temp_dir().join(format!("atlas-{name}-{}.so", std::process::id()));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/preload/wrap.c");
+        let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
+        let built = Command::new(compiler)
+            .args([
+                "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", source, "-ldl", "-o",
+            ])
+            .arg(&path)
+            .status();
+        assert!(built.expect("a C compiler").success());
+        Wrapper(path)
+    }
+}
+
+impl Drop for Wrapper {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 #[test]
 fn a_library_that_wraps_connect_sees_every_connection() {
     const TEST: &str = "a_library_that_wraps_connect_sees_every_connection";
     if is_child() {
         return get_twice();
     }
-    let shim = env::temp_dir().join(format!("atlas-connect-{}.so", std::process::id()));
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/preload/connect.c");
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
-    let built = Command::new(compiler)
-        .args(["-shared", "-fPIC", "-Wall", "-Werror", source, "-ldl", "-o"])
-        .arg(&shim)
-        .status();
-    assert!(built.expect("a C compiler").success());
+    let wrapper = Wrapper::build("connect");
     let atlas = Simulator::start();
     let url = atlas.base_url();
     let port = url.rsplit(':').next().unwrap();
@@ -322,12 +341,36 @@ fn a_library_that_wraps_connect_sees_every_connection() {
     let variables: [(&str, &OsStr); 5] = [
         ("ATLAS_URL", wrong_url.as_ref()),
         ("ATLAS_CA", atlas.ca_file().as_ref()),
-        ("LD_PRELOAD", shim.as_ref()),
+        ("LD_PRELOAD", wrapper.0.as_ref()),
         ("WRAP_FROM", wrong.as_ref()),
         ("WRAP_TO", port.as_ref()),
     ];
     in_child(TEST, &variables);
-    fs::remove_file(shim).unwrap();
+}
+
+#[test]
+fn a_token_for_localhost_stays_here_though_the_resolver_says_otherwise() {
+    const TEST: &str = "a_token_for_localhost_stays_here_though_the_resolver_says_otherwise";
+    if is_child() {
+        let port = env::var("ATLAS_PORT").unwrap();
+        let found = format!("elsewhere.example:{port}").to_socket_addrs();
+        let found: Vec<_> = found.unwrap().map(|it| it.to_string()).collect();
+        assert_eq!(found, [format!("127.0.0.9:{port}")], "the resolver");
+        for host in ["localhost", "LOCALHOST"] {
+            get(&client(&config_for(&format!("http://{host}:{port}")))).unwrap();
+        }
+        return;
+    }
+    let wrapper = Wrapper::build("names");
+    let (same, address) = Same::start(EMPTY);
+    let port = address.port().to_string();
+    let variables: [(&str, &OsStr); 3] = [
+        ("ATLAS_PORT", port.as_ref()),
+        ("LD_PRELOAD", wrapper.0.as_ref()),
+        ("WRAP_NAMES", "127.0.0.9".as_ref()),
+    ];
+    in_child(TEST, &variables);
+    assert_eq!(same.requests.load(Relaxed), 2);
 }
 
 #[test]

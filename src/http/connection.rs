@@ -307,7 +307,7 @@ impl Transport for Connection {
         }
         if !self.kept {
             self.kept = true;
-            // Without it a peer that vanishes costs the time of the call.
+            // Where that cannot be, a peer that vanishes costs a later call its time.
             let _ = socket.expect_acknowledgement();
         }
         true
@@ -379,7 +379,8 @@ impl Room {
         }
     }
 
-    /// Skips answers `100 Continue` where an answer begins. ureq skips those that have no headers itself, and fails on others.
+    /// Skips answers `100 Continue` where an answer begins. Those without headers ureq would skip itself; the others it
+    /// takes for an error.
     fn skip_continue(&mut self) {
         loop {
             let input = self.input();

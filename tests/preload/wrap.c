@@ -1,8 +1,9 @@
-/* A program's connect(), wrapped as proxychains and its like wrap it: what is meant for port WRAP_FROM of this machine
-   goes to port WRAP_TO instead. */
+/* Functions of libc, wrapped as proxychains and its like wrap them: connections to port WRAP_FROM of this machine go to
+   port WRAP_TO instead, and every name has the address WRAP_NAMES. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,4 +23,12 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
         }
     }
     return next(fd, address, length);
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+    int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    const char *address = getenv("WRAP_NAMES");
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&next, &symbol, sizeof next);
+    return next(address ? address : name, service, hints, found);
 }
