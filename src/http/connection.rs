@@ -13,7 +13,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::framing::{Chunks, Faulty};
+use super::framing::{self, Chunks, Faulty};
 use super::proxy::Proxy;
 use super::resolve::Names;
 use super::socket::{self, Socket};
@@ -25,8 +25,6 @@ use crate::error::{Error, ErrorKind};
 /// as they come; but it would collect a chunk size or trailer without end.
 const ROOM_LIMIT: usize = 2 * super::HEADER_LIMIT;
 
-/// How an interim answer begins.
-const INTERIM: &[u8] = b"HTTP/1.1 1";
 const FAULTY_CHUNK: &str =
     "the answer is cut into chunks in a way that HTTP does not know; check proxies on the way";
 
@@ -379,22 +377,9 @@ impl Room {
         }
     }
 
-    /// Skips answers `100 Continue` where an answer begins. Those without headers ureq would skip itself; the others it
-    /// takes for an error.
     fn skip_continue(&mut self) {
-        loop {
-            let input = self.input();
-            if !input.starts_with(INTERIM) {
-                return;
-            }
-            let mut headers = [httparse::EMPTY_HEADER; 128];
-            let mut response = httparse::Response::new(&mut headers);
-            match response.parse(input) {
-                Ok(httparse::Status::Complete(length)) if response.code == Some(100) => {
-                    self.consumed += length;
-                }
-                _ => return,
-            }
+        while let Some(length) = framing::continue_at_start(self.input()) {
+            self.consumed += length;
         }
     }
 }
@@ -451,11 +436,11 @@ impl Buffers for Room {
     }
 
     fn input_consume(&mut self, amount: usize) {
-        let is_interim =
-            amount > 0 && self.input().starts_with(INTERIM) && matches!(stage(), Stage::Head);
+        // Another interim answer may follow one; behind any other head a body does.
+        let is_interim = amount > 0 && self.input().starts_with(b"HTTP/1.1 1");
         self.progress = amount > 0;
         self.consumed += amount;
-        if is_interim {
+        if is_interim && matches!(stage(), Stage::Head) {
             self.skip_continue();
         }
     }

@@ -2,11 +2,26 @@
 //! reads the same bytes otherwise could have one answer taken for another. What has two readings is refused here, and
 //! what ureq does not understand though it is good HTTP is put so that it does.
 
+use httparse::Status;
 use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, Version};
 
 /// How long a chunk's line may be, and all trailers together.
 const LIMIT: usize = super::HEADER_LIMIT;
+
+/// The length of the answer `100 Continue` that `input` begins with, if one is there whole. ureq skips it itself where it
+/// has no headers, and takes it for an error where it has some.
+pub(super) fn continue_at_start(input: &[u8]) -> Option<usize> {
+    if !input.starts_with(b"HTTP/1.1 100") {
+        return None;
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(input) {
+        Ok(Status::Complete(length)) if response.code == Some(100) => Some(length),
+        _ => None,
+    }
+}
 
 /// The framing has more than one reading, or none.
 #[derive(Debug, PartialEq, Eq)]
