@@ -94,7 +94,9 @@ fn good_framing_is_understood_however_odd_and_keeps_its_connection() {
         assert_eq!(same.connections.load(Relaxed), 1, "{answer:.200?}");
         match curl(address) {
             Some(seen) => assert_eq!(seen, (true, "{}".to_owned()), "curl: {answer:.200?}"),
-            None => println!("skipped: curl's reading of good framing: curl is not installed"),
+            None => println!(
+                "skipped: curl's reading of good framing: curl is not installed (package curl)"
+            ),
         }
     }
 }
@@ -423,7 +425,8 @@ fn proxychains_leads_connections_through_its_proxy() {
         .stderr(Stdio::null())
         .output();
     let Ok(told) = told else {
-        println!("skipped: connections through proxychains: proxychains4 is not installed");
+        println!("skipped: {TEST}: proxychains4 is not installed (package proxychains4)");
+        fs::remove_file(settings).unwrap();
         return;
     };
     let told = String::from_utf8(told.stdout).unwrap();
