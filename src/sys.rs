@@ -158,8 +158,13 @@ pub(crate) fn keep_off_stdio(fd: OwnedFd) -> rustix::io::Result<OwnedFd> {
     rustix::io::fcntl_dupfd_cloexec(&fd, libc::STDERR_FILENO + 1)
 }
 
-/// A variable of the environment; none if unset or empty. Not `std::env`, whose lock a forked child could find held.
+/// A variable of the environment; none if unset or empty, and none at all in a program that runs with rights its caller
+/// does not have: the caller made the environment. That is secure_getenv(), which the libc crate does not declare. Not
+/// `std::env`, whose lock a forked child could find held.
 pub(crate) fn env(name: &str) -> Option<OsString> {
+    if is_privileged() {
+        return None;
+    }
     let name = CString::new(name).ok()?;
     // SAFETY: the name is NUL-terminated; that nobody changes the environment meanwhile is the host's duty, as for
     // every getenv() in it.

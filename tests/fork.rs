@@ -211,8 +211,7 @@ fn short_tokens(atlas: &Simulator) {
 }
 
 fn token_requests(atlas: &Simulator) -> usize {
-    let seen = atlas.requests();
-    seen.iter().filter(|seen| seen.method == "POST").count()
+    atlas.count(|method, _| method == "POST")
 }
 
 #[test]
@@ -691,4 +690,41 @@ fn a_child_of_a_thread_that_is_no_main_thread_works_too() {
         }
     });
     assert!(failures.into_inner().unwrap().is_empty());
+}
+
+#[test]
+fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
+    let atlas = Simulator::start();
+    let odd = vec![r#"{"id":"a","storageSizeBytes":"odd"}"#; 500].join(",");
+    let page = |number: u8, body: String| {
+        let target = Target::Path(format!("pageNum={number}"));
+        atlas.script_forever(target, [Act::respond(200, body)]);
+    };
+    page(1, format!(r#"{{"results":[{odd}]}}"#));
+    page(2, r#"{"results":[]}"#.into());
+    let mut config = config_for(&atlas.plain_url());
+    let child = Arc::new(AtomicU32::new(0));
+    let forked = child.clone();
+    config.set_logger(
+        2,
+        Some(Arc::new(move |_, _: &str| {
+            if forked.load(Relaxed) == 0 {
+                // SAFETY: the child goes on with the call and ends below.
+                let pid = unsafe { libc::fork() };
+                forked.store(pid.max(1) as u32, Relaxed);
+            }
+        })),
+    );
+    let client = client(&config);
+    let parent = process::id();
+    let list = client.list_snapshots(Shape::ReplicaSet, PROJECT, CLUSTER, Format::default());
+    if process::id() != parent {
+        end(list.is_ok_and(|list| list.len() == 500));
+    }
+    assert_eq!(list.unwrap().len(), 500);
+    ended_well(child.load(Relaxed));
+    let seen = atlas.requests();
+    let of_parent = seen.iter().filter(|it| it.connection == seen[0].connection);
+    assert_eq!(of_parent.count(), 2, "the child used the parent's");
+    assert_eq!((seen.len(), connections(&seen).len()), (3, 2));
 }

@@ -152,7 +152,8 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
 ///
 /// Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
 /// the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
-/// not promise an order. Pages that repeat, and more than 50,000 snapshots, are ATLAS_ERROR_INVALID_RESPONSE.
+/// not promise an order. Pages that repeat, more than 50,000 snapshots, and snapshots that would take more than 256 MiB of
+/// memory together are ATLAS_ERROR_INVALID_RESPONSE. An item that is no JSON object is there with all its fields absent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_list_snapshots(
     client: *mut atlas_client,
@@ -174,8 +175,8 @@ pub unsafe extern "C" fn atlas_client_list_snapshots(
     }
 }
 
-/// All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters. The same as
-/// `atlas_client_list_snapshots()` otherwise.
+/// All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters, which has no pages: one answer
+/// of at most 16 MiB. The same as `atlas_client_list_snapshots()` otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     client: *mut atlas_client,
@@ -210,7 +211,8 @@ pub type atlas_progress_fn =
 /// at any status but "completed" and "failed", those that this version does not know included.
 ///
 /// poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
-///                    may ask for a longer one (Retry-After)
+///                    may ask for a longer one, up to a day (Retry-After, or the body of a 429); after polls in a row that
+///                    were answered 429 and did not say how long it is at least 10, 20, then 40 s, each times 0.8 to 1.25
 /// timeout_ms         how long to wait as a whole; 0: for ever. The timeout of the settings bounds each poll besides
 /// progress           sees every answer; may be NULL
 /// user_data          handed to `progress`

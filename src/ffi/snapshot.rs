@@ -8,7 +8,7 @@ use std::slice;
 
 use super::error::atlas_error;
 use super::{borrow, fallible, free, guard, text};
-use crate::json::MAX_BODY;
+use crate::json::{self, MAX_BODY};
 use crate::snapshot::{
     ArrayField, CloudProvider, ClusterType, FrequencyType, Snapshot, SnapshotList, SnapshotType,
     Status, Text, TextField,
@@ -90,9 +90,10 @@ unsafe fn read_element(
 /// - `ATLAS_ERROR_INVALID_ARGUMENT`: `json` is NULL.
 /// - `ATLAS_ERROR_INTERNAL`: there is no memory for it.
 /// - `ATLAS_ERROR_INVALID_RESPONSE`: not a JSON object in valid UTF-8, empty, with a byte-order mark, larger than 16 MiB
-///   or nested more than 128 levels deep; the message says line, column and what.
-/// - The kind that the error had from the server, if the body is one: an envelope with a "status" of 400 or more, or an
-///   object with an integer "error" of 400 or more and no "id".
+///   (then nothing of it is read) or nested more than 128 levels deep; the message says line, column and what.
+/// - The kind that the error had from the server, if the body is one: an envelope with a "status" from 300 to 599 (a
+///   redirect is `ATLAS_ERROR_INVALID_RESPONSE`), or an object with an integer "error" from 400 to 599 and no "id". Other
+///   numbers are no status of an error.
 ///
 /// A field of another type than documented is no error: it is absent, and `atlas_snapshot_field()` still has its text.
 #[unsafe(no_mangle)]
@@ -105,8 +106,10 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
         if json.is_null() {
             return Err(super::null("json"));
         }
-        // One byte more than is read shows the core that it is too much.
-        let length = length.min(MAX_BODY + 1);
+        // Before anything is read: a negative length, made a size_t, is more than there is.
+        if length > MAX_BODY {
+            return Err(json::too_large());
+        }
         // With room for the NUL that the core adds.
         let mut body = Vec::new();
         body.try_reserve_exact(length + 1)?;
@@ -440,8 +443,9 @@ pub unsafe extern "C" fn atlas_snapshot_storage_size_bytes(snapshot: *const atla
 }
 
 /// When Atlas took the snapshot, in milliseconds since 1970-01-01T00:00:00Z (rounded down; leap seconds do not count),
-/// 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339; whatever it is,
-/// `atlas_snapshot_created_at()` has the text. Atlas' field "createdAt".
+/// 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339, which allows a
+/// blank for the T; second 60 is the second after 59, as in POSIX time. Whatever it is, `atlas_snapshot_created_at()` has the
+/// text. Atlas' field "createdAt".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_created_at_ms(snapshot: *const atlas_snapshot) -> i64 {
     // SAFETY: the caller's pointers, under the contract of mod.rs.
@@ -614,7 +618,8 @@ pub unsafe extern "C" fn atlas_snapshot_snapshot_id(
 
 /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page. NUL-terminated, so that it
 /// can be printed; its length without the NUL goes to `*length`, unless `length` is NULL. `atlas_snapshot_parse()` reads it
-/// again. NULL, and a length of 0, only if `snapshot` is NULL.
+/// again, but for an item of a list that is no snapshot: `42`, say, is in the list with all its fields absent, and
+/// `atlas_snapshot_parse()` refuses it. NULL, and a length of 0, only if `snapshot` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_json(
     snapshot: *const atlas_snapshot,
@@ -634,7 +639,7 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 }
 
 /// How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
-/// comes twice counts once. The first call of this or of the next two functions builds an index; many threads may do that at
+/// comes twice counts once, at its first place and with its last value. The first call of this or of the next two functions builds an index; many threads may do that at
 /// once. Without memory for it there are no members.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_field_count(snapshot: *const atlas_snapshot) -> usize {
@@ -733,8 +738,8 @@ pub unsafe extern "C" fn atlas_snapshot_list_count(list: *const atlas_snapshot_l
     unsafe { read_list(list, 0, |list| Some(list.len())) }
 }
 
-/// How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`;
-/// `ATLAS_ABSENT` if it gave none. Atlas' field "totalCount".
+/// How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`. This library
+/// does not ask for it, as counting slows long lists down, so it is often `ATLAS_ABSENT`. Atlas' field "totalCount".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_list_total_count(list: *const atlas_snapshot_list) -> i64 {
     // SAFETY: the caller's pointers, under the contract of mod.rs.

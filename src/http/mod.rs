@@ -31,23 +31,32 @@ use connection::{NoResolver, Nowhere, Opener, Route};
 use proxy::Proxy;
 
 /// The largest body we read; Atlas' largest page is below 1 MiB.
-pub(crate) const BODY_LIMIT: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = crate::json::MAX_BODY;
 const HEADER_LIMIT: usize = 64 * 1024;
 /// Idle connections are kept for this long; a poller asking once a minute need not shake hands each time.
 const IDLE_AGE: Duration = Duration::from_secs(90);
 /// More threads than this at once open connections that are not kept.
 const IDLE_CONNECTIONS: usize = 512;
 
+/// Makes the `Authorization` header of a request, if it has one.
+pub(crate) type Authorize<'a> = dyn Fn() -> Result<Option<HeaderValue>> + 'a;
+
 /// What to send.
 #[derive(Clone)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) accept: &'a HeaderValue,
-    pub(crate) authorization: Option<HeaderValue>,
+    /// Called each time the request is sent, also on a new connection in place of a dead one: the server may have seen
+    /// the first already, and under Digest no two may have the same count.
+    pub(crate) authorization: &'a Authorize<'a>,
+    /// Whether it is sent again, once, when a kept connection turns out dead.
+    pub(crate) may_resend: bool,
     /// A form to POST; without one it is a GET. We send nothing else, so nothing can be changed or deleted.
     pub(crate) form: Option<&'a [u8]>,
     /// Why it is sent once more; empty the first time.
     pub(crate) again: &'a str,
+    /// Takes a line for each time it is sent.
+    pub(crate) logger: &'a Logger,
 }
 
 /// What came back, read to its end.
@@ -77,7 +86,6 @@ pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
     user_agent: HeaderValue,
-    logger: Logger,
     generation: u32,
 }
 
@@ -118,7 +126,7 @@ fn new_settings() -> ureq::config::Config {
 }
 
 impl Http {
-    pub(crate) fn new(to: &Destination, logger: Logger) -> Result<Http> {
+    pub(crate) fn new(to: &Destination) -> Result<Http> {
         let tls = match &to.roots {
             None => None,
             Some(roots) => {
@@ -144,7 +152,6 @@ impl Http {
             agent,
             route,
             user_agent: to.user_agent.clone(),
-            logger,
             generation: sys::generation(),
         })
     }
@@ -172,10 +179,11 @@ impl Http {
     }
 
     fn send_once(&self, call: &Call, request: &Outgoing, only_new: bool) -> Result<Sent> {
+        let authorization = (request.authorization)()?;
         let start = Instant::now();
         let mut status = 0;
         let (outcome, exchange) = socket::exchange(call, only_new, || {
-            self.run(request).and_then(|response| {
+            self.run(request, authorization).and_then(|response| {
                 status = response.status().as_u16();
                 let chunked = framing::is_chunked(response.version(), response.headers());
                 // The body is left unread, so the connection is not kept.
@@ -183,7 +191,7 @@ impl Http {
                 read(response)
             })
         });
-        self.logger.log(Level::Info, || {
+        request.logger.log(Level::Info, || {
             let connection = if exchange.connected.get() {
                 "new"
             } else {
@@ -223,7 +231,8 @@ impl Http {
             Ok(answer) => Ok(Sent::Answer(answer)),
             Err(error) => {
                 let kept = !exchange.connected.get();
-                if kept && !exchange.received.get() && is_disconnect(&error) {
+                let may_resend = kept && request.may_resend;
+                if may_resend && !exchange.received.get() && is_disconnect(&error) {
                     return Ok(Sent::Stale);
                 }
                 let mut error = self.explain(error);
@@ -235,14 +244,18 @@ impl Http {
         }
     }
 
-    fn run(&self, request: &Outgoing) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
+    fn run(
+        &self,
+        request: &Outgoing,
+        authorization: Option<HeaderValue>,
+    ) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
         let mut message = Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT, request.accept.clone());
-        if let Some(authorization) = &request.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
         }
         match request.form {
             None => self.agent.run(message),

@@ -3,11 +3,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-
-use rustix::event::PollFlags;
 
 use crate::call::{Bell, Call};
 use crate::error::{Error, ErrorKind, Result};
@@ -94,7 +91,7 @@ impl Names {
         }
         let lookup = loop {
             let (lookup, overdue_at) = self.lookup(host)?;
-            if call.wait(lookup.answered.as_fd(), PollFlags::IN, overdue_at)? {
+            if call.wait_for(&lookup.answered, overdue_at)? {
                 break lookup;
             }
         };

@@ -3,7 +3,7 @@
 use ureq::http::HeaderMap;
 
 use super::known::{self, FIELDS};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, status_in_body};
 use crate::json;
 
 /// What a caller reads, and so what the body of an error looks like.
@@ -66,35 +66,35 @@ impl<'a> Document<'a> {
         let outer = Document::read(body).map_err(|error| json::malformed(&error))?;
         json::check_depth(body)?;
 
-        // A snapshot's own status is text and a page has none: a number is the HTTP status of an envelope.
-        let status = outer.fields[known::STATUS].and_then(json::integer);
+        // A snapshot's own status is text and a page has none: an integer is the HTTP status of an envelope.
+        let number = outer.fields[known::STATUS].filter(|raw| json::integer(raw).is_some());
         let content = outer.content.filter(|content| content.starts_with('{'));
-        let inner = match (status, content) {
+        let inner = match (number, content) {
             (Some(_), Some(content)) => {
                 Document::read(content).map_err(|error| json::malformed(&error))?
             }
             _ => outer,
         };
-        let enveloped = status.is_some() && content.is_some();
+        let enveloped = number.is_some() && content.is_some();
 
         // Without an object in it something still is an envelope when one was asked for or when it has the members of
         // one; `status` of another type than documented, by itself, is just an odd field of a snapshot.
         let looks_enveloped =
             !outer.has_id() && (expected != Expected::Snapshot || outer.content.is_some());
-        if let Some(status) = status.filter(|status| *status >= 400)
+        // A redirect is no more a snapshot here than as the status of the answer.
+        if let Some(status) = number.and_then(status_in_body)
+            && status >= 300
             && (enveloped || looks_enveloped)
         {
-            return Err(answered(status, headers, inner.text));
+            return Err(Error::from_content(status, headers, inner.text));
         }
-        if let Some(status) = inner
-            .error
-            .and_then(json::integer)
-            .filter(|status| *status >= 400)
+        if let Some(status) = inner.error.and_then(status_in_body)
+            && status >= 400
             && !inner.has_id()
         {
-            return Err(answered(status, headers, inner.text));
+            return Err(Error::from_content(status, headers, inner.text));
         }
-        if status.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
+        if number.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
             let what = "not a JSON object as promised: the envelope has no object \"content\"";
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         }
@@ -104,13 +104,4 @@ impl<'a> Document<'a> {
     fn has_id(&self) -> bool {
         self.fields[known::ID].is_some_and(|id| id != "null")
     }
-}
-
-/// The error that Atlas reported with a status inside the body.
-fn answered(status: i64, headers: Option<&HeaderMap>, body: &str) -> Error {
-    Error::from_answer(
-        u16::try_from(status).unwrap_or(u16::MAX),
-        headers,
-        body.as_bytes(),
-    )
 }

@@ -254,6 +254,11 @@ impl Known {
             .filter_map(move |(slot, name)| (odd & (1 << slot) != 0).then_some(name))
     }
 
+    /// How many bytes it takes beside itself.
+    pub(super) fn memory(&self) -> usize {
+        self.texts.len() + self.parts.len() * size_of::<Span>()
+    }
+
     /// How many bytes are allocated and not used.
     #[cfg(test)]
     pub(super) fn spare(&self) -> usize {

@@ -26,7 +26,6 @@ use tables::{Fields, Table};
 
 pub use codes::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
 pub(crate) use known::{ArrayField, TextField};
-pub(crate) use list::MAX_ITEMS;
 pub use list::SnapshotList;
 pub(crate) use texts::Text;
 
@@ -58,8 +57,8 @@ impl Snapshot {
     /// # Errors
     ///
     /// `InvalidResponse` for anything but a JSON object in UTF-8 of at most 16 MiB and 128 levels, without a byte-order
-    /// mark; the message says where. An enveloped error, or an object with an integer `error` of 400 or more and no
-    /// `id`, is returned as the error it would be from the server.
+    /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error` from
+    /// 400 to 599 and no `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
         Snapshot::read(body.into(), Expected::Snapshot, None)
     }
@@ -210,7 +209,8 @@ impl Snapshot {
         self.json_text().as_str()
     }
 
-    /// The names of all members of the snapshot, documented or not, in the order they came in.
+    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice is
+    /// there once, at its first place; [`field`](Self::field) has its last value.
     pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.field_count()).map(|i| self.field_name(i).map_or("", Text::as_str))
     }
@@ -334,6 +334,11 @@ impl Snapshot {
         }
     }
 
+    /// How many bytes it takes, without what is built when it is asked for and what the allocator adds.
+    fn memory(&self) -> usize {
+        size_of::<Snapshot>() + self.json.len() + self.known.memory()
+    }
+
     fn elements(&self, array: ArrayField) -> std::ops::Range<usize> {
         0..self.element_count(array)
     }
@@ -398,7 +403,8 @@ fn copied(text: &str, room: usize) -> std::result::Result<String, TryReserveErro
     Ok(copy)
 }
 
-/// Any form of RFC 3339: with offsets, fractions, before 1970.
+/// Any form of RFC 3339: with offsets, fractions, a blank for `T`, before 1970. Second 60 is the second after 59, as in
+/// POSIX time.
 fn unix_ms(date: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(date)
         .ok()

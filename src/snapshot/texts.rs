@@ -100,6 +100,10 @@ impl Texts {
         self.0.shrink_to_fit();
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     #[cfg(test)]
     pub(super) fn spare(&self) -> usize {
         self.0.capacity() - self.0.len()

@@ -99,7 +99,7 @@ pub fn with_a_name(url: &str) -> String {
 }
 
 /// Waits until `condition` holds.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(
