@@ -122,19 +122,19 @@ const char *atlas_backup_version(void);
 /* ==== Handles ================================================================================================ */
 
 /**
- * Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
- *
- * One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
- */
-typedef struct atlas_config atlas_config;
-
-/**
  * A client of the Atlas Administration API: connections, credentials, settings.
  *
  * Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
  * go on using its copy, which starts afresh.
  */
 typedef struct atlas_client atlas_client;
+
+/**
+ * Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
+ *
+ * One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
+ */
+typedef struct atlas_config atlas_config;
 
 /**
  * One backup snapshot, as Atlas described it in one answer; of a replica set or of a sharded cluster.
@@ -599,7 +599,6 @@ atlas_snapshot *atlas_snapshot_copy(const atlas_snapshot *snapshot);
  */
 void atlas_snapshot_free(atlas_snapshot *snapshot);
 
-
 /* ---- Text, as Atlas spells it. Absent: NULL ---- */
 
 /** The snapshot's id, 24 hexadecimal digits: "32b6e34b3d91647abb20e7b8". Atlas' field "id". */
@@ -675,7 +674,6 @@ const char *atlas_snapshot_status(const atlas_snapshot *snapshot);
 /** What was saved: "replicaSet" or "shardedCluster". `atlas_snapshot_type_code()` has it as a number. Atlas' field "type". */
 const char *atlas_snapshot_type(const atlas_snapshot *snapshot);
 
-
 /* ---- The same as numbers to switch on. Absent, or new to this version: 0, then look at the text ---- */
 
 /** How far Atlas is with a snapshot: what `atlas_snapshot_status_code()` returns. New values may be added. */
@@ -721,7 +719,7 @@ typedef enum atlas_frequency {
     ATLAS_FREQUENCY_MONTHLY = 4,
     /** The yearly rule. */
     ATLAS_FREQUENCY_YEARLY = 5,
-    /** None: somebody asked for the snapshot. */
+    /** None: somebody asked for the snapshot. Live Atlas says so, its specification does not list it. */
     ATLAS_FREQUENCY_ON_DEMAND = 6,
 } atlas_frequency;
 
@@ -762,7 +760,6 @@ int32_t atlas_snapshot_snapshot_type_code(const atlas_snapshot *snapshot);
 /** `atlas_snapshot_type()` as an `atlas_cluster_type`, compared without case. */
 int32_t atlas_snapshot_type_code(const atlas_snapshot *snapshot);
 
-
 /* ---- Numbers and times ---- */
 
 /**
@@ -790,7 +787,6 @@ int64_t atlas_snapshot_created_at_ms(const atlas_snapshot *snapshot);
  * `atlas_snapshot_created_at_ms()`. `ATLAS_ABSENT` if absent or no date. Atlas' field "expiresAt".
  */
 int64_t atlas_snapshot_expires_at_ms(const atlas_snapshot *snapshot);
-
 
 /* ---- Arrays. Elements are counted from 0; at or beyond the count: NULL ---- */
 
@@ -828,7 +824,6 @@ const char *atlas_snapshot_link_href(const atlas_snapshot *snapshot,
  */
 const char *atlas_snapshot_link_rel(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Sharded clusters: one member per shard and config server ---- */
 
 /**
@@ -864,7 +859,6 @@ size_t atlas_snapshot_snapshot_id_count(const atlas_snapshot *snapshot);
 /** The id of the member's snapshot number `i`, 24 hexadecimal digits. NULL if there are not that many. */
 const char *atlas_snapshot_snapshot_id(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Everything else: nothing that Atlas sends is lost ---- */
 
 /**
@@ -877,8 +871,8 @@ const char *atlas_snapshot_json(const atlas_snapshot *snapshot, size_t *length);
 
 /**
  * How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
- * comes twice counts once, at its first place and with its last value. The first call of this or of the next two functions builds an index; many threads may do that at
- * once. Without memory for it there are no members.
+ * comes twice counts once, at its first place and with its last value. The first call of this or of the next two functions
+ * builds an index; many threads may do that at once. Without memory for it there are no members.
  */
 size_t atlas_snapshot_field_count(const atlas_snapshot *snapshot);
 
@@ -918,7 +912,6 @@ const char *atlas_snapshot_header_name(const atlas_snapshot *snapshot, size_t i)
  * many.
  */
 const char *atlas_snapshot_header_value(const atlas_snapshot *snapshot, size_t i);
-
 
 /* ---- Lists ---- */
 

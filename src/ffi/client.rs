@@ -4,24 +4,18 @@ use std::ffi::{c_char, c_void};
 use std::ptr::from_ref;
 use std::time::Duration;
 
-use super::config::atlas_config;
 use super::error::atlas_error;
-use super::snapshot::{atlas_snapshot, atlas_snapshot_list};
-use super::{attempt, borrow, fallible, free, guard, null, required};
+use super::handle::{
+    atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list, borrow, free,
+};
+use super::{attempt, fallible, guard, null, required};
 use crate::client::{Client, Format, Polling, Shape};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A client of the Atlas Administration API: connections, credentials, settings.
-///
-/// Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
-/// go on using its copy, which starts afresh.
-#[allow(non_camel_case_types)]
-pub struct atlas_client(pub(super) Client);
-
 /// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
-pub const ATLAS_ENVELOPE: u32 = 1;
+pub const ATLAS_ENVELOPE: u32 = 1u32;
 /// Flag: Atlas indents its answer (`pretty=true`), for `atlas_snapshot_json()`.
-pub const ATLAS_PRETTY: u32 = 2;
+pub const ATLAS_PRETTY: u32 = 2u32;
 
 /// A client with a copy of these settings. Nothing is sent yet.
 ///
@@ -37,7 +31,7 @@ pub unsafe extern "C" fn atlas_client_new(
     unsafe {
         fallible(error, || {
             let config = borrow(config).ok_or_else(|| null("config"))?;
-            Client::new(&config.0).map(atlas_client)
+            Client::new(config)
         })
     }
 }
@@ -59,7 +53,7 @@ pub unsafe extern "C" fn atlas_client_free(client: *mut atlas_client) {
 pub unsafe extern "C" fn atlas_client_cancel(client: *mut atlas_client) {
     // SAFETY: the caller's handle is NULL or alive.
     if let Some(client) = unsafe { borrow(client) } {
-        guard((), || client.0.cancel());
+        guard((), || client.cancel());
     }
 }
 
@@ -79,7 +73,7 @@ pub unsafe extern "C" fn atlas_client_revoke_token(
         attempt(error, || {
             let outcome = borrow(client)
                 .ok_or_else(|| null("client"))
-                .and_then(|client| client.0.revoke_token());
+                .and_then(|client| client.revoke_token());
             if let Err(error) = &outcome {
                 kind = error.kind as i32;
             }
@@ -306,11 +300,8 @@ unsafe fn get(
             let group_id = required(group_id, "group_id")?;
             let cluster_name = required(cluster_name, "cluster_name")?;
             let snapshot_id = required(snapshot_id, "snapshot_id")?;
-            client
-                .0
-                .get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
+            client.get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
         })
-        .cast()
     }
 }
 
@@ -330,11 +321,8 @@ unsafe fn list(
             let client = borrow(client).ok_or_else(|| null("client"))?;
             let group_id = required(group_id, "group_id")?;
             let cluster_name = required(cluster_name, "cluster_name")?;
-            client
-                .0
-                .list_snapshots(shape, group_id, cluster_name, format(flags)?)
+            client.list_snapshots(shape, group_id, cluster_name, format(flags)?)
         })
-        .cast()
     }
 }
 
@@ -373,7 +361,7 @@ unsafe fn wait(
                 timeout: (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into())),
                 format: format(flags)?,
             };
-            client.0.wait_for_snapshot(
+            client.wait_for_snapshot(
                 shape,
                 group_id,
                 cluster_name,
@@ -385,7 +373,6 @@ unsafe fn wait(
                 },
             )
         })
-        .cast()
     }
 }
 

@@ -3,24 +3,17 @@
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
 
-use super::{borrow, free, guard};
+use super::guard;
+use super::handle::{atlas_config, borrow_mut, free, into_handle};
 use crate::config::Config;
 use crate::log::{Level, Sink};
-
-/// Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
-///
-/// One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
-#[allow(non_camel_case_types)]
-pub struct atlas_config(pub(super) Config);
 
 /// Settings with their defaults. No `MONGODB_ATLAS_*` variable is read.
 ///
 /// Free it with `atlas_config_free()`. NULL only if the library has a defect.
 #[unsafe(no_mangle)]
 pub extern "C" fn atlas_config_new() -> *mut atlas_config {
-    guard(std::ptr::null_mut(), || {
-        Box::into_raw(Box::new(atlas_config(Config::new())))
-    })
+    guard(std::ptr::null_mut(), || into_handle(Config::new()))
 }
 
 /// Settings with their defaults, then what the environment says. An empty variable is as good as unset.
@@ -41,9 +34,7 @@ pub extern "C" fn atlas_config_new() -> *mut atlas_config {
 /// variable counts: neither these nor those of proxies nor SSL_CERT_FILE and SSL_CERT_DIR.
 #[unsafe(no_mangle)]
 pub extern "C" fn atlas_config_from_env() -> *mut atlas_config {
-    guard(std::ptr::null_mut(), || {
-        Box::into_raw(Box::new(atlas_config(Config::from_env())))
-    })
+    guard(std::ptr::null_mut(), || into_handle(Config::from_env()))
 }
 
 /// Frees settings and wipes the secrets in them. NULL does nothing.
@@ -59,8 +50,8 @@ pub unsafe extern "C" fn atlas_config_free(config: *mut atlas_config) {
 /// `config` is NULL or a live config that no other thread uses.
 unsafe fn set(config: *mut atlas_config, setter: impl FnOnce(&mut Config)) {
     // SAFETY: as demanded above.
-    if let Some(config) = unsafe { config.as_mut() } {
-        guard((), || setter(&mut config.0));
+    if let Some(config) = unsafe { borrow_mut(config) } {
+        guard((), || setter(config));
     }
 }
 
@@ -69,8 +60,8 @@ unsafe fn set(config: *mut atlas_config, setter: impl FnOnce(&mut Config)) {
 /// # Safety
 /// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
 unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    // SAFETY: not NULL behind `borrow`, hence NUL-terminated.
-    unsafe { borrow(text).map(|text| CStr::from_ptr(text).to_bytes()) }
+    // SAFETY: NUL-terminated where it is not NULL.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
 /// Authenticates as a service account (OAuth 2.0 client credentials; "mdb_sa_id_…" and "mdb_sa_sk_…"). Of this and the

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 #[repr(C)]
 #[allow(non_camel_case_types)]
 #[expect(dead_code, reason = "for the header: functions pass the numbers")]
+/// cbindgen:rename-all=None
 pub enum atlas_error_kind {
     /// No error.
     ATLAS_ERROR_NONE = 0,
@@ -49,10 +50,10 @@ pub enum atlas_error_kind {
 }
 
 /// Flag of `atlas_error`: the same call may succeed later (RATE_LIMITED, SERVER, TIMEOUT and NETWORK).
-pub const ATLAS_ERROR_FLAG_RETRYABLE: u32 = 1;
+pub const ATLAS_ERROR_FLAG_RETRYABLE: u32 = 1u32;
 /// Flag of `atlas_error`: some text in the struct was cut, at a character boundary; or the body of the error was longer
 /// than 256 KiB, and what lies beyond that is missing.
-pub const ATLAS_ERROR_FLAG_TRUNCATED: u32 = 2;
+pub const ATLAS_ERROR_FLAG_TRUNCATED: u32 = 2u32;
 
 /// Why a call failed. 2048 bytes, 4-byte aligned, without pointers: frozen for ever.
 ///

@@ -6,9 +6,11 @@
 mod client;
 mod config;
 mod error;
+mod handle;
 #[cfg(test)]
 mod panics;
 mod snapshot;
+mod version;
 
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +18,7 @@ use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
 use error::atlas_error;
+use handle::{Castable, into_handle};
 
 /// The functions as Rust names them, for the fuzz targets.
 #[cfg(fuzzing)]
@@ -24,20 +27,7 @@ pub mod all {
         ATLAS_ERROR_FLAG_RETRYABLE, ATLAS_ERROR_FLAG_TRUNCATED, atlas_error, atlas_error_kind_name,
         atlas_error_size,
     };
-    pub use super::{atlas_backup_version, client::*, config::*, snapshot::*};
-}
-
-const VERSION: &CStr =
-    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => panic!("the version has a NUL"),
-    };
-
-/// The version of the library that is loaded, "0.1.0"; ATLAS_BACKUP_VERSION is that of the header you compiled with.
-/// Static text: never free it.
-#[unsafe(no_mangle)]
-pub extern "C" fn atlas_backup_version() -> *const c_char {
-    VERSION.as_ptr()
+    pub use super::{client::*, config::*, snapshot::*, version::*};
 }
 
 /// Runs what a function of the ABI does. A panic, which would be the end of the host, ends here.
@@ -80,31 +70,12 @@ unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) 
 ///
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
-unsafe fn fallible<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> *mut T {
+unsafe fn fallible<T: Castable>(
+    error: *mut atlas_error,
+    body: impl FnOnce() -> Result<T::Inner>,
+) -> *mut T {
     // SAFETY: the same contract.
-    unsafe { attempt(error, body) }
-        .map_or(std::ptr::null_mut(), |value| Box::into_raw(Box::new(value)))
-}
-
-/// A handle as a reference; `None` for NULL.
-///
-/// # Safety
-/// `handle` is NULL or points to a live `T` that nobody changes meanwhile.
-unsafe fn borrow<'a, T>(handle: *const T) -> Option<&'a T> {
-    // SAFETY: as demanded above.
-    unsafe { handle.as_ref() }
-}
-
-/// Frees a handle; NULL does nothing.
-///
-/// # Safety
-/// `handle` is NULL or came from [`fallible`] (or another `Box::into_raw`) and nobody uses it any more.
-unsafe fn free<T>(handle: *mut T) {
-    if !handle.is_null() {
-        // SAFETY: not NULL, so it came from `Box::into_raw` and is ours again.
-        let handle = unsafe { Box::from_raw(handle) };
-        guard((), || drop(handle));
-    }
+    unsafe { attempt(error, body) }.map_or(std::ptr::null_mut(), into_handle)
 }
 
 /// Text from the caller: `None` for NULL, an error when it is not UTF-8. `name` is for the message.

@@ -8,6 +8,7 @@ use super::Snapshot;
 use super::document::{Document, Expected};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::runtime::memory;
 
 /// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit for
 /// bodies could otherwise take a hundred times its size in memory.
@@ -102,14 +103,12 @@ impl SnapshotList {
         if self.items.len() == MAX_ITEMS {
             return Err(Full::TooMany);
         }
-        self.items.try_reserve(1)?;
         let item = Snapshot::item(item)?;
         self.memory += item.memory();
         if self.memory > MAX_MEMORY_MIB * 1024 * 1024 {
             return Err(Full::TooLarge);
         }
-        self.items.push(item);
-        Ok(())
+        Ok(memory::push(&mut self.items, item)?)
     }
 
     /// How many snapshots there are.

@@ -1,0 +1,3 @@
+//! What every module needs of the system: memory that may be short.
+
+pub(crate) mod memory;
