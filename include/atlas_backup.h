@@ -339,6 +339,7 @@ void atlas_config_set_access_token(atlas_config *config, const char *access_toke
 /**
  * Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
  * "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+ * localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
  */
 void atlas_config_set_base_url(atlas_config *config, const char *url);
 

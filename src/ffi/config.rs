@@ -115,6 +115,7 @@ pub unsafe extern "C" fn atlas_config_set_access_token(
 
 /// Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
 /// "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+/// localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_base_url(config: *mut atlas_config, url: *const c_char) {
     // SAFETY: the caller's text is NULL or NUL-terminated.
