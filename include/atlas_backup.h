@@ -92,8 +92,10 @@
  *             with what happened in the message. So does a lack of memory for an answer and for what is made of it. Only
  *             where there is none for the little things of a call, some hundred KiB, Rust aborts the process.
  *
- * Secrets     The copies that the library owns are wiped when they are freed. None ever appears in a message or a
- *             log line. Control characters in text from the server become spaces there.
+ * Secrets     The copies that the library owns are wiped when they are freed. What its TLS (rustls) has decrypted is
+ *             not, and cannot be: an access token just fetched, which lives for an hour, stays in freed memory until
+ *             that is used again. Stack, registers and swap are not wiped either. No secret ever appears in a message
+ *             or a log line. Control characters in text from the server become spaces there.
  *
  * Unloading   dlclose() does not remove the library from the process, since a thread of it may still be ending.
  *
@@ -130,19 +132,19 @@ const char *atlas_backup_version(void);
 /* ==== Handles ================================================================================================ */
 
 /**
- * Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
- *
- * One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
- */
-typedef struct atlas_config atlas_config;
-
-/**
  * A client of the Atlas Administration API: connections, credentials, settings.
  *
  * Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
  * go on using its copy, which starts afresh.
  */
 typedef struct atlas_client atlas_client;
+
+/**
+ * Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
+ *
+ * One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
+ */
+typedef struct atlas_config atlas_config;
 
 /**
  * One backup snapshot, as Atlas described it in one answer; of a replica set or of a sharded cluster.
@@ -169,7 +171,10 @@ typedef struct atlas_snapshot_list atlas_snapshot_list;
 /** Flag of `atlas_error`: the same call may succeed later (RATE_LIMITED, SERVER, TIMEOUT and NETWORK). */
 #define ATLAS_ERROR_FLAG_RETRYABLE 1u
 
-/** Flag of `atlas_error`: some text in the struct was cut, at a character boundary. */
+/**
+ * Flag of `atlas_error`: some text in the struct was cut, at a character boundary; or the body of the error was longer
+ * than 256 KiB, and what lies beyond that is missing.
+ */
 #define ATLAS_ERROR_FLAG_TRUNCATED 2u
 
 /**
@@ -201,13 +206,19 @@ typedef enum atlas_error_kind {
     ATLAS_ERROR_NETWORK = 10,
     /** The certificate was not accepted or the TLS handshake failed. The message says which. */
     ATLAS_ERROR_TLS = 11,
-    /** The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. */
+    /**
+     * The answer is not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect. Also a 404 of
+     * the token or revoke endpoint: it tells nothing of a snapshot, and the base URL is probably wrong.
+     */
     ATLAS_ERROR_INVALID_RESPONSE = 12,
     /** The call was cancelled. */
     ATLAS_ERROR_CANCELLED = 13,
     /** Waiting for a snapshot ended because it failed. */
     ATLAS_ERROR_SNAPSHOT_FAILED = 14,
-    /** A defect of this library: please report it with the message. Or there was not enough memory. */
+    /**
+     * A defect of this library: please report it with the message. Or something that it cannot do without was denied or
+     * taken away, which the message names: memory, random numbers, waiting (a sandbox), a file descriptor.
+     */
     ATLAS_ERROR_INTERNAL = 15,
 } atlas_error_kind;
 
@@ -223,7 +234,10 @@ typedef struct atlas_error {
     int32_t kind;
     /** HTTP status of Atlas, the inner one of an envelope; 0: no HTTP answer. */
     int32_t http_status;
-    /** Seconds Atlas asked to wait before the next try; -1: it named none. */
+    /**
+     * Seconds Atlas asked to wait before the next try, in `Retry-After` or in the body of a 429; -1: it named none. 0
+     * seconds are none.
+     */
     int32_t retry_after;
     /** `ATLAS_ERROR_FLAG_RETRYABLE`, `ATLAS_ERROR_FLAG_TRUNCATED`; other bits are zero today. */
     uint32_t flags;
@@ -305,6 +319,9 @@ atlas_config *atlas_config_new(void);
  *
  * The variables are those of the Atlas CLI and the Terraform provider, the last three are ours. Do not change the
  * environment from another thread meanwhile. Free the result with `atlas_config_free()`.
+ *
+ * In a program that was started with rights its caller does not have (set-user-id, set-group-id, file capabilities) no
+ * variable counts: neither these nor those of proxies nor SSL_CERT_FILE and SSL_CERT_DIR.
  */
 atlas_config *atlas_config_from_env(void);
 
@@ -332,6 +349,7 @@ void atlas_config_set_access_token(atlas_config *config, const char *access_toke
 /**
  * Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
  * "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+ * localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
  */
 void atlas_config_set_base_url(atlas_config *config, const char *url);
 
@@ -355,21 +373,34 @@ void atlas_config_set_connect_timeout_ms(atlas_config *config, uint32_t millisec
 
 /**
  * How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
- * pause that grows, or that Atlas asks for (Retry-After), all within the timeout. Default 3; 0: never.
+ * pause that grows, or that Atlas asks for (Retry-After, or the body of a 429; no seconds count as none), all within the
+ * timeout. After a 429 that does not say how long the pauses are 10, 20, then 40 s, each times 0.8 to 1.25, as Atlas
+ * advises; what the timeout leaves no time for fails at once. Default 3; 0: never.
  */
 void atlas_config_set_max_retries(atlas_config *config, uint32_t count);
 
 /**
  * A PEM file of certificate authorities to trust besides the system's: a company's, say. NULL: none. It is read by
- * `atlas_client_new()`.
+ * `atlas_client_new()`, and must be a regular file of at most 16 MiB; so must the file that SSL_CERT_FILE names. That
+ * and SSL_CERT_DIR, a list of directories with colons between them, are trusted instead of the system's.
+ *
+ * A server's own certificate in such a file, self-signed or not, is trusted as well, as by curl, for the hosts and the
+ * time it names; the hosts in its subjectAltName, since a common name counts for none. Signatures of certificates can
+ * be RSA (2048 bits and more) with SHA-256, SHA-384 or SHA-512, ECDSA of P-256 or P-384 with SHA-256 or SHA-384, and
+ * Ed25519. What P-256 or P-384 signed with SHA-512, or P-521 at all, cannot be checked and is refused.
  */
 void atlas_config_set_ca_file(atlas_config *config, const char *pem_path);
 
 /**
  * The proxy: `http://`, `socks5://` (names looked up here) or `socks5h://` (names looked up there), then
  * `[user[:password]@]host[:port]`, port 1080 if none is given. "": no proxy. NULL: what https_proxy, HTTPS_PROXY,
- * all_proxy or ALL_PROXY says. Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl. A
- * proxy that cannot be honoured is an error, never a silent direct connection.
+ * all_proxy or ALL_PROXY says. A proxy that cannot be honoured is an error, never a silent direct connection; a
+ * variable that is not used may be any.
+ *
+ * Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl: "*" and nothing else for all, or names
+ * (for themselves and the hosts below them, with or without a leading dot), addresses and CIDR blocks, with commas
+ * between them, or blanks, which newer curls do not take. As with curl, "*.name", "name:port", "*" in a list and an
+ * address in brackets count for nothing, and a block of length 0 is one address.
  */
 void atlas_config_set_proxy(atlas_config *config, const char *url);
 
@@ -381,9 +412,11 @@ void atlas_config_set_user_agent(atlas_config *config, const char *product);
  * token requests a minute and few live tokens: an absolute path, or "default" (`$XDG_CACHE_HOME/atlas-backup`, else
  * `~/.cache/atlas-backup`). NULL: no cache, the default.
  *
- * A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700). A file or
- * directory that others could have written is not used; a full disk or a read-only place costs the cache alone. Such
- * things are warnings for the logger, never failures. Off in set-user-id programs.
+ * A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700, whatever
+ * the umask). A file or directory that others could have written is not used; a full disk or a read-only place costs the
+ * cache alone. The directory may be a symbolic link: what it leads to counts; a file that is one is not used. Without
+ * an absolute path in XDG_CACHE_HOME or HOME there is no "default". Such things are warnings for the logger, never
+ * failures. Off in set-user-id programs.
  */
 void atlas_config_set_token_cache(atlas_config *config, const char *directory);
 
@@ -480,7 +513,8 @@ atlas_snapshot *atlas_client_get_sharded_snapshot(atlas_client *client,
  *
  * Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
  * the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
- * not promise an order. Pages that repeat, and more than 50,000 snapshots, are ATLAS_ERROR_INVALID_RESPONSE.
+ * not promise an order. Pages that repeat, more than 50,000 snapshots, and snapshots that would take more than 256 MiB of
+ * memory together are ATLAS_ERROR_INVALID_RESPONSE. An item that is no JSON object is there with all its fields absent.
  */
 atlas_snapshot_list *atlas_client_list_snapshots(atlas_client *client,
                                                  const char *group_id,
@@ -489,8 +523,8 @@ atlas_snapshot_list *atlas_client_list_snapshots(atlas_client *client,
                                                  atlas_error *error);
 
 /**
- * All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters. The same as
- * `atlas_client_list_snapshots()` otherwise.
+ * All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters, which has no pages: one answer
+ * of at most 16 MiB. The same as `atlas_client_list_snapshots()` otherwise.
  */
 atlas_snapshot_list *atlas_client_list_sharded_snapshots(atlas_client *client,
                                                          const char *group_id,
@@ -503,7 +537,8 @@ atlas_snapshot_list *atlas_client_list_sharded_snapshots(atlas_client *client,
  * at any status but "completed" and "failed", those that this version does not know included.
  *
  * poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
- *                    may ask for a longer one (Retry-After)
+ *                    may ask for a longer one, up to a day (Retry-After, or the body of a 429); after polls in a row that
+ *                    were answered 429 and did not say how long it is at least 10, 20, then 40 s, each times 0.8 to 1.25
  * timeout_ms         how long to wait as a whole; 0: for ever. The timeout of the settings bounds each poll besides
  * progress           sees every answer; may be NULL
  * user_data          handed to `progress`
@@ -553,9 +588,10 @@ atlas_snapshot *atlas_client_wait_for_sharded_snapshot(atlas_client *client,
  * - `ATLAS_ERROR_INVALID_ARGUMENT`: `json` is NULL.
  * - `ATLAS_ERROR_INTERNAL`: there is no memory for it.
  * - `ATLAS_ERROR_INVALID_RESPONSE`: not a JSON object in valid UTF-8, empty, with a byte-order mark, larger than 16 MiB
- *   or nested more than 128 levels deep; the message says line, column and what.
- * - The kind that the error had from the server, if the body is one: an envelope with a "status" of 400 or more, or an
- *   object with an integer "error" of 400 or more and no "id".
+ *   (then nothing of it is read) or nested more than 128 levels deep; the message says line, column and what.
+ * - The kind that the error had from the server, if the body is one: an envelope with a "status" from 300 to 599 (a
+ *   redirect is `ATLAS_ERROR_INVALID_RESPONSE`), or an object with an integer "error" from 400 to 599 and no "id". Other
+ *   numbers are no status of an error.
  *
  * A field of another type than documented is no error: it is absent, and `atlas_snapshot_field()` still has its text.
  */
@@ -572,7 +608,6 @@ atlas_snapshot *atlas_snapshot_copy(const atlas_snapshot *snapshot);
  * using it any more.
  */
 void atlas_snapshot_free(atlas_snapshot *snapshot);
-
 
 /* ---- Text, as Atlas spells it. Absent: NULL ---- */
 
@@ -649,7 +684,6 @@ const char *atlas_snapshot_status(const atlas_snapshot *snapshot);
 /** What was saved: "replicaSet" or "shardedCluster". `atlas_snapshot_type_code()` has it as a number. Atlas' field "type". */
 const char *atlas_snapshot_type(const atlas_snapshot *snapshot);
 
-
 /* ---- The same as numbers to switch on. Absent, or new to this version: 0, then look at the text ---- */
 
 /** How far Atlas is with a snapshot: what `atlas_snapshot_status_code()` returns. New values may be added. */
@@ -695,7 +729,7 @@ typedef enum atlas_frequency {
     ATLAS_FREQUENCY_MONTHLY = 4,
     /** The yearly rule. */
     ATLAS_FREQUENCY_YEARLY = 5,
-    /** None: somebody asked for the snapshot. */
+    /** None: somebody asked for the snapshot. Live Atlas says so, its specification does not list it. */
     ATLAS_FREQUENCY_ON_DEMAND = 6,
 } atlas_frequency;
 
@@ -736,7 +770,6 @@ int32_t atlas_snapshot_snapshot_type_code(const atlas_snapshot *snapshot);
 /** `atlas_snapshot_type()` as an `atlas_cluster_type`, compared without case. */
 int32_t atlas_snapshot_type_code(const atlas_snapshot *snapshot);
 
-
 /* ---- Numbers and times ---- */
 
 /**
@@ -753,8 +786,9 @@ int64_t atlas_snapshot_storage_size_bytes(const atlas_snapshot *snapshot);
 
 /**
  * When Atlas took the snapshot, in milliseconds since 1970-01-01T00:00:00Z (rounded down; leap seconds do not count),
- * 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339; whatever it is,
- * `atlas_snapshot_created_at()` has the text. Atlas' field "createdAt".
+ * 1786332428000 say. Divide by 1000 for a `time_t`. `ATLAS_ABSENT` if absent or no date in the form of RFC 3339, which allows a
+ * blank for the T; second 60 is the second after 59, as in POSIX time. Whatever it is, `atlas_snapshot_created_at()` has the
+ * text. Atlas' field "createdAt".
  */
 int64_t atlas_snapshot_created_at_ms(const atlas_snapshot *snapshot);
 
@@ -763,7 +797,6 @@ int64_t atlas_snapshot_created_at_ms(const atlas_snapshot *snapshot);
  * `atlas_snapshot_created_at_ms()`. `ATLAS_ABSENT` if absent or no date. Atlas' field "expiresAt".
  */
 int64_t atlas_snapshot_expires_at_ms(const atlas_snapshot *snapshot);
-
 
 /* ---- Arrays. Elements are counted from 0; at or beyond the count: NULL ---- */
 
@@ -801,7 +834,6 @@ const char *atlas_snapshot_link_href(const atlas_snapshot *snapshot,
  */
 const char *atlas_snapshot_link_rel(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Sharded clusters: one member per shard and config server ---- */
 
 /**
@@ -837,20 +869,20 @@ size_t atlas_snapshot_snapshot_id_count(const atlas_snapshot *snapshot);
 /** The id of the member's snapshot number `i`, 24 hexadecimal digits. NULL if there are not that many. */
 const char *atlas_snapshot_snapshot_id(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Everything else: nothing that Atlas sends is lost ---- */
 
 /**
  * The whole body byte for byte, envelope included; of an item of a list its bytes in the page. NUL-terminated, so that it
  * can be printed; its length without the NUL goes to `*length`, unless `length` is NULL. `atlas_snapshot_parse()` reads it
- * again. NULL, and a length of 0, only if `snapshot` is NULL.
+ * again, but for an item of a list that is no snapshot: `42`, say, is in the list with all its fields absent, and
+ * `atlas_snapshot_parse()` refuses it. NULL, and a length of 0, only if `snapshot` is NULL.
  */
 const char *atlas_snapshot_json(const atlas_snapshot *snapshot, size_t *length);
 
 /**
  * How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that
- * comes twice counts once. The first call of this or of the next two functions builds an index; many threads may do that at
- * once. Without memory for it there are no members.
+ * comes twice counts once, at its first place and with its last value. The first call of this or of the next two functions
+ * builds an index; many threads may do that at once. Without memory for it there are no members.
  */
 size_t atlas_snapshot_field_count(const atlas_snapshot *snapshot);
 
@@ -891,15 +923,14 @@ const char *atlas_snapshot_header_name(const atlas_snapshot *snapshot, size_t i)
  */
 const char *atlas_snapshot_header_value(const atlas_snapshot *snapshot, size_t i);
 
-
 /* ---- Lists ---- */
 
 /** How many snapshots are in the list; 0 if `list` is NULL. */
 size_t atlas_snapshot_list_count(const atlas_snapshot_list *list);
 
 /**
- * How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`;
- * `ATLAS_ABSENT` if it gave none. Atlas' field "totalCount".
+ * How many snapshots there are by Atlas' own estimate, which may differ from `atlas_snapshot_list_count()`. This library
+ * does not ask for it, as counting slows long lists down, so it is often `ATLAS_ABSENT`. Atlas' field "totalCount".
  */
 int64_t atlas_snapshot_list_total_count(const atlas_snapshot_list *list);
 

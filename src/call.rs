@@ -3,7 +3,9 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, write};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
 
 /// Why a wait ended before what it waited for happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub(crate) enum Stop {
     Cancelled,
     /// The deadline passed.
     TimeUp,
+    /// The system does not let us wait: a filter of system calls, a limit below the number of descriptors.
+    Refused(Errno),
+    /// A descriptor that we wait with is no longer ours: the program closed it.
+    Closed,
 }
 
 impl fmt::Display for Stop {
@@ -26,6 +33,12 @@ impl fmt::Display for Stop {
         f.write_str(match self {
             Stop::Cancelled => "the call was cancelled",
             Stop::TimeUp => "the time set for the call was up",
+            Stop::Refused(errno) => {
+                return write!(f, "the system refused to wait (ppoll: {errno})");
+            }
+            Stop::Closed => {
+                "this program closed a file descriptor of the library; it may close only its own"
+            }
         })
     }
 }
@@ -37,6 +50,7 @@ impl From<Stop> for Error {
         let kind = match stop {
             Stop::Cancelled => ErrorKind::Cancelled,
             Stop::TimeUp => ErrorKind::Timeout,
+            Stop::Refused(_) | Stop::Closed => ErrorKind::Internal,
         };
         Error::new(kind, stop.to_string())
     }
@@ -50,12 +64,23 @@ impl From<Stop> for io::Error {
 
 /// A descriptor that becomes readable once and stays so, for any number of waiters.
 #[derive(Debug)]
-pub(crate) struct Bell(OwnedFd);
+pub(crate) struct Bell {
+    fd: OwnedFd,
+    /// Whether it was rung. A descriptor that is readable without that is another one with the same number.
+    rung: AtomicBool,
+    /// Whether the descriptor was found closed.
+    lost: AtomicBool,
+}
 
 impl Bell {
     pub(crate) fn new() -> Result<Bell> {
         eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map(Bell)
+            .and_then(sys::keep_off_stdio)
+            .map(|fd| Bell {
+                fd,
+                rung: AtomicBool::new(false),
+                lost: AtomicBool::new(false),
+            })
             .map_err(|errno| {
                 Error::new(
                     ErrorKind::Network,
@@ -66,14 +91,19 @@ impl Bell {
 
     /// Wakes all who wait and will wait.
     pub(crate) fn ring(&self) {
+        self.rung.store(true, Ordering::SeqCst);
         // Fails only when the counter is full, and then it is readable already.
-        let _ = write(&self.0, &1_u64.to_ne_bytes());
+        let _ = write(&self.fd, &1_u64.to_ne_bytes());
+    }
+
+    fn was_rung(&self) -> bool {
+        self.rung.load(Ordering::SeqCst)
     }
 }
 
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 
@@ -86,6 +116,10 @@ impl Canceller {
     /// Enters a call that must end by `deadline`.
     pub(crate) fn enter(&self, deadline: Option<Instant>) -> Result<Call> {
         let mut hanging = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lost) = hanging.take_if(|bell| bell.lost.load(Ordering::SeqCst)) {
+            // Its number may be another's by now, which is not ours to close.
+            mem::forget(lost);
+        }
         let bell = match &*hanging {
             Some(bell) => bell.clone(),
             None => hanging.insert(Arc::new(Bell::new()?)).clone(),
@@ -150,6 +184,21 @@ impl Call {
         outcome
     }
 
+    /// Waits until `bell` was rung (true) or `until` has come (false).
+    pub(crate) fn wait_for(
+        &self,
+        bell: &Bell,
+        until: Option<Instant>,
+    ) -> std::result::Result<bool, Stop> {
+        if bell.was_rung() {
+            return Ok(true);
+        }
+        match self.wait(bell.as_fd(), PollFlags::IN, until)? {
+            true if !bell.was_rung() => Err(Stop::Closed),
+            rung => Ok(rung),
+        }
+    }
+
     /// Sleeps until `until`.
     pub(crate) fn sleep_until(&self, until: Instant) -> std::result::Result<(), Stop> {
         self.poll(&mut [PollFd::new(&*self.bell, PollFlags::IN)], Some(until))
@@ -178,13 +227,19 @@ impl Call {
                     return Err(Stop::TimeUp);
                 }
                 Ok(0) => return Ok(()),
-                Ok(_) if !fds[fds.len() - 1].revents().is_empty() => return Err(Stop::Cancelled),
+                Ok(_) if !fds[fds.len() - 1].revents().is_empty() => {
+                    if self.bell.was_rung() {
+                        return Err(Stop::Cancelled);
+                    }
+                    self.bell.lost.store(true, Ordering::SeqCst);
+                    return Err(Stop::Closed);
+                }
                 Ok(_) => return Ok(()),
                 // A signal neither fails nor prolongs a call: the time left is computed anew. Out of kernel memory
                 // (EAGAIN) is passing too.
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                // EINVAL and ENOMEM: more descriptors than RLIMIT_NOFILE or than memory. A call that cannot wait ends.
-                Err(_) => return Err(Stop::TimeUp),
+                // EINVAL and ENOMEM: more descriptors than RLIMIT_NOFILE or than memory.
+                Err(errno) => return Err(Stop::Refused(errno)),
             }
         }
     }
@@ -226,6 +281,18 @@ mod tests {
         assert_eq!(wait(&in_time), Err(Stop::Cancelled));
         assert_eq!(in_time.sleep_until(now), Err(Stop::Cancelled));
         assert_eq!(wait(&canceller.enter(None).unwrap()), Ok(true));
+    }
+
+    #[test]
+    fn a_descriptor_that_is_ready_without_being_rung_is_another() {
+        let call = Canceller::default().enter(None).unwrap();
+        let bell = Bell::new().unwrap();
+        let soon = Instant::now().checked_add(Duration::from_millis(5));
+        assert_eq!(call.wait_for(&bell, soon), Ok(false));
+        write(&bell.fd, &1_u64.to_ne_bytes()).unwrap();
+        assert_eq!(call.wait_for(&bell, None), Err(Stop::Closed));
+        bell.ring();
+        assert_eq!(call.wait_for(&bell, None), Ok(true));
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use once_cell::race::OnceBox;
-use ureq::http::Uri;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::auth::Auth;
 use crate::call::{Call, Canceller, Stop};
@@ -16,8 +17,8 @@ use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Answer, Http, Outgoing};
 use crate::log::Level;
-use crate::retry;
-use crate::snapshot::{self, Snapshot, SnapshotList, Status};
+use crate::retry::{self, RateLimits};
+use crate::snapshot::{Snapshot, SnapshotList, Status};
 use crate::sys;
 use crate::target::Target;
 
@@ -50,16 +51,19 @@ pub struct Polling {
     pub format: Format,
 }
 
-/// The largest page Atlas serves.
+/// The largest page that Atlas documents.
 const PAGE_SIZE: usize = 500;
-/// Fifty thousand snapshots: more than any retention policy keeps, so a longer list has no end.
-const MAX_PAGES: usize = snapshot::MAX_ITEMS / PAGE_SIZE;
+
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// A client of the Atlas Administration API that reads backup snapshots. It may be used by many threads at once.
 ///
 /// After `fork()` the child's copy starts afresh with connections, nonces and tokens of its own.
 pub struct Client {
     settings: Settings,
+    /// Whether the log was told that Atlas will end this version of its API.
+    warned_of_end: AtomicBool,
     first: Process,
 }
 
@@ -88,7 +92,7 @@ impl Process {
     fn new(settings: &Settings) -> Result<Process> {
         let parts = Parts {
             canceller: Canceller::default(),
-            http: Http::new(&settings.destination, settings.logger.clone())?,
+            http: Http::new(&settings.destination)?,
             auth: Auth::new(settings)?,
         };
         Ok(Process {
@@ -127,7 +131,11 @@ impl Client {
             .map_err(|error| error.during("set up a client"))?;
         let first = Process::new(&settings)?;
         settings.logger.log(Level::Info, || settings.summary());
-        Ok(Client { settings, first })
+        Ok(Client {
+            settings,
+            warned_of_end: AtomicBool::new(false),
+            first,
+        })
     }
 
     /// One snapshot: Atlas' `getGroupClusterBackupSnapshot`, or `getGroupClusterBackupSnapshotShardedCluster`.
@@ -155,15 +163,16 @@ impl Client {
                 Some(snapshot_id),
             )?;
             let mut entered = self.enter(Some(self.settings.timeout))?;
-            self.fetch(&mut entered, &target, format)
+            self.fetch(&mut entered, &mut RateLimits::default(), &target, format)
         })
     }
 
-    /// All snapshots of a cluster, every page of them, in Atlas' order.
+    /// All snapshots of a cluster, in Atlas' order: every page of a replica set's list; a sharded cluster's has none.
     ///
     /// # Errors
     ///
-    /// As for [`get_snapshot`](Self::get_snapshot); `InvalidResponse` also when the pages repeat or do not end.
+    /// As for [`get_snapshot`](Self::get_snapshot); `InvalidResponse` also when pages repeat, and for more than 50,000
+    /// snapshots or 256 MiB of them.
     pub fn list_snapshots(
         &self,
         shape: Shape,
@@ -174,22 +183,32 @@ impl Client {
         self.reported(|| {
             let target = Target::new("list snapshots", shape, group_id, cluster_name, None)?;
             let mut entered = self.enter(Some(self.settings.timeout))?;
+            let mut limits = RateLimits::default();
             let mut list = SnapshotList::default();
             let mut seen = HashSet::new();
-            for number in 1..=MAX_PAGES {
-                let query = format!("itemsPerPage={PAGE_SIZE}&includeCount=true&pageNum={number}");
+            let mut number = 1;
+            // This ends: each page but the last adds as many items as were asked for, or more, and a list takes no more
+            // than a certain number of them.
+            loop {
+                let query = match shape {
+                    Shape::ReplicaSet => format!("itemsPerPage={PAGE_SIZE}&pageNum={number}"),
+                    Shape::ShardedCluster => String::new(),
+                };
                 let uri = target.uri(&self.settings.base_url, &query, format)?;
-                let page = self
-                    .ask(&mut entered, &uri, |mut answer| {
-                        let body = mem::take(&mut *answer.body);
-                        SnapshotList::from_answer(Some(&answer.headers), body)
-                    })
-                    .map_err(|error| target.explain(error))?;
-                page.iter()
-                    .for_each(|snapshot| self.warn_of_oddities(snapshot));
+                let start = list.len();
+                self.ask(&mut entered, &mut limits, &uri, |mut answer| {
+                    let body = mem::take(&mut *answer.body);
+                    list.add_page(Some(&answer.headers), body)
+                })
+                .map_err(|error| target.explain(error))?;
+                let page = || list.iter().skip(start);
+                page().for_each(|snapshot| self.warn_of_oddities(snapshot));
+                let count = list.len() - start;
+                if count < PAGE_SIZE || shape == Shape::ShardedCluster {
+                    return Ok(list);
+                }
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
-                let count = page.len();
-                if count > 0 && !seen.insert(fingerprint(&page)) {
+                if !seen.insert(fingerprint(page())) {
                     return Err(target.explain(Error::new(
                         ErrorKind::InvalidResponse,
                         format!(
@@ -197,15 +216,8 @@ impl Client {
                         ),
                     )));
                 }
-                list.append(page).map_err(|error| target.explain(error))?;
-                if count < PAGE_SIZE {
-                    return Ok(list);
-                }
+                number += 1;
             }
-            Err(target.explain(Error::new(
-                ErrorKind::InvalidResponse,
-                format!("the list does not end within {MAX_PAGES} pages of {PAGE_SIZE}"),
-            )))
         })
     }
 
@@ -237,6 +249,7 @@ impl Client {
             )?;
             let mut whole = self.enter(polling.timeout)?;
             let mut last_status: Option<String> = None;
+            let mut limits = RateLimits::default();
             loop {
                 let mut poll = Entered {
                     parts: whole.parts,
@@ -244,8 +257,10 @@ impl Client {
                 };
                 let spread = retry::part_of(polling.interval / 5, retry::random());
                 let mut pause = (polling.interval - polling.interval / 10).saturating_add(spread);
-                let trouble = match self.fetch(&mut poll, &target, polling.format) {
+                let outcome = self.fetch(&mut poll, &mut limits, &target, polling.format);
+                let trouble = match outcome {
                     Ok(snapshot) => {
+                        limits = RateLimits::default();
                         if !progress(&snapshot) {
                             let why = "progress asked to stop";
                             return Err(target.explain(Error::new(ErrorKind::Cancelled, why)));
@@ -266,10 +281,7 @@ impl Client {
                         self.settings
                             .logger
                             .log(Level::Warning, || format!("{error}; the wait goes on"));
-                        let asked = error
-                            .retry_after
-                            .map(|seconds| Duration::from_secs(seconds.into()));
-                        pause = pause.max(asked.unwrap_or_default());
+                        pause = pause.max(limits.pause(&error).unwrap_or_default());
                         Some(error)
                     }
                     Err(error) => return Err(error),
@@ -281,9 +293,10 @@ impl Client {
                 let Some(resume) = resume.filter(|at| !ends_before(at)) else {
                     // The rest of the time is waited out, so that a cancellation can still come.
                     if let Some(end) = whole.deadline()
-                        && let Err(Stop::Cancelled) = whole.sleep_until(end)
+                        && let Err(stop) = whole.sleep_until(end)
+                        && stop != Stop::TimeUp
                     {
-                        return Err(target.explain(Stop::Cancelled.into()));
+                        return Err(target.explain(stop.into()));
                     }
                     return Err(target.explain(not_in_time(last_status, trouble)));
                 };
@@ -303,11 +316,12 @@ impl Client {
         self.reported(|| {
             let mut entered = self.enter(Some(self.settings.timeout))?;
             self.run(&mut entered, |parts, call| {
-                retry::run(call, self.settings.max_retries, |again| {
+                let mut limits = RateLimits::default();
+                retry::run(call, self.settings.max_retries, &mut limits, |again| {
                     parts
                         .auth
                         .revoke(&self.settings, call, again, &mut |call, request| {
-                            parts.http.send(call, request)
+                            self.send(parts, call, request)
                         })
                 })
             })
@@ -325,12 +339,13 @@ impl Client {
     fn fetch<'a>(
         &'a self,
         entered: &mut Entered<'a>,
+        limits: &mut RateLimits,
         target: &Target,
         format: Format,
     ) -> Result<Snapshot> {
         let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
-            .ask(entered, &uri, |mut answer| {
+            .ask(entered, limits, &uri, |mut answer| {
                 let body = mem::take(&mut *answer.body);
                 Snapshot::from_answer(answer.status, answer.headers, body, format.envelope)
             })
@@ -343,23 +358,26 @@ impl Client {
     fn ask<'a, T>(
         &'a self,
         entered: &mut Entered<'a>,
+        limits: &mut RateLimits,
         uri: &Uri,
-        read: impl Fn(Answer) -> Result<T>,
+        mut read: impl FnMut(Answer) -> Result<T>,
     ) -> Result<T> {
         self.run(entered, |parts, call| {
-            retry::run(call, self.settings.max_retries, |again| {
+            retry::run(call, self.settings.max_retries, limits, |again| {
                 let request = Outgoing {
                     uri,
                     accept: &self.settings.accept,
-                    authorization: None,
+                    authorization: &|| Ok(None),
+                    may_resend: true,
                     form: None,
                     again,
+                    logger: &self.settings.logger,
                 };
                 let answer =
                     parts
                         .auth
                         .send(&self.settings, call, &request, &mut |call, request| {
-                            parts.http.send(call, request)
+                            self.send(parts, call, request)
                         })?;
                 let status = answer.status;
                 let outcome = match status {
@@ -381,13 +399,46 @@ impl Client {
         })
     }
 
+    /// One round trip, whose headers are looked at whatever its status is.
+    fn send(&self, parts: &Parts, call: &Call, request: &Outgoing) -> Result<Answer> {
+        let answer = parts.http.send(call, request)?;
+        self.warn_of_end(&answer.headers);
+        Ok(answer)
+    }
+
+    /// Warns, once for each client, when Atlas announces that it will stop serving what was asked for.
+    fn warn_of_end(&self, headers: &HeaderMap) {
+        if self.warned_of_end.load(Ordering::Relaxed) {
+            return;
+        }
+        let (deprecation, sunset) = (headers.get(DEPRECATION), headers.get(SUNSET));
+        if (deprecation.is_some() || sunset.is_some())
+            && !self.warned_of_end.swap(true, Ordering::Relaxed)
+        {
+            let said = |value: Option<&HeaderValue>| match value {
+                Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                None => "not said".to_owned(),
+            };
+            self.settings.logger.log(Level::Warning, || {
+                format!(
+                    "Atlas announces the end of this version of its API (Deprecation: {}; Sunset: {}); set a newer \
+                     api_version, or use a newer release of this library",
+                    said(deprecation),
+                    said(sunset)
+                )
+            });
+        }
+    }
+
     /// Runs a call that has been entered; once more, if the logger forked, in the child.
     fn run<'a, T>(
         &'a self,
         entered: &mut Entered<'a>,
-        body: impl Fn(&Parts, &Call) -> Result<T>,
+        mut body: impl FnMut(&Parts, &Call) -> Result<T>,
     ) -> Result<T> {
         loop {
+            // The logger may have forked since, for a page of a list that is odd.
+            self.reenter(entered)?;
             let before = entered.parts;
             let outcome = body(before, &entered.call);
             self.reenter(entered)?;
@@ -488,7 +539,7 @@ fn not_in_time(last_status: Option<String>, trouble: Option<Error>) -> Error {
 }
 
 /// The same for pages with the same items, to notice a server that goes round in circles.
-fn fingerprint(page: &SnapshotList) -> u64 {
+fn fingerprint<'a>(page: impl Iterator<Item = &'a Snapshot>) -> u64 {
     let mut hasher = DefaultHasher::new();
     for snapshot in page {
         snapshot.json().hash(&mut hasher);

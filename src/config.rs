@@ -70,7 +70,8 @@ impl Config {
     }
 
     /// The defaults, then the `MONGODB_ATLAS_*` variables as the Atlas CLI and the Terraform provider name them. An
-    /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token.
+    /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token. In
+    /// a program with rights its caller does not have no variable counts.
     pub fn from_env() -> Config {
         let text = |name| read_env(name);
         let client_id = text("MONGODB_ATLAS_CLIENT_ID");
@@ -165,13 +166,14 @@ impl Config {
         self.max_retries = Some(count);
     }
 
-    /// A PEM file of certificate authorities to trust besides the system's.
+    /// A PEM file of certificates to trust besides the system's: authorities, or a server's own. A regular file of at
+    /// most 16 MiB.
     pub fn set_ca_file(&mut self, pem_path: Option<&[u8]>) {
         self.ca_file = given("ca_file", pem_path);
     }
 
     /// The proxy, `http://`, `socks5://` or `socks5h://`; empty for none; `None` for what the environment says.
-    /// `NO_PROXY` applies in any case.
+    /// `NO_PROXY` applies in any case, as in curl.
     pub fn set_proxy(&mut self, url: Option<&[u8]>) {
         self.proxy = given("proxy", url);
     }
@@ -251,6 +253,11 @@ impl Config {
 
     fn credentials(&self) -> Result<Credentials> {
         match &self.login {
+            None if sys::is_privileged() => Err(config_error(
+                "no credentials: set a service account, an API key or an access token; the environment does not count, \
+                 since this program runs with others' rights"
+                    .into(),
+            )),
             None => Err(config_error(
                 "no credentials: set a service account, an API key or an access token (MONGODB_ATLAS_CLIENT_ID and \
                  MONGODB_ATLAS_CLIENT_SECRET in the environment, say)"
@@ -322,34 +329,33 @@ impl Config {
         };
         let sources = Sources {
             file: sys::env("SSL_CERT_FILE").map(PathBuf::from),
-            directory: sys::env("SSL_CERT_DIR").map(PathBuf::from),
+            directories: sys::env("SSL_CERT_DIR"),
             extra,
         };
         roots::load(&sources).map_err(config_error)
     }
 
-    /// The proxy for `base`: the setting, or the environment's as curl reads it.
+    /// The proxy for `base`: the setting, or the environment's as curl reads it. The setting must be good in any case,
+    /// a variable only where it is used, since it is meant for other programs as well.
     fn proxy(&self, base: &Base) -> Result<Option<Arc<Proxy>>> {
-        let text = match &self.proxy {
+        let proxy = match &self.proxy {
             Some(text) if text.bytes.is_empty() => return Ok(None),
-            Some(text) => Some(text.clone()),
-            None => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
-                .into_iter()
-                .find_map(read_env),
+            Some(text) => {
+                let proxy = parse_proxy(text)?;
+                if is_direct(base)? {
+                    return Ok(None);
+                }
+                proxy
+            }
+            None => {
+                let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+                match names.into_iter().find_map(read_env) {
+                    Some(text) if !is_direct(base)? => parse_proxy(&text)?,
+                    _ => return Ok(None),
+                }
+            }
         };
-        let Some(text) = text else { return Ok(None) };
-        let proxy = Proxy::parse(text.as_str()?)
-            .map_err(|why| text.wrong(&format!("cannot be used: {why}")))?;
-        // Plain HTTP carries credentials in the clear, which is why it may not leave this machine.
-        if base.plain {
-            return Ok(None);
-        }
-        let no_proxy = read_env("no_proxy").or_else(|| read_env("NO_PROXY"));
-        let bypassed = match &no_proxy {
-            Some(list) => is_bypassed(list.as_str()?, &base.host, base.port),
-            None => false,
-        };
-        Ok((!bypassed).then(|| Arc::new(proxy)))
+        Ok(Some(Arc::new(proxy)))
     }
 
     fn token_cache(&self, logger: &Logger) -> Result<Option<PathBuf>> {
@@ -367,10 +373,14 @@ impl Config {
                 Some(path) if path.is_absolute() => Some(path),
                 _ => sys::env("HOME").map(|home| Path::new(&home).join(".cache")),
             };
-            return match base {
-                Some(base) if base.is_absolute() => Ok(Some(base.join("atlas-backup"))),
-                _ => Err(text.wrong("is \"default\", but neither XDG_CACHE_HOME nor HOME is set")),
-            };
+            let base = base.filter(|base| base.is_absolute());
+            if base.is_none() {
+                logger.log(Level::Warning, || {
+                    "token_cache is off: it is \"default\", and neither XDG_CACHE_HOME nor HOME names a place for it"
+                        .into()
+                });
+            }
+            return Ok(base.map(|base| base.join("atlas-backup")));
         }
         let path = text.path()?;
         if !path.is_absolute() {
@@ -466,8 +476,13 @@ impl Base {
         let (host, port) =
             split_port(authority).ok_or_else(|| text.wrong("has a port that is not 1 to 65535"))?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let is_address = authority.starts_with('[') && host.parse::<std::net::Ipv6Addr>().is_ok();
-        if host.is_empty() || host.len() > 253 || !(is_address || host.chars().all(is_name)) {
+        // Brackets are for IPv6 addresses alone.
+        let is_host = if authority.starts_with('[') {
+            host.parse::<std::net::Ipv6Addr>().is_ok()
+        } else {
+            !host.is_empty() && host.len() <= 253 && host.chars().all(is_name)
+        };
+        if !is_host {
             return Err(text.wrong(FORM));
         }
         if plain && !is_local(host) {
@@ -543,6 +558,22 @@ fn read_env(name: &'static str) -> Option<Text> {
         name,
         bytes: Zeroizing::new(value.into_vec()),
     })
+}
+
+fn parse_proxy(text: &Text) -> Result<Proxy> {
+    Proxy::parse(text.as_str()?).map_err(|why| text.wrong(&format!("cannot be used: {why}")))
+}
+
+/// Whether `base` is reached without the proxy.
+fn is_direct(base: &Base) -> Result<bool> {
+    // Plain HTTP carries credentials in the clear, which is why it may not leave this machine.
+    if base.plain {
+        return Ok(true);
+    }
+    match read_env("no_proxy").or_else(|| read_env("NO_PROXY")) {
+        Some(list) => Ok(is_bypassed(list.as_str()?, &base.host)),
+        None => Ok(false),
+    }
 }
 
 fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {

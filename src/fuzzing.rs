@@ -92,9 +92,11 @@ impl Account {
         let request = Outgoing {
             uri: &uri,
             accept: &self.settings.accept,
-            authorization: None,
+            authorization: &|| Ok(None),
+            may_resend: true,
             form: None,
             again: "",
+            logger: &self.settings.logger,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
@@ -102,7 +104,7 @@ impl Account {
             .and_then(|call| {
                 self.auth
                     .send(&self.settings, &call, &request, &mut |_, request| {
-                        let authorization = request.authorization.as_ref();
+                        let authorization = (request.authorization)()?;
                         sent.push((
                             request.uri.path().to_owned(),
                             authorization.map(|value| {
@@ -126,8 +128,8 @@ impl Account {
 }
 
 /// Whether `NO_PROXY` keeps a host from the proxy.
-pub fn is_bypassed(no_proxy: &str, host: &str, port: u16) -> bool {
-    http::proxy::is_bypassed(no_proxy, host, port)
+pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
+    http::proxy::is_bypassed(no_proxy, host)
 }
 
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.

@@ -28,8 +28,7 @@ pub(crate) fn begin(body: Vec<u8>) -> error::Result<String> {
         ));
     }
     if body.len() > MAX_BODY {
-        let what = format!("too large: more than {MAX_BODY} bytes");
-        return Err(Error::new(ErrorKind::InvalidResponse, what));
+        return Err(too_large());
     }
     if body.starts_with("\u{feff}".as_bytes()) {
         return Err(invalid(&body, 0, "a byte-order mark"));
@@ -54,6 +53,12 @@ pub(crate) fn begin(body: Vec<u8>) -> error::Result<String> {
     };
     let start: String = text[at..].chars().take(40).collect();
     Err(invalid(text.as_bytes(), at, &format!("{what}: {start}")))
+}
+
+/// The error for a body of more than [`MAX_BODY`].
+pub(crate) fn too_large() -> Error {
+    let what = format!("too large: more than {MAX_BODY} bytes");
+    Error::new(ErrorKind::InvalidResponse, what)
 }
 
 /// Calls `each` with name and value of every member of an object, both as raw JSON text.
@@ -126,6 +131,63 @@ pub(crate) fn compact(raw: &str) -> String {
         in_string || !c.is_ascii_whitespace()
     };
     raw.chars().filter(is_kept).collect()
+}
+
+/// Ends a JSON text that was cut off: a string is closed where it was cut, whatever else is incomplete is left out, and
+/// arrays and objects are closed. What was no JSON before the cut is none afterwards either.
+pub(crate) fn ended(cut: &str) -> String {
+    // What closes the arrays and objects that are open, the innermost last.
+    let mut open = Vec::new();
+    // Up to where the text can be kept, and whether the next string is a value rather than a name.
+    let (mut end, mut is_value) = (0, false);
+    let (mut in_string, mut escape) = (false, None);
+    for (at, byte) in cut.bytes().enumerate() {
+        if in_string {
+            match (byte, escape) {
+                // `\u` and four digits, or one character.
+                (_, Some(start)) if at == start + 1 && byte != b'u' || at == start + 5 => {
+                    escape = None;
+                }
+                (_, Some(_)) => {}
+                (b'\\', None) => escape = Some(at),
+                (b'"', None) => in_string = false,
+                _ => {}
+            }
+            if is_value && escape.is_none() {
+                end = at + 1;
+            }
+            continue;
+        }
+        match byte {
+            b'"' => {
+                in_string = true;
+                if is_value {
+                    end = at + 1;
+                }
+            }
+            b'{' | b'[' => {
+                open.push(if byte == b'{' { '}' } else { ']' });
+                is_value = byte == b'[';
+                end = at + 1;
+            }
+            b'}' | b']' => {
+                open.pop();
+                end = at + 1;
+            }
+            b',' => {
+                is_value = open.last() == Some(&']');
+                end = at;
+            }
+            b':' => is_value = true,
+            _ => {}
+        }
+    }
+    let mut text = cut[..end].to_owned();
+    if in_string && is_value {
+        text.push('"');
+    }
+    text.extend(open.iter().rev());
+    text
 }
 
 /// The value of a raw JSON integer that fits 64 bits; a fraction or an exponent makes it something else.
@@ -253,5 +315,61 @@ impl Visitor<'_> for Unescape<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_cut_anywhere_keeps_what_was_complete() {
+        let whole = r#" {"a":"x\u00e9\"\\y é","b" :[1, "2", {"c":null,"d":[]}],"e":{"f":-1.5e3},"g":true} "#;
+        let read = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text)
+                .unwrap_or_else(|e| panic!("{text}: {e}"))
+        };
+        let start = 2; // nothing can be kept of less
+        for at in (start..=whole.len()).filter(|at| whole.is_char_boundary(*at)) {
+            let cut = read(&ended(&whole[..at]));
+            let is_there = |name: &str, from: &str| {
+                let complete = whole.find(from).unwrap() + from.len() <= at;
+                assert_eq!(
+                    complete,
+                    cut[name] == read(whole)[name],
+                    "{name} at {at}: {cut}"
+                );
+            };
+            is_there("a", "y é");
+            is_there("b", "\"d\":[");
+            is_there("e", "-1.5e3}");
+            is_there("g", "true}");
+        }
+        for (cut, kept) in [
+            ("", ""),
+            ("<html", ""),
+            ("{", "{}"),
+            (r#"{"a"#, "{}"),
+            (r#"{"a":"#, "{}"),
+            (r#"{"a":""#, r#"{"a":""}"#),
+            (r#"{"a":"b\"#, r#"{"a":"b"}"#),
+            (r#"{"a":"b\\"#, r#"{"a":"b\\"}"#),
+            (r#"{"a":"b\u00e"#, r#"{"a":"b"}"#),
+            (r#"{"a":"b\u00e9"#, r#"{"a":"b\u00e9"}"#),
+            (r#"{"a":{"b":1,"c":[[2,3"#, r#"{"a":{"b":1,"c":[[2]]}}"#),
+            (
+                r#"{"a":{"b":1,"c":[{"d":"e"},"#,
+                r#"{"a":{"b":1,"c":[{"d":"e"}]}}"#,
+            ),
+        ] {
+            assert_eq!(ended(cut), kept, "{cut}");
+        }
+        // Of what is no JSON nothing is known, but that it can be cut anywhere.
+        let odd = r#"]}{"é\é\u12é":"\é\u😀\",é{[:"\\\ud83d😀":é,"é"#;
+        for (start, _) in odd.char_indices() {
+            for (end, _) in odd[start..].char_indices() {
+                let _ = ended(&odd[start..start + end]);
+            }
+        }
     }
 }

@@ -5,10 +5,42 @@ use std::time::{Duration, Instant};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::call::Call;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, LONGEST_WAIT, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Seconds to pause after an answer of 429 that does not say how long, as Atlas advises; the last repeats.
+const RATE_LIMIT_PAUSES: [u32; 3] = [10, 20, 40];
+
+/// How many answers of 429 did not say how long to wait: in a call, or in a wait since its last poll that succeeded. Each
+/// makes the next pause longer.
+#[derive(Default)]
+pub(crate) struct RateLimits {
+    unhinted: usize,
+}
+
+impl RateLimits {
+    /// Notes how a try failed.
+    fn note(&mut self, error: &Error) {
+        if error.kind == ErrorKind::RateLimited && error.retry_after.is_none() {
+            self.unhinted += 1;
+        }
+    }
+
+    /// How long to pause after the failure that was noted last, by what Atlas says of it; `None` if that is nothing.
+    pub(crate) fn pause(&self, error: &Error) -> Option<Duration> {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        match error.retry_after {
+            Some(asked) => Some(seconds(asked.min(LONGEST_WAIT))),
+            None if error.kind == ErrorKind::RateLimited => {
+                let at = self.unhinted.clamp(1, RATE_LIMIT_PAUSES.len()) - 1;
+                let pause = seconds(RATE_LIMIT_PAUSES[at]);
+                Some(pause * 4 / 5 + part_of(pause * 9 / 20, random()))
+            }
+            None => None,
+        }
+    }
+}
 
 /// Runs `attempt` until it succeeds, fails for good, or `max_retries` more tries or the deadline are used up. The
 /// attempt is told why it is made once more; the first time that is empty.
@@ -17,6 +49,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 pub(crate) fn run<T>(
     call: &Call,
     max_retries: u32,
+    limits: &mut RateLimits,
     mut attempt: impl FnMut(&str) -> Result<T>,
 ) -> Result<T> {
     let mut seen: Option<Error> = None;
@@ -48,16 +81,15 @@ pub(crate) fn run<T>(
         if !error.transient {
             return Err(error);
         }
+        limits.note(&error);
         if retries == max_retries {
             return Err(match retries {
                 0 => error,
                 _ => error.adding(&format!("{} tries were made", retries + 1)),
             });
         }
-        let pause = match error.retry_after {
-            Some(seconds) => Duration::from_secs(seconds.into()),
-            None => jittered(backoff(retries)),
-        };
+        let asked = limits.pause(&error);
+        let pause = asked.unwrap_or_else(|| jittered(backoff(retries)));
         let Some(resume) = Instant::now().checked_add(pause) else {
             return Err(error);
         };
@@ -107,6 +139,58 @@ mod tests {
         assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
         assert_eq!(backoff(u32::MAX).as_millis(), 8000);
     }
+
+    #[test]
+    fn after_429_pauses_are_10_20_and_40_seconds_give_or_take_a_fifth() {
+        let mut limits = RateLimits::default();
+        let mut unhinted = Error::transient(ErrorKind::RateLimited, "");
+        let mut hinted = unhinted.clone();
+        hinted.retry_after = Some(7);
+        for seconds in [10.0, 20.0, 40.0, 40.0, 40.0] {
+            limits.note(&hinted);
+            assert_eq!(limits.pause(&hinted), Some(Duration::from_secs(7)));
+            limits.note(&Error::transient(ErrorKind::Server, ""));
+            limits.note(&unhinted);
+            let drawn: Vec<f64> = (0..1000)
+                .filter_map(|_| limits.pause(&unhinted))
+                .map(|pause| pause.as_secs_f64() / seconds)
+                .collect();
+            assert_eq!(drawn.len(), 1000);
+            let within = |least: f64, most: f64| {
+                let count = drawn.iter().filter(|it| (least..=most).contains(*it));
+                count.count()
+            };
+            assert_eq!(within(0.8, 1.25), 1000, "{seconds}: {drawn:?}");
+            assert!(within(0.8, 0.85) > 0 && within(1.2, 1.25) > 0, "{drawn:?}");
+        }
+        // What a server says is not believed beyond a day, and what it does not say is no pause.
+        unhinted.retry_after = Some(u32::MAX);
+        assert_eq!(limits.pause(&unhinted), Some(Duration::from_secs(86_400)));
+        assert_eq!(limits.pause(&Error::transient(ErrorKind::Server, "")), None);
+    }
+
+    #[test]
+    fn polls_that_are_limited_one_after_the_other_pause_longer_each_time() {
+        let canceller = crate::call::Canceller::default();
+        let mut limits = RateLimits::default();
+        for (least, most) in [(8.0, 12.5), (16.0, 25.0), (32.0, 50.0), (32.0, 50.0)] {
+            // A poll whose time is over before the shortest pause would be fails at once, whatever its retries.
+            let deadline = Instant::now().checked_add(Duration::from_secs_f64(least));
+            let poll = canceller.enter(deadline).unwrap();
+            let mut tries = 0;
+            let outcome: Result<()> = run(&poll, 9, &mut limits, |_| {
+                tries += 1;
+                Err(Error::transient(
+                    ErrorKind::RateLimited,
+                    "too many requests",
+                ))
+            });
+            let pause = limits.pause(&outcome.unwrap_err()).unwrap().as_secs_f64();
+            assert!((least..=most).contains(&pause), "{pause}");
+            assert_eq!(tries, 1);
+        }
+    }
+
     #[test]
     fn pauses_are_spread_from_nothing_to_the_longest() {
         let longest = Duration::from_secs(8);
@@ -120,7 +204,7 @@ mod tests {
     fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
         let call = crate::call::Canceller::default().enter(None).unwrap();
         let mut told = Vec::new();
-        let outcome: Result<()> = run(&call, 2, |again| {
+        let outcome: Result<()> = run(&call, 2, &mut RateLimits::default(), |again| {
             told.push(again.to_owned());
             let mut error = Error::transient(ErrorKind::Network, "it failed");
             error.http_status = if told.len() == 1 { 503 } else { 0 };
@@ -142,7 +226,9 @@ mod tests {
         let call = crate::call::Canceller::default().enter(None).unwrap();
         let told = |errors: &[Error]| {
             let mut errors = errors.iter().cloned();
-            let outcome: Result<()> = run(&call, 9, |_| Err(errors.next().unwrap()));
+            let outcome: Result<()> = run(&call, 9, &mut RateLimits::default(), |_| {
+                Err(errors.next().unwrap())
+            });
             outcome.unwrap_err().message.clone()
         };
         let late = Error::new(ErrorKind::Timeout, "late");

@@ -197,7 +197,7 @@ fn no_call_outlasts_its_deadline() {
 fn many_retries_and_their_pauses_end_with_the_deadline() {
     let atlas = Simulator::start();
     let timeout = Duration::from_millis(800);
-    for act in [Act::respond(429, "{}"), Act::Reset] {
+    for act in [Act::respond(503, "{}"), Act::Reset] {
         atlas.script_forever(Target::Api, [act]);
         let mut config = config(&atlas);
         config.set_max_retries(u32::MAX);

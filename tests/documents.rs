@@ -16,18 +16,20 @@ fn every_test_that_the_reliability_document_names_exists() {
                 .unwrap_or_else(|error| panic!("{file}: {error}"));
             let head = match file.rsplit('.').next() {
                 Some("py") => format!("\ndef {name}("),
-                Some("c") => format!("\n    RUN({name});"),
                 Some("sh") => format!("\"{}", name.replace('_', " ")),
+                Some("c") => format!("\nstatic void {name}(void)\n"),
                 _ => format!("fn {name}()"),
             };
             let Some(at) = source.find(&head) else {
                 panic!("{file} has no test {name}");
             };
             let before = source[..at].trim_end();
-            assert!(
-                !file.ends_with(".rs") || before.ends_with("#[test]"),
-                "{name} in {file} is no test"
-            );
+            let is_test = match file.rsplit('.').next() {
+                Some("py" | "sh") => true,
+                Some("c") => source.contains(&format!("RUN({name});")),
+                _ => before.ends_with("#[test]"),
+            };
+            assert!(is_test, "{name} in {file} is no test");
             named += 1;
         }
     }

@@ -161,7 +161,7 @@ const CASES: &[Case] = &[
         "RATE_LIMITED_TOKEN_BUCKET",
         "Too Many Requests",
         "",
-        "call less often",
+        "wait 55 s",
     ),
     (
         "error-500",
@@ -230,7 +230,10 @@ fn retry_after_is_told_in_seconds() {
     let atlas = Simulator::start();
     let client = client(&atlas);
     assert_eq!(get(&client, "error-429", PLAIN).retry_after, Some(1));
-    assert_eq!(get(&client, "error-429-bucket", PLAIN).retry_after, None);
+    assert_eq!(
+        get(&client, "error-429-bucket", PLAIN).retry_after,
+        Some(55)
+    );
 }
 
 #[test]
@@ -261,6 +264,76 @@ fn an_odd_value_in_an_error_hides_nothing_else_of_it() {
                 "{body}"
             );
         }
+    }
+}
+
+#[test]
+fn an_enveloped_error_under_a_status_of_its_own_keeps_what_atlas_said() {
+    let atlas = Simulator::start();
+    let client = client(&atlas);
+    let told = r#"{"detail":"d","error":404,"errorCode":"CLUSTER_NOT_FOUND","parameters":["p"],"reason":"r"}"#;
+    for (status, body, expected) in [
+        (404, format!(r#"{{"status":404,"content":{told}}}"#), 404),
+        (404, format!(r#"{{"status":404,{}"#, &told[1..]), 404),
+        // The inner one counts, if it is one of an error.
+        (400, format!(r#"{{"content":{told},"status":404}}"#), 404),
+        (503, format!(r#"{{"status":404,"content":{told}}}"#), 404),
+        (404, format!(r#"{{"status":200,"content":{told}}}"#), 404),
+        (404, format!(r#"{{"status":70000,"content":{told}}}"#), 404),
+    ] {
+        for format in [PLAIN, ENVELOPE] {
+            atlas.script(Target::Api, [Act::respond(status, body.clone())]);
+            let error = get(&client, CLUSTER, format);
+            let seen = format!("{status} {body}: {error:?}");
+            assert_eq!(error.http_status, expected, "{seen}");
+            assert_eq!(error.kind, ErrorKind::NotFound, "{seen}");
+            assert_eq!(
+                [&error.code, &error.reason, &error.detail, &error.parameters],
+                ["CLUSTER_NOT_FOUND", "r", "d", r#"["p"]"#],
+                "{seen}"
+            );
+            assert!(error.message.contains("check the cluster's name"), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn of_a_huge_error_what_lies_in_its_beginning_is_told() {
+    let atlas = Simulator::start();
+    let client = client(&atlas);
+    let long = "x".repeat(300_000);
+    for (body, code, detail) in [
+        (
+            format!(r#"{{"errorCode":"A","detail":"d","error":404,"more":"{long}"}}"#),
+            "A",
+            "d",
+        ),
+        (
+            format!(r#"{{"errorCode":"A","detail":"{long}","reason":"r"}}"#),
+            "A",
+            "xxx",
+        ),
+        (
+            format!(
+                r#"{{"status":404,"content":{{"errorCode":"A","detail":"d","more":["{long}"]}}}}"#
+            ),
+            "A",
+            "d",
+        ),
+        (
+            format!(
+                r#"{{"errorCode":"A","badRequestDetail":{{"fields":[{{"field":"f","description":"d"}},{{"field":"{long}"}}]}}}}"#
+            ),
+            "A",
+            "f: d; xxx",
+        ),
+        (format!(r#"{{"more":"{long}","errorCode":"A"}}"#), "", ""),
+    ] {
+        atlas.script(Target::Api, [Act::respond(404, body.clone())]);
+        let error = get(&client, CLUSTER, PLAIN);
+        assert_eq!((error.kind, &*error.code), (ErrorKind::NotFound, code));
+        let beginning: String = error.detail.chars().take(9).collect();
+        assert!(beginning.starts_with(detail), "{beginning}");
     }
 }
 

@@ -125,11 +125,112 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     );
     assert_eq!(atlas.requests().len(), 2);
 
+    atlas.clear();
     let mut patient = config(&atlas);
     patient.set_timeout_ms(120_000);
     let error = list(&common::client(&patient), "endless").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
-    assert!(error.message.contains("does not end"), "{error}");
+    assert!(
+        error.message.contains("more than 50000 snapshots"),
+        "{error}"
+    );
+    assert_eq!(atlas.requests().len(), 101);
+}
+
+#[test]
+fn the_list_of_a_sharded_cluster_is_one_request_whatever_its_length() {
+    let atlas = Simulator::start();
+    let client = client(&config(&atlas));
+    for (cluster, length) in [("empty", 0), ("many-500", 500), ("many-1234", 1234)] {
+        atlas.clear();
+        let list = client
+            .list_snapshots(Shape::ShardedCluster, PROJECT, cluster, PLAIN)
+            .unwrap();
+        assert_eq!(list.len(), length, "{cluster}");
+        let requests = atlas.requests();
+        assert_eq!(requests.len(), 1, "{cluster}");
+        assert_eq!(requests[0].query, "", "{cluster}");
+    }
+}
+
+/// Answers of a list, each with so many snapshots, all different.
+fn pages(lengths: &[usize]) -> Vec<Act> {
+    let mut number = 0;
+    let mut page = |length: &usize| {
+        let items: Vec<String> = (number..number + length)
+            .map(|it| format!("{{\"id\":\"{it:024x}\"}}"))
+            .collect();
+        number += length;
+        Act::respond(200, format!("{{\"results\":[{}]}}", items.join(",")))
+    };
+    lengths.iter().map(&mut page).collect()
+}
+
+#[test]
+fn fifty_thousand_snapshots_are_listed_and_one_more_is_an_error() {
+    let atlas = Simulator::start();
+    let client = client(&config(&atlas));
+    let replica_set: &[(&[usize], usize, bool)] = &[
+        (&[[500; 100].as_slice(), &[0]].concat(), 101, true),
+        (&[[500; 100].as_slice(), &[1]].concat(), 101, false),
+        // More than was asked for.
+        (&[25_000, 25_000, 0], 3, true),
+        (&[49_999, 1], 2, true),
+        (&[49_999, 2], 2, false),
+        // What is over is not read on.
+        (&[30_000, 30_000, 500, 0], 2, false),
+        (&[50_001, 0], 1, false),
+    ];
+    let sharded: &[(&[usize], usize, bool)] = &[(&[50_000], 1, true), (&[50_001], 1, false)];
+    let replica_set = replica_set.iter().map(|case| (Shape::ReplicaSet, case));
+    let sharded = sharded.iter().map(|case| (Shape::ShardedCluster, case));
+    for (shape, &(lengths, requests, is_listed)) in replica_set.chain(sharded) {
+        atlas.clear();
+        atlas.script(Target::Api, pages(lengths));
+        let outcome = client.list_snapshots(shape, PROJECT, CLUSTER, PLAIN);
+        let what = format!("{shape:?} {:?}", &lengths[..lengths.len().min(4)]);
+        assert_eq!(atlas.requests().len(), requests, "{what}");
+        match outcome {
+            Ok(list) => assert_eq!((list.len(), is_listed), (50_000, true), "{what}"),
+            Err(error) => {
+                assert_eq!(error.kind, ErrorKind::InvalidResponse, "{what}: {error}");
+                assert!(
+                    error.message.contains("more than 50000 snapshots"),
+                    "{what}: {error}"
+                );
+                assert!(!is_listed, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_is_given_up_when_it_would_take_a_quarter_of_a_gibibyte() {
+    let atlas = Simulator::start();
+    let mut plain = common::config_for(&atlas.plain_url());
+    plain.set_timeout_ms(120_000);
+    // Pages of 15 MiB, whose snapshots take twice that with what is read out of them.
+    let mut number = 0;
+    let page = || {
+        let items: Vec<String> = (number..number + 500)
+            .map(|it| {
+                format!(
+                    "{{\"id\":\"{it:024x}\",\"description\":\"{}\"}}",
+                    "x".repeat(30_000)
+                )
+            })
+            .collect();
+        number += 500;
+        Act::respond(200, format!("{{\"results\":[{}]}}", items.join(",")))
+    };
+    let acts: Vec<Act> = std::iter::repeat_with(page).take(12).collect();
+    atlas.script(Target::Api, acts);
+    let error = list(&client(&plain), CLUSTER).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
+    assert!(error.message.contains("more than 256 MiB"), "{error}");
+    // Nine pages and a part of the tenth would be too much.
+    let requests = atlas.requests().len();
+    assert!((8..=10).contains(&requests), "{requests}");
 }
 
 #[test]
@@ -408,8 +509,13 @@ fn passing_failures_between_polls_are_ridden_out_and_lasting_ones_end_the_wait()
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "flaky");
     outcome.unwrap();
+    let busy = Act::Respond {
+        status: 429,
+        headers: vec![("Retry-After".into(), "1".into())],
+        body: "{}".into(),
+    };
     for act in [
-        Act::respond(429, "{}"),
+        busy,
         Act::respond(502, "<html>"),
         Act::respond(408, "{}"),
         Act::Close,

@@ -5,20 +5,20 @@ mod common;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
 use atlas_backup::{Config, Error, ErrorKind};
 use atlas_simulator::{CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Simulator};
-use common::{Lines, client, config, config_for, get, in_child, is_child};
+use common::{Lines, client, config, config_for, get, in_child, is_child, server};
 
 /// The programs, and the packages of Debian they are in.
 const PROGRAMS: [(&str, &str); 6] = [
@@ -343,10 +343,10 @@ fn no_proxy_keeps_requests_from_a_proxy_and_the_environments_variables_choose_on
             false,
         ),
         (
-            "NO_PROXY, port",
+            "a port, which curl does not know there",
             &url,
             &[("HTTPS_PROXY", &this), ("NO_PROXY", &with_port)],
-            false,
+            true,
             false,
         ),
         (
@@ -590,8 +590,8 @@ fn dante_is_tunnelled_through_and_its_rules_are_told() {
     }
 }
 
-/// Apache with one snapshot behind `mod_auth_digest`.
-fn apache(program: &Path, lifetime: u32) -> Served {
+/// Apache with one snapshot behind `mod_auth_digest`, and with these directives for it.
+fn apache(program: &Path, lifetime: u32, directives: &str) -> Served {
     let resource =
         format!("api/atlas/v2/groups/{PROJECT}/clusters/{CLUSTER}/backup/snapshots/{SNAPSHOT}");
     Served::start(|directory, port| {
@@ -632,7 +632,7 @@ fn apache(program: &Path, lifetime: u32) -> Served {
                  LogFormat \"%>s kept=%k %{{Authorization}}i\" short\nCustomLog {path}/log short\n\
                  <Directory {path}/public>\n  ForceType application/vnd.atlas.2023-01-01+json\n  AuthType Digest\n\
                  \x20 AuthName \"MMS Public API\"\n  AuthDigestProvider file\n  AuthUserFile {path}/keys\n\
-                 \x20 AuthDigestNonceLifetime {lifetime}\n  Require valid-user\n</Directory>\n"
+                 \x20 AuthDigestNonceLifetime {lifetime}\n  {directives}\n  Require valid-user\n</Directory>\n"
             ),
         );
         let mut command = Command::new(program);
@@ -664,7 +664,7 @@ fn apaches_digest_costs_one_round_trip_once_challenged() {
     let Some(program) = installed("digest at Apache", "apache2") else {
         return;
     };
-    let server = apache(&program, 300);
+    let server = apache(&program, 300, "");
     let client = client(&with_key(&server, PRIVATE_KEY));
     for _ in 0..5 {
         assert_eq!(get(&client).unwrap().id(), Some(SNAPSHOT));
@@ -688,7 +688,7 @@ fn a_nonce_that_apache_calls_stale_is_replaced() {
     let Some(program) = installed("stale nonces at Apache", "apache2") else {
         return;
     };
-    let server = apache(&program, 1);
+    let server = apache(&program, 1, "");
     let mut config = with_key(&server, PRIVATE_KEY);
     let lines = Lines::default();
     config.set_logger(3, lines.sink());
@@ -703,12 +703,61 @@ fn a_nonce_that_apache_calls_stale_is_replaced() {
     assert_eq!(lines.with("the nonce was stale").len(), 1);
 }
 
+/// A request or an answer, with the body that its head announces; none at the end of the connection.
+fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut message = Vec::new();
+    let mut byte = [0];
+    while !message.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        message.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&message);
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Content-Length: "));
+    let length = length.map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    message.extend(body);
+    Some(message)
+}
+
+#[test]
+fn a_connection_that_dies_costs_apache_no_challenge_though_it_checks_counts() {
+    let Some(program) = installed("counts checked by Apache", "apache2") else {
+        return;
+    };
+    let apache = apache(&program, 300, "AuthDigestNcCheck On");
+    // Between the two: takes requests to Apache one by one, and answers back unless the connection is to die then.
+    let dies: &'static AtomicBool = Box::leak(Box::default());
+    let to = apache.address;
+    let relay = server(move |_, mut stream| {
+        let mut far = TcpStream::connect(to).unwrap();
+        while let Some(request) = message(&mut stream) {
+            far.write_all(&request).unwrap();
+            let answer = message(&mut far).unwrap();
+            if dies.swap(false, Relaxed) || stream.write_all(&answer).is_err() {
+                return;
+            }
+        }
+    });
+    let mut config = with_key(&apache, PRIVATE_KEY);
+    config.set_base_url(Some(format!("http://{relay}").as_bytes()));
+    let client = client(&config);
+    get(&client).unwrap();
+    dies.store(true, Relaxed);
+    get(&client).unwrap();
+    get(&client).unwrap();
+    let statuses = statuses(&apache, 5);
+    assert_eq!(statuses, ["401", "200", "200", "200", "200"]);
+}
+
 #[test]
 fn a_key_that_apache_refuses_is_an_error() {
     let Some(program) = installed("a wrong key at Apache", "apache2") else {
         return;
     };
-    let server = apache(&program, 300);
+    let server = apache(&program, 300, "");
     let error = get(&client(&with_key(
         &server,
         "00000000-0000-0000-0000-000000000000",
@@ -729,7 +778,7 @@ fn curl_reads_the_same_from_apache() {
     let Some(curl) = installed(what, "curl") else {
         return;
     };
-    let server = apache(&program, 300);
+    let server = apache(&program, 300, "");
     let ours = get(&client(&with_key(&server, PRIVATE_KEY))).unwrap();
     let url = format!(
         "{}/api/atlas/v2/groups/{PROJECT}/clusters/{CLUSTER}/backup/snapshots/{SNAPSHOT}",

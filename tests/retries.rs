@@ -34,7 +34,7 @@ fn closed_port() -> u16 {
 fn a_passing_failure_is_tried_again_max_retries_times_and_then_reported() {
     let atlas = Simulator::start();
     let cases = [
-        ("error-429-bucket", ErrorKind::RateLimited),
+        ("error-429", ErrorKind::RateLimited),
         ("error-500", ErrorKind::Server),
         ("error-502", ErrorKind::Server),
         ("error-503", ErrorKind::Server),
@@ -90,10 +90,12 @@ fn a_failure_that_passes_is_not_seen_by_the_caller() {
     let mut config = config(&atlas);
     config.set_max_retries(3);
     let client = client(&config);
-    atlas.script(
-        Target::Api,
-        [Act::respond(503, "{}"), Act::Reset, Act::respond(429, "{}")],
-    );
+    let busy = Act::Respond {
+        status: 429,
+        headers: vec![("Retry-After".into(), "1".into())],
+        body: "{}".into(),
+    };
+    atlas.script(Target::Api, [Act::respond(503, "{}"), Act::Reset, busy]);
     assert!(get(&client).is_ok());
     assert_eq!(atlas.requests().len(), 4);
 }

@@ -125,10 +125,16 @@ fn what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works() {
                     fails_for_want_of_memory(client, &cluster);
                 }
             }
-            // An error is not believed at any length.
+            // Of a long error the beginning is told.
             let error = in_small_blocks(|| get_of(client, "error")).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Internal, "{error}");
-            assert_eq!(get_of(client, "error").unwrap_err().code, "");
+            let error = get_of(client, "error").unwrap_err();
+            assert_eq!(error.code, "X");
+            assert!(
+                error.parameters.len() <= 256 * 1024,
+                "{}",
+                error.parameters.len()
+            );
         }
         for (name, text) in large_answers() {
             is_read_or_fails(name, &text);

@@ -357,6 +357,16 @@ fn dates_are_read_in_every_form_of_rfc_3339() {
         ("1969-12-31T23:59:59.0001Z", Some(-1000)),
         ("0001-01-01T00:00:00Z", Some(-62_135_596_800_000)),
         ("9999-12-31T23:59:59.999Z", Some(253_402_300_799_999)),
+        // A blank for T, as RFC 3339 allows, and small letters.
+        ("2024-02-29 23:59:59Z", Some(1_709_251_199_000)),
+        ("2024-02-29t23:59:59z", Some(1_709_251_199_000)),
+        ("2024-02-29  23:59:59Z", None),
+        ("2024-02-29_23:59:59Z", None),
+        // A leap second is the second behind it, as in POSIX time.
+        ("2016-12-31T23:59:60Z", Some(1_483_228_800_000)),
+        ("2016-12-31T23:59:60.5Z", Some(1_483_228_800_500)),
+        ("2017-01-01T00:59:60+01:00", Some(1_483_228_800_000)),
+        ("2016-12-31T23:59:61Z", None),
         ("2023-02-29T00:00:00Z", None),
         ("2024-03-01", None),
         ("2024-03-01T10:20:30", None),
@@ -451,7 +461,10 @@ fn a_page_has_50_000_items_at_most() {
     let page = |count: usize| format!(r#"{{"results":[{}0]}}"#, "0,".repeat(count - 1));
     assert_eq!(SnapshotList::parse(page(50_000)).unwrap().len(), 50_000);
     let error = SnapshotList::parse(page(50_001)).unwrap_err();
-    assert!(error.message.contains("a page of 50001 items"), "{error}");
+    assert!(
+        error.message.contains("more than 50000 snapshots"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -729,9 +742,39 @@ fn an_error_in_place_of_a_snapshot_fails_as_from_the_server() {
         (r#"{"status":429,"content":null}"#, ErrorKind::RateLimited),
         (r#"{"status":503,"content":"<html>"}"#, ErrorKind::Server),
         (r#"{"status":500,"content":{"id":"a"}}"#, ErrorKind::Server),
+        (r#"{"error":599}"#, ErrorKind::Server),
+        // A redirect is no snapshot, in an envelope no more than without.
+        (
+            r#"{"status":302,"content":{"id":"a"}}"#,
+            ErrorKind::InvalidResponse,
+        ),
+        (
+            r#"{"status":304,"content":null}"#,
+            ErrorKind::InvalidResponse,
+        ),
     ] {
-        assert_eq!(Snapshot::parse(body).unwrap_err().kind, kind, "{body}");
+        let error = Snapshot::parse(body).unwrap_err();
+        assert_eq!(error.kind, kind, "{body}");
+        let status = error.http_status.to_string();
+        assert!(body.contains(&status), "{body}: {status}");
     }
+    // What no HTTP answer can have is no status.
+    for status in [0, 99, 600, 999, 65_535, 70_000, -404, i64::MIN] {
+        let bare = format!(r#"{{"error":{status}}}"#);
+        assert_all_absent(&parse(&bare), &bare);
+        let within = format!(r#"{{"status":{status},"content":{{"id":"a"}}}}"#);
+        assert_eq!(parse(&within).id(), Some("a"), "{within}");
+        let both = format!(r#"{{"status":200,"content":{{"error":{status}}}}}"#);
+        assert_all_absent(&parse(&both), &both);
+        let page = format!(r#"{{"status":{status},"results":[]}}"#);
+        assert!(SnapshotList::parse(page.as_str()).is_ok(), "{page}");
+    }
+    // The inner status of a page is found beside it as well.
+    let error = SnapshotList::parse(r#"{"status":307,"results":[]}"#).unwrap_err();
+    assert_eq!(
+        (error.kind, error.http_status),
+        (ErrorKind::InvalidResponse, 307)
+    );
     for body in [
         r#"{"error":399}"#,
         r#"{"error":"404"}"#,
@@ -793,6 +836,7 @@ fn an_odd_item_hides_no_other() {
             (item.json(), item.field_names().len(), item.field("id")),
             (json, 0, None)
         );
+        assert_eq!(refused(item.json()).kind, ErrorKind::InvalidResponse);
     }
     assert_eq!(list.get(5).unwrap().status_code(), Status::Failed);
     assert_eq!(
@@ -971,7 +1015,7 @@ fn no_body_within_the_limits_takes_long() {
     let start = Instant::now();
     let error = SnapshotList::parse(fill("{\"results\":[", &|_| "{},".into(), "{}]}")).unwrap_err();
     assert!(
-        error.message.contains("more than 50000 are not read"),
+        error.message.contains("more than 50000 snapshots"),
         "{error}"
     );
     assert!(

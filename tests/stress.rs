@@ -114,8 +114,7 @@ fn crowd(client: Client, mishaps: impl FnOnce(&Crowd)) {
 }
 
 fn refusals(atlas: &Simulator) -> usize {
-    let requests = atlas.requests();
-    requests.iter().filter(|seen| seen.status == 401).count()
+    atlas.count(|_, status| status == 401)
 }
 
 #[test]

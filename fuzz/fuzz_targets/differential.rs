@@ -62,19 +62,20 @@ fn why_refused(text: &str, error: &Error) -> Option<&'static str> {
         Some(_) if is_content("content") => serde_json::from_str(outer["content"].get()).ok()?,
         _ => serde_json::from_str(text).ok()?,
     };
-    let is = |status: Option<i64>| {
-        status.is_some_and(|status| {
-            status >= 400 && u16::try_from(status).unwrap_or(u16::MAX) == error.http_status
-        })
+    let is = |status: Option<i64>, least: i64| {
+        let status = status.filter(|status| (least..=599).contains(status));
+        status == Some(error.http_status.into())
     };
     // "An enveloped error fails as that error would from the server": one with an object "content", or with another
     // "content" in an object that has no id and so is no snapshot.
-    if is(status) && (is_content("content") || (outer.contains_key("content") && !has_id(&outer))) {
+    if is(status, 300)
+        && (is_content("content") || (outer.contains_key("content") && !has_id(&outer)))
+    {
         return Some("an enveloped error fails as that error would from the server");
     }
-    if is(number(&inner, "error")) && !has_id(&inner) {
+    if is(number(&inner, "error"), 400) && !has_id(&inner) {
         return Some(
-            "an object with an integer error of 400 or more and no id fails as that error would from the server",
+            "an object with an integer error of 400 to 599 and no id fails as that error would from the server",
         );
     }
     None

@@ -1,6 +1,7 @@
 //! HTTP Digest (RFC 7616, and 2069 for servers without `qop`) in one round trip: the first request is challenged,
 //! every later one signs ahead with the kept nonce and a rising count.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,32 +46,43 @@ impl Digest {
         let mut is_ours = false;
         let mut stale = 0;
         let mut again = request.again;
+        let mut may_resend = true;
         loop {
-            let authorization = match &nonce {
-                Some(nonce) => Some(nonce.sign(&self.public_key, request)?),
-                None => None,
+            let sent = Cell::new(0);
+            let sign = || {
+                sent.set(sent.get() + 1);
+                let nonce = nonce.as_deref();
+                nonce
+                    .map(|nonce| nonce.sign(&self.public_key, request))
+                    .transpose()
             };
             let answer = send(
                 call,
                 &Outgoing {
-                    authorization,
+                    authorization: &sign,
+                    may_resend,
                     again,
                     ..request.clone()
                 },
             )?;
+            // A server that resets each request it lets in, and wants a new nonce for the next connection, would
+            // otherwise be asked twice for each challenge, and end as one that refuses the key.
+            let was_resent = sent.get() > 1;
+            may_resend &= !was_resent;
             if answer.status != 401 {
                 if let (true, Some(nonce)) = (is_ours, nonce) {
                     self.keep(nonce);
                 }
                 return Ok(answer);
             }
-            let Some(fresh) = self.challenged(&answer.headers) else {
+            let Some(fresh) = self.challenged(&answer.headers)? else {
                 return match nonce {
                     Some(_) => Ok(answer),
                     None => Err(unusable(&answer)),
                 };
             };
-            if is_ours && !fresh.stale || stale == STALE_LIMIT {
+            // Refused on another connection than the one it was given out for is not the key either.
+            if is_ours && !fresh.stale && !was_resent || stale == STALE_LIMIT {
                 return Ok(answer);
             }
             again = "the server challenged";
@@ -94,12 +106,20 @@ impl Digest {
     }
 
     /// The strongest challenge that we can answer, of several the first.
-    fn challenged(&self, headers: &HeaderMap) -> Option<Nonce> {
-        challenge::of(headers)
+    fn challenged(&self, headers: &HeaderMap) -> Result<Option<Nonce>> {
+        let challenges = challenge::of(headers);
+        let mut digests = challenges
             .iter()
             .filter(|challenge| challenge.is("Digest"))
-            .filter_map(|challenge| Nonce::new(challenge, &self.public_key, &self.private_key))
-            .min_by_key(|nonce| Reverse(nonce.algorithm.strength()))
+            .peekable();
+        if digests.peek().is_none() {
+            return Ok(None);
+        }
+        let client_nonce = client_nonce()?;
+        let (public_key, private_key) = (&self.public_key, &self.private_key);
+        Ok(digests
+            .filter_map(|digest| Nonce::new(digest, public_key, private_key, &client_nonce))
+            .min_by_key(|nonce| Reverse(nonce.algorithm.strength())))
     }
 
     fn kept(&self) -> Option<Arc<Nonce>> {
@@ -190,6 +210,7 @@ impl Nonce {
         challenge: &challenge::Challenge,
         public_key: &str,
         private_key: &Secret,
+        client_nonce: &str,
     ) -> Option<Nonce> {
         let realm = challenge.get("realm")?;
         let algorithm_name = challenge.get("algorithm");
@@ -206,11 +227,10 @@ impl Nonce {
             Some(_) => return None,
         };
         let value = challenge.get("nonce")?;
-        let client_nonce = client_nonce().ok()?;
         let hash = |parts: &[&str]| Secret(Zeroizing::new(algorithm.hash(parts)));
         let mut secret = hash(&[public_key, realm, private_key.expose()]);
         if is_session {
-            secret = hash(&[secret.expose(), value, &client_nonce]);
+            secret = hash(&[secret.expose(), value, client_nonce]);
         }
         Some(Nonce {
             value: value.to_owned(),
@@ -220,7 +240,7 @@ impl Nonce {
                 .get("stale")
                 .is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
             secret,
-            client_nonce,
+            client_nonce: client_nonce.to_owned(),
             realm: realm.to_owned(),
             algorithm,
             is_session,
@@ -314,8 +334,12 @@ fn push_quoted(header: &mut String, value: &str) {
 /// 64 bits from the kernel: a generator in this process would be copied by `fork()`.
 fn client_nonce() -> Result<String> {
     let mut bytes = [0; 8];
-    getrandom(&mut bytes, GetRandomFlags::empty())
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("no random numbers: {error}")))?;
+    getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|errno| {
+        let message = format!(
+            "the API key was not used, since there are no random numbers (getrandom: {errno})"
+        );
+        Error::new(ErrorKind::Internal, message)
+    })?;
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 

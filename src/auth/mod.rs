@@ -120,7 +120,7 @@ impl Auth {
             Auth::AccessToken(header) => send(
                 call,
                 &Outgoing {
-                    authorization: Some(header.clone()),
+                    authorization: &|| Ok(Some(header.clone())),
                     ..request.clone()
                 },
             ),
@@ -178,7 +178,9 @@ fn hushed(settings: &Settings, send: &mut Send) -> impl FnMut(&Call, &Outgoing) 
         if answer.status != 200 {
             let secret = settings.credentials.secret().expose();
             blank(&mut answer.body, secret.as_bytes());
-            if let Some(header) = &request.authorization
+            // A Digest holds no secret, and is made once for each time it is sent.
+            if !matches!(settings.credentials, Credentials::ApiKey { .. })
+                && let Ok(Some(header)) = (request.authorization)()
                 && let Some(space) = header.as_bytes().iter().position(|byte| *byte == b' ')
             {
                 blank(&mut answer.body, &header.as_bytes()[space + 1..]);

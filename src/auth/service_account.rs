@@ -1,12 +1,10 @@
 //! OAuth 2.0 client credentials: one access token for all threads, fetched by one of them.
 
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rustix::event::PollFlags;
 use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
@@ -18,7 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Outgoing};
 use crate::json;
 use crate::log::{Level, Logger};
-use crate::sys;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What Atlas grants, for answers that do not say it in a way we understand.
@@ -100,13 +97,7 @@ impl ServiceAccount {
             revoke_uri: uri("/api/oauth/revoke")?,
             state: Mutex::default(),
             cache: settings.token_cache.as_ref().map(|directory| {
-                TokenCache::new(
-                    directory,
-                    &settings.base_url,
-                    client_id,
-                    client_secret,
-                    settings.logger.clone(),
-                )
+                TokenCache::new(directory, &settings.base_url, client_id, client_secret)
             }),
             logger: settings.logger.clone(),
         })
@@ -118,7 +109,7 @@ impl ServiceAccount {
         let answer = send(
             call,
             &Outgoing {
-                authorization: Some(token.header.clone()),
+                authorization: &|| Ok(Some(token.header.clone())),
                 ..request.clone()
             },
         )?;
@@ -131,7 +122,7 @@ impl ServiceAccount {
         send(
             call,
             &Outgoing {
-                authorization: Some(token.header.clone()),
+                authorization: &|| Ok(Some(token.header.clone())),
                 again,
                 ..request.clone()
             },
@@ -141,12 +132,14 @@ impl ServiceAccount {
     /// Gives the token back, and that of the cache if it is another; having none is fine.
     pub(super) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
         let held = self.state().token.clone().map(|token| token.value.clone());
+        let held_back = self.logger.hold_back();
         let cached = self
             .cache
             .as_ref()
-            .and_then(TokenCache::read)
+            .and_then(|cache| cache.read(&held_back.logger))
             .flatten()
             .map(|entry| entry.token);
+        held_back.release()?;
         let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
         tokens.dedup_by(|one, other| one.expose() == other.expose());
         for token in &tokens {
@@ -156,9 +149,11 @@ impl ServiceAccount {
                 &Outgoing {
                     uri: &self.revoke_uri,
                     accept: &JSON,
-                    authorization: Some(self.basic.clone()),
+                    authorization: &|| Ok(Some(self.basic.clone())),
+                    may_resend: true,
                     form: Some(form.as_bytes()),
                     again,
+                    logger: &self.logger,
                 },
             )?;
             if !matches!(answer.status, 200 | 204) {
@@ -176,7 +171,24 @@ impl ServiceAccount {
         }
         if let Some(cache) = &self.cache
             && !tokens.is_empty()
-            && let Some(locked) = cache.lock(call, Patience::Half)?
+        {
+            let held_back = self.logger.hold_back();
+            let cleared = self.clear_entry(cache, &tokens, call, &held_back.logger);
+            held_back.release()?;
+            cleared?;
+        }
+        Ok(())
+    }
+
+    /// Empties the entry if it has one of these `tokens`.
+    fn clear_entry(
+        &self,
+        cache: &TokenCache,
+        tokens: &[Secret],
+        call: &Call,
+        logger: &Logger,
+    ) -> Result<()> {
+        if let Some(locked) = cache.lock(call, Patience::Half, logger)?
             && let Some(Some(entry)) = locked.read()
             && tokens
                 .iter()
@@ -205,7 +217,7 @@ impl ServiceAccount {
                 Turn::Use(token) if is_refused(&token) => self.forget(&token),
                 Turn::Use(token) => return Ok(token),
                 Turn::Wait(fetch) => {
-                    call.wait(fetch.bell.as_fd(), PollFlags::IN, None)?;
+                    call.wait_for(&fetch.bell, None)?;
                     match fetch.outcome.get() {
                         Some(Ok(token)) if !is_refused(token) => return Ok(token.clone()),
                         // Another call's cancellation or deadline is not ours; nor is a panic, which leaves nothing.
@@ -218,13 +230,15 @@ impl ServiceAccount {
                     }
                 }
                 Turn::Fetch(fetch, old) => {
+                    let held_back = self.logger.hold_back();
+                    let logger = &held_back.logger;
                     let finish = Finish {
                         account: self,
                         fetch: &fetch,
-                        generation: sys::generation(),
                     };
-                    let outcome = match (self.obtain(call, refused, old.as_deref(), send), old) {
-                        (Err(error), Some(old)) => self.make_do(&old, error),
+                    let outcome = self.obtain(call, refused, old.as_deref(), send, logger);
+                    let outcome = match (outcome, old) {
+                        (Err(error), Some(old)) => make_do(&old, error, logger),
                         (outcome, _) => outcome,
                     }
                     .map(Arc::new);
@@ -233,6 +247,7 @@ impl ServiceAccount {
                     }
                     let _ = fetch.outcome.set(outcome.clone());
                     drop(finish);
+                    held_back.release()?;
                     return outcome;
                 }
             }
@@ -246,13 +261,14 @@ impl ServiceAccount {
         refused: Option<&Token>,
         old: Option<&Token>,
         send: &mut Send,
+        logger: &Logger,
     ) -> Result<Token> {
         let Some(cache) = &self.cache else {
-            return self.fetch(call, old, send);
+            return self.fetch(call, old, send, logger);
         };
         let usable = |entry: Option<Entry>| Token::cached(entry?, refused);
-        let Some(entry) = cache.read() else {
-            return self.fetch(call, old, send);
+        let Some(entry) = cache.read(logger) else {
+            return self.fetch(call, old, send, logger);
         };
         let cached = match usable(entry) {
             Some(token) if token.is_fresh() => return Ok(token),
@@ -264,10 +280,10 @@ impl ServiceAccount {
             Some(_) => Patience::None,
             None => Patience::Half,
         };
-        let Some(locked) = cache.lock(call, patience)? else {
+        let Some(locked) = cache.lock(call, patience, logger)? else {
             return match living {
                 Some(living) => living.used_on(),
-                None => self.fetch(call, None, send),
+                None => self.fetch(call, None, send, logger),
             };
         };
         let cached = match locked.read().and_then(usable) {
@@ -275,25 +291,14 @@ impl ServiceAccount {
             cached => cached,
         };
         let living = cached.as_ref().or(old);
-        match (self.fetch(call, living, send), living) {
+        match (self.fetch(call, living, send, logger), living) {
             (Ok(token), _) => {
                 locked.write(&token.entry());
                 Ok(token)
             }
-            (Err(error), Some(living)) => self.make_do(living, error),
+            (Err(error), Some(living)) => make_do(living, error, logger),
             (Err(error), None) => Err(error),
         }
-    }
-
-    /// After a failed refresh, the old token while it lives.
-    fn make_do(&self, old: &Token, error: Error) -> Result<Token> {
-        if error.kind == ErrorKind::Cancelled || !old.lives() {
-            return Err(error);
-        }
-        self.logger.log(Level::Warning, || {
-            format!("the access token could not be refreshed and is used on: {error}")
-        });
-        old.used_on()
     }
 
     fn turn(&self) -> Result<Turn> {
@@ -317,7 +322,13 @@ impl ServiceAccount {
     }
 
     /// A new token. If a `living` one is there, half the time of the call is left for using that.
-    fn fetch(&self, call: &Call, living: Option<&Token>, send: &mut Send) -> Result<Token> {
+    fn fetch(
+        &self,
+        call: &Call,
+        living: Option<&Token>,
+        send: &mut Send,
+        logger: &Logger,
+    ) -> Result<Token> {
         let asked = Instant::now();
         let limited = living.map(|_| {
             let half = |deadline: Instant| deadline.saturating_duration_since(asked) / 2;
@@ -328,9 +339,11 @@ impl ServiceAccount {
             &Outgoing {
                 uri: &self.token_uri,
                 accept: &JSON,
-                authorization: Some(self.basic.clone()),
+                authorization: &|| Ok(Some(self.basic.clone())),
+                may_resend: true,
                 form: Some(b"grant_type=client_credentials"),
                 again: "",
+                logger,
             },
         )
         .map_err(|error| error.during("fetch an access token"))?;
@@ -482,20 +495,28 @@ impl Token {
     }
 }
 
+/// After a failed refresh, the old token while it lives.
+fn make_do(old: &Token, error: Error, logger: &Logger) -> Result<Token> {
+    if error.kind == ErrorKind::Cancelled || !old.lives() {
+        return Err(error);
+    }
+    logger.log(Level::Warning, || {
+        format!("the access token could not be refreshed and is used on: {error}")
+    });
+    old.used_on()
+}
+
 /// Ends a fetch, whatever became of it: others wait for it.
 struct Finish<'a> {
     account: &'a ServiceAccount,
     fetch: &'a Arc<Fetch>,
-    generation: u32,
 }
 
 impl Drop for Finish<'_> {
     fn drop(&mut self) {
-        // In a child that the logger forked the fetch is still the parent's, and its lock may be held for ever.
-        if self.generation == sys::generation() {
-            self.account.state().fetching = None;
-            self.fetch.bell.ring();
-        }
+        // No callback runs in between, so this is no child that one forked, where the lock might be held for ever.
+        self.account.state().fetching = None;
+        self.fetch.bell.ring();
     }
 }
 
@@ -645,7 +666,8 @@ mod tests {
             (USUAL_LIFE, ErrorKind::Cancelled, false),
             (Duration::ZERO, ErrorKind::Server, false),
         ] {
-            let outcome = account().make_do(&old(left), Error::new(kind, "it failed"));
+            let failure = Error::new(kind, "it failed");
+            let outcome = make_do(&old(left), failure, &Logger::default());
             let got = outcome.map(|token| token.is_fresh() && token.lives());
             let got = got.map_err(|error| error.kind);
             assert_eq!(got, if serves { Ok(true) } else { Err(kind) });

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
 use rustix::fs::{
-    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, fchmod, flock, fstat, mkdirat, openat,
-    renameat, unlinkat,
+    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, chmodat, fchmod, flock, fstat,
+    mkdirat, openat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -34,7 +34,6 @@ const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 pub(super) struct TokenCache {
     directory: PathBuf,
     name: String,
-    logger: Logger,
 }
 
 /// A token as the file has it.
@@ -47,10 +46,9 @@ pub(super) struct Entry {
 /// The entry, locked against other processes and threads until dropped.
 pub(super) struct Locked<'a> {
     cache: &'a TokenCache,
+    logger: &'a Logger,
     directory: OwnedFd,
     lock: OwnedFd,
-    /// Whose lock it is, should a callback fork.
-    generation: u32,
 }
 
 /// Why the cache is not used.
@@ -78,7 +76,6 @@ impl TokenCache {
         base_url: &str,
         client_id: &str,
         client_secret: &Secret,
-        logger: Logger,
     ) -> TokenCache {
         // Under the secret, so that whoever has a wrong or an old one finds nothing.
         let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.expose().as_bytes());
@@ -90,23 +87,28 @@ impl TokenCache {
         TokenCache {
             directory: directory.to_owned(),
             name,
-            logger,
         }
     }
 
     /// The entry, if there is one that makes sense; `None` if the cache cannot be used, which was then logged. Needs no
     /// lock, since a new entry replaces the old one whole.
-    pub(super) fn read(&self) -> Option<Option<Entry>> {
-        let directory = self.warned(self.open_directory())?;
-        self.warned(self.read_in(&directory))
+    pub(super) fn read(&self, logger: &Logger) -> Option<Option<Entry>> {
+        let directory = self.warned(self.open_directory(), logger)?;
+        self.warned(self.read_in(&directory, logger), logger)
     }
 
-    /// Locks the entry, waiting as long as `patience` allows; `None` if the cache cannot be used or stays locked.
-    pub(super) fn lock(&self, call: &Call, patience: Patience) -> Result<Option<Locked<'_>>, Stop> {
-        let Some(directory) = self.warned(self.open_directory()) else {
+    /// Locks the entry, waiting as long as `patience` allows; `None` if the cache cannot be used or stays locked. What
+    /// `logger` gets must be held back until the lock is dropped.
+    pub(super) fn lock<'a>(
+        &'a self,
+        call: &Call,
+        patience: Patience,
+        logger: &'a Logger,
+    ) -> Result<Option<Locked<'a>>, Stop> {
+        let Some(directory) = self.warned(self.open_directory(), logger) else {
             return Ok(None);
         };
-        let Some(lock) = self.warned(self.open_lock(&directory)) else {
+        let Some(lock) = self.warned(self.open_lock(&directory), logger) else {
             return Ok(None);
         };
         let give_up = match (patience, call.deadline()) {
@@ -123,9 +125,9 @@ impl TokenCache {
                 Ok(()) => {
                     return Ok(Some(Locked {
                         cache: self,
+                        logger,
                         directory,
                         lock,
-                        generation: sys::generation(),
                     }));
                 }
                 Err(Errno::INTR) => {}
@@ -137,7 +139,7 @@ impl TokenCache {
                     call.sleep_until(now + LOCK_POLL)?;
                 }
                 Err(errno) => {
-                    self.warned::<()>(Err(errno.into()));
+                    self.warned::<()>(Err(errno.into()), logger);
                     return Ok(None);
                 }
             }
@@ -146,17 +148,14 @@ impl TokenCache {
 
     fn open_directory(&self) -> Result<OwnedFd, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = match openat(CWD, &self.directory, flags, Mode::empty()) {
+        let directory = match open(CWD, &self.directory, flags, Mode::empty()) {
             Err(Errno::NOENT) => {
                 // Also its parent, since ~/.cache may be missing; a deeper hole is a mistyped path.
                 if let Some(parent) = self.directory.parent() {
-                    let _ = mkdirat(CWD, parent, Mode::RWXU);
+                    let _ = make_directory(parent);
                 }
-                match mkdirat(CWD, &self.directory, Mode::RWXU) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(errno) => return Err(errno.into()),
-                }
-                openat(CWD, &self.directory, flags, Mode::empty())?
+                make_directory(&self.directory)?;
+                open(CWD, &self.directory, flags, Mode::empty())?
             }
             opened => opened?,
         };
@@ -174,15 +173,30 @@ impl TokenCache {
     fn open_lock(&self, directory: &OwnedFd) -> Result<OwnedFd, Fault> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let lock = openat(directory, format!("{}.lock", self.name), flags, PRIVATE)?;
+        let name = format!("{}.lock", self.name);
+        let lock = match open(directory, &name, flags, PRIVATE) {
+            // A process with a umask that takes rights from the owner too was killed before it could set the mode. Only
+            // the owner and root can change what has this name, in a directory that nobody else may write to.
+            Err(Errno::ACCESS)
+                if statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW)
+                    .is_ok_and(|stat| lacks_rights(&stat)) =>
+            {
+                chmodat(directory, &name, PRIVATE, AtFlags::empty())?;
+                open(directory, &name, flags, PRIVATE)?
+            }
+            opened => opened?,
+        };
+        if lacks_rights(&fstat(&lock)?) {
+            fchmod(&lock, PRIVATE)?;
+        }
         is_ours(&lock)?;
         Ok(lock)
     }
 
-    fn read_in(&self, directory: &OwnedFd) -> Result<Option<Entry>, Fault> {
+    fn read_in(&self, directory: &OwnedFd, logger: &Logger) -> Result<Option<Entry>, Fault> {
         // NONBLOCK: opening a FIFO somebody put there would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match openat(directory, &self.name, flags, Mode::empty()) {
+        let file = match open(directory, &self.name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
@@ -196,7 +210,7 @@ impl TokenCache {
         File::from(file).take(SIZE_LIMIT).read_to_end(&mut text)?;
         let entry = parse(&text);
         if entry.is_none() {
-            self.logger.log(Level::Debug, || {
+            logger.log(Level::Debug, || {
                 format!(
                     "token_cache: {} is damaged and will be rewritten",
                     self.name
@@ -206,10 +220,10 @@ impl TokenCache {
         Ok(entry)
     }
 
-    fn warned<T>(&self, outcome: Result<T, Fault>) -> Option<T> {
+    fn warned<T>(&self, outcome: Result<T, Fault>, logger: &Logger) -> Option<T> {
         outcome
             .map_err(|fault| {
-                self.logger.log(Level::Warning, || {
+                logger.log(Level::Warning, || {
                     let why = match fault {
                         Fault::Alien(why) => why,
                         Fault::Io(error) => error.to_string(),
@@ -236,23 +250,24 @@ pub(super) enum Patience {
 impl Locked<'_> {
     /// The entry as it is now that nobody else changes it.
     pub(super) fn read(&self) -> Option<Option<Entry>> {
-        self.cache.warned(self.cache.read_in(&self.directory))
+        let entry = self.cache.read_in(&self.directory, self.logger);
+        self.cache.warned(entry, self.logger)
     }
 
     /// Replaces the entry, all of it or nothing.
     pub(super) fn write(&self, entry: &Entry) {
-        self.cache.warned(self.replace(entry));
+        self.cache.warned(self.replace(entry), self.logger);
     }
 
     fn replace(&self, entry: &Entry) -> Result<(), Fault> {
         // What stands there may be alien, and is then not touched.
-        self.cache.read_in(&self.directory)?;
+        self.cache.read_in(&self.directory, self.logger)?;
         let text = render(entry)?;
         let temporary = format!("{}.tmp", self.cache.name);
         let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.directory, &temporary, flags, PRIVATE)?;
+        let file = open(&self.directory, &temporary, flags, PRIVATE)?;
         let written = fchmod(&file, PRIVATE) // the umask may have taken more than it should
             .map_err(io::Error::from)
             .and_then(|()| File::from(file).write_all(&text))
@@ -272,24 +287,53 @@ impl Locked<'_> {
 
     /// Removes the entry.
     pub(super) fn clear(&self) {
-        self.cache
-            .warned(match self.cache.read_in(&self.directory) {
-                Ok(_) => match unlinkat(&self.directory, &self.cache.name, AtFlags::empty()) {
-                    Ok(()) | Err(Errno::NOENT) => Ok(()),
-                    Err(errno) => Err(errno.into()),
-                },
-                Err(fault) => Err(fault),
-            });
+        let cleared =
+            self.cache
+                .read_in(&self.directory, self.logger)
+                .and_then(|_| {
+                    match unlinkat(&self.directory, &self.cache.name, AtFlags::empty()) {
+                        Ok(()) | Err(Errno::NOENT) => Ok(()),
+                        Err(errno) => Err(errno.into()),
+                    }
+                });
+        self.cache.warned(cleared, self.logger);
     }
 }
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // Closing would not do: a child forked meanwhile has the descriptor too, and must not unlock for its parent.
-        if self.generation == sys::generation() {
-            let _ = flock(&self.lock, FlockOperation::Unlock);
-        }
+        // Closing would not do: a child that another thread forked meanwhile has the descriptor too.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
+}
+
+/// Opens a file, under a number above 2.
+fn open(
+    directory: impl AsFd,
+    name: impl rustix::path::Arg,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    openat(directory, name, flags, mode).and_then(sys::keep_off_stdio)
+}
+
+/// Makes a directory for us alone, whatever the umask takes away; one that is there is as good.
+fn make_directory(path: &Path) -> Result<(), Errno> {
+    match mkdirat(CWD, path, Mode::RWXU) {
+        Ok(()) => chmodat(CWD, path, Mode::RWXU, AtFlags::empty()),
+        Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether it is a plain file of ours that has no right beyond those it should have, and not all of these.
+fn lacks_rights(stat: &Stat) -> bool {
+    let all = Mode::SUID | Mode::SGID | Mode::SVTX | Mode::RWXU | Mode::RWXG | Mode::RWXO;
+    let mode = Mode::from_raw_mode(stat.st_mode) & all;
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+        && stat.st_uid == geteuid().as_raw()
+        && mode != PRIVATE
+        && PRIVATE.contains(mode)
 }
 
 /// Whether the open file is a plain one of ours that nobody else can read.
@@ -362,12 +406,13 @@ mod tests {
     fn who_finds_the_entry_locked_waits_half_its_time_and_the_longest_token_fits() {
         let place = std::env::temp_dir().join(format!("atlas-token-cache-{}", std::process::id()));
         let secret = Secret::new("secret");
-        let cache = TokenCache::new(&place, "https://x", "id", &secret, Logger::default());
+        let cache = TokenCache::new(&place, "https://x", "id", &secret);
+        let logger = Logger::default();
         let call = |limit| {
             let deadline = Instant::now() + Duration::from_millis(limit);
             Canceller::default().enter(Some(deadline)).unwrap()
         };
-        let Ok(Some(held)) = cache.lock(&call(1000), Patience::None) else {
+        let Ok(Some(held)) = cache.lock(&call(1000), Patience::None, &logger) else {
             panic!("not locked");
         };
         // Sleeping, but for a look now and then.
@@ -378,11 +423,12 @@ mod tests {
                 .map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
         };
         let (start, before): (Instant, u64) = (Instant::now(), worked());
-        assert!(matches!(cache.lock(&call(400), Patience::Half), Ok(None)));
+        let lock = |patience| cache.lock(&call(400), patience, &logger);
+        assert!(matches!(lock(Patience::Half), Ok(None)));
         assert!(start.elapsed() >= Duration::from_millis(200));
         let spent = Duration::from_nanos(worked() - before);
         assert!(spent < Duration::from_millis(20), "{spent:?}");
-        assert!(matches!(cache.lock(&call(400), Patience::None), Ok(None)));
+        assert!(matches!(lock(Patience::None), Ok(None)));
         let token = "t".repeat(8 * 1024);
         held.write(&Entry {
             token: Secret::new(&token),
@@ -391,7 +437,7 @@ mod tests {
         });
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                let locked = cache.lock(&call(20_000), Patience::Half);
+                let locked = cache.lock(&call(20_000), Patience::Half, &logger);
                 let entry = locked.ok().flatten().and_then(|locked| locked.read());
                 entry.flatten().map(|entry| entry.token.expose().len())
             });

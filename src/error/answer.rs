@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDateTime};
-use ureq::http::HeaderMap;
+use ureq::http::header::RETRY_AFTER;
+use ureq::http::{HeaderMap, HeaderName};
 
 use super::{Error, ErrorKind, one_line};
 use crate::json;
@@ -12,25 +13,54 @@ use crate::json;
 /// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
 const ERROR_LIMIT: usize = 256 * 1024;
 
+const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+
+/// The longest time to wait that an answer is believed to ask for, in seconds.
+pub(crate) const LONGEST_WAIT: u32 = 24 * 3600;
+
 impl Error {
     /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
-    /// Atlas, `{"error","error_description"}` of OAuth, or something a gateway said.
+    /// Atlas, enveloped or not, `{"error","error_description"}` of OAuth, or something a gateway said.
     pub(crate) fn from_answer(status: u16, headers: Option<&HeaderMap>, body: &[u8]) -> Error {
-        let header = |name: &str| {
+        let (text, is_cut) = beginning(body);
+        let mut told = Told::read(&text);
+        let mut inner = None;
+        if let Some((status, content)) = told.envelope() {
+            inner = status.filter(|status| *status >= 400);
+            told = Told::read(content);
+        }
+        Error::from_told(inner.unwrap_or(status), headers, &told, body, is_cut)
+    }
+
+    /// The same for what was found in an envelope, under the status of that.
+    pub(crate) fn from_content(status: u16, headers: Option<&HeaderMap>, content: &str) -> Error {
+        let (text, is_cut) = beginning(content.as_bytes());
+        let told = Told::read(&text);
+        Error::from_told(status, headers, &told, content.as_bytes(), is_cut)
+    }
+
+    fn from_told(
+        status: u16,
+        headers: Option<&HeaderMap>,
+        told: &Told,
+        body: &[u8],
+        is_cut: bool,
+    ) -> Error {
+        let header = |name: HeaderName| {
             headers
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
-        };
-        let told = match body.len() {
-            ..=ERROR_LIMIT => Told::read(body),
-            _ => Told::default(),
         };
         let text = |raw: Option<&str>| raw.and_then(json::text).unwrap_or_default();
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
         error.http_status = status;
-        error.retry_after = header("retry-after").and_then(seconds_until);
+        error.retry_after = header(RETRY_AFTER).and_then(seconds_until);
+        if status == 429 {
+            error.retry_after = error.retry_after.or_else(|| told.seconds_to_wait());
+        }
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
+        error.truncated = is_cut && told.is_object;
         error.reason = text(told.reason);
         if let Some(oauth) = told.error.and_then(json::text) {
             if oauth == "invalid_client" {
@@ -43,7 +73,7 @@ impl Error {
             error.detail = text(told.detail);
         }
         if error.code.is_empty() {
-            error.code = header("x-error-code").unwrap_or_default().to_owned();
+            error.code = header(X_ERROR_CODE).unwrap_or_default().to_owned();
         }
         for (field, description) in told.bad_fields() {
             if !error.detail.is_empty() {
@@ -52,7 +82,7 @@ impl Error {
             error.detail.push_str(&format!("{field}: {description}"));
         }
         error.parameters = told.parameters.map_or_else(String::new, json::compact);
-        error.message = one_line(&error.explain(&told, body));
+        error.message = one_line(&error.explain(told, body));
         error
     }
 
@@ -80,7 +110,7 @@ impl Error {
     fn advice(&self, told: &Told) -> Cow<'static, str> {
         match (self.kind, self.code.as_str()) {
             (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
-                let seen = told.first_parameter().map_or_else(
+                let seen = told.parameter(0).and_then(json::text).map_or_else(
                     || "the address of this machine".to_owned(),
                     |address| format!("{address}, the address Atlas saw,"),
                 );
@@ -129,42 +159,64 @@ struct Told<'a> {
     detail: Option<&'a str>,
     parameters: Option<&'a str>,
     bad_request_detail: Option<&'a str>,
+    /// Of an envelope.
+    status: Option<&'a str>,
+    content: Option<&'a str>,
 }
 
 impl<'a> Told<'a> {
     /// Nothing for what is not a JSON object.
-    fn read(body: &'a [u8]) -> Told<'a> {
+    fn read(body: &'a str) -> Told<'a> {
         let mut told = Told::default();
-        let read = str::from_utf8(body).is_ok_and(|body| {
-            json::members(body, |name, value| {
-                let value = Some(value).filter(|value| *value != "null");
-                match &*json::name(name) {
-                    "error" => told.error = value,
-                    "errorCode" => told.error_code = value,
-                    "error_description" => told.error_description = value,
-                    "reason" => told.reason = value,
-                    "detail" => told.detail = value,
-                    "parameters" => told.parameters = value,
-                    "badRequestDetail" => told.bad_request_detail = value,
-                    _ => {}
-                }
-            })
-            .is_ok()
+        let read = json::members(body, |name, value| {
+            let value = Some(value).filter(|value| *value != "null");
+            match &*json::name(name) {
+                "error" => told.error = value,
+                "errorCode" => told.error_code = value,
+                "error_description" => told.error_description = value,
+                "reason" => told.reason = value,
+                "detail" => told.detail = value,
+                "parameters" => told.parameters = value,
+                "badRequestDetail" => told.bad_request_detail = value,
+                "status" => told.status = value,
+                "content" => told.content = value,
+                _ => {}
+            }
         });
-        if !read {
+        if read.is_err() {
             return Told::default();
         }
         told.is_object = true;
         told
     }
 
-    fn first_parameter(&self) -> Option<String> {
-        let mut first = None;
+    /// Status and content, if this is an envelope: an object `content` beside an integer `status`.
+    fn envelope(&self) -> Option<(Option<u16>, &'a str)> {
+        let content = self.content.filter(|content| content.starts_with('{'))?;
+        let status = self.status?;
+        json::integer(status)?;
+        Some((status_in_body(status), content))
+    }
+
+    /// An element of `parameters`, counted from 0.
+    fn parameter(&self, index: usize) -> Option<&'a str> {
+        let (mut found, mut count) = (None, 0);
         // Of what is no array there is no element, and no harm done.
         let _ = json::elements(self.parameters?, |parameter| {
-            first = first.or(Some(parameter));
+            if count == index {
+                found = Some(parameter);
+            }
+            count += 1;
         });
-        first.and_then(json::text)
+        found
+    }
+
+    /// Atlas puts the time to wait into the parameters of a 429: `[path, 55, 10, 5, 60]` means 55 seconds.
+    fn seconds_to_wait(&self) -> Option<u32> {
+        let raw = self.parameter(1)?;
+        let seconds = json::integer(raw).or_else(|| json::integer(&json::text(raw)?))?;
+        let seconds = u32::try_from(seconds).ok()?;
+        (1..=LONGEST_WAIT).contains(&seconds).then_some(seconds)
     }
 
     /// Name and description of each field that Atlas refused.
@@ -192,6 +244,29 @@ impl<'a> Told<'a> {
     }
 }
 
+/// The HTTP status that a raw JSON value in a body is; only 100 to 599 are one.
+pub(crate) fn status_in_body(raw: &str) -> Option<u16> {
+    let status = u16::try_from(json::integer(raw)?).ok()?;
+    (100..=599).contains(&status).then_some(status)
+}
+
+/// As much of a body as is looked into, and whether that is not all of it. What is not UTF-8 is empty, since it is no JSON.
+fn beginning(body: &[u8]) -> (Cow<'_, str>, bool) {
+    let part = &body[..body.len().min(ERROR_LIMIT)];
+    let is_cut = part.len() < body.len();
+    let text = match str::from_utf8(part) {
+        Err(error) if is_cut && error.error_len().is_none() => {
+            // Only the last character is cut.
+            str::from_utf8(&part[..error.valid_up_to()]).unwrap_or_default()
+        }
+        text => text.unwrap_or_default(),
+    };
+    match is_cut {
+        true => (json::ended(text).into(), true),
+        false => (text.into(), false),
+    }
+}
+
 /// The beginning of a body that is not Atlas' JSON, as far as it helps to recognize who wrote it.
 fn describe_page(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
@@ -210,12 +285,14 @@ fn describe_page(body: &[u8]) -> String {
     format!("a body beginning \"{}\"", short.trim())
 }
 
-/// `Retry-After`: seconds, or one of the three forms of an HTTP date; a date in the past is 0.
+/// `Retry-After`: seconds, or one of the three forms of an HTTP date. No time at all and a date in the past count as
+/// missing: whoever obeyed them would ask again and again without a pause.
 fn seconds_until(value: &str) -> Option<u32> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // Digits that overflow still mean "very long".
-        return Some(value.parse().unwrap_or(u32::MAX).min(i32::MAX as u32));
+        let seconds: u32 = value.parse().unwrap_or(u32::MAX);
+        return Some(seconds.min(i32::MAX as u32)).filter(|seconds| *seconds > 0);
     }
     let date = DateTime::parse_from_rfc2822(value)
         .map(|date| date.to_utc())
@@ -233,7 +310,8 @@ fn seconds_until(value: &str) -> Option<u32> {
         .timestamp_millis()
         .saturating_sub_unsigned(now.as_millis() as u64)
         .max(0);
-    Some(((millis + 999) / 1000).min(i64::from(i32::MAX)) as u32)
+    let seconds = ((millis + 999) / 1000).min(i64::from(i32::MAX)) as u32;
+    Some(seconds).filter(|seconds| *seconds > 0)
 }
 
 #[cfg(test)]
@@ -281,10 +359,74 @@ mod tests {
 
     #[test]
     fn a_body_is_looked_into_up_to_256_kib() {
-        let told = r#"{"errorCode":"X"}"#;
-        let body = |length: usize| format!("{told}{}", " ".repeat(length - told.len()));
-        assert_eq!(of(404, &body(256 * 1024)).code, "X");
-        assert_eq!(of(404, &body(256 * 1024 + 1)).code, "");
+        let told = r#"{"errorCode":"X","reason":"R","detail":"D","parameters":[1]"#;
+        for (length, truncated) in [(ERROR_LIMIT, false), (ERROR_LIMIT + 1, true)] {
+            let body = format!("{told}{}}}", " ".repeat(length - told.len() - 1));
+            let error = of(404, &body);
+            assert_eq!(
+                (&*error.code, error.truncated),
+                ("X", truncated),
+                "{length}"
+            );
+            assert_eq!([&*error.reason, &*error.detail], ["R", "D"], "{length}");
+            assert_eq!(error.parameters, "[1]", "{length}");
+        }
+        // A character and an escape that lie across the end; what has an error before it; what is no JSON.
+        let start = r#"{"detail":""#;
+        let long = |before: usize, tail: &str| {
+            let fill = "x".repeat(ERROR_LIMIT - start.len() - before);
+            format!(r#"{start}{fill}{tail}{}"}}"#, "x".repeat(before))
+        };
+        for (before, tail) in [(1, "é"), (3, "😀"), (1, r"\n"), (4, r"\u00e9")] {
+            let error = of(404, &long(before, tail));
+            assert!(error.truncated, "{tail}");
+            assert!(error.detail.bytes().all(|byte| byte == b'x'), "{tail}");
+            assert_eq!(
+                error.detail.len(),
+                ERROR_LIMIT - start.len() - before,
+                "{tail}"
+            );
+        }
+        for body in [
+            format!(r#"{{"errorCode":"X",]{}"#, long(0, "")),
+            format!("<html>{}", long(0, "")),
+            "[".repeat(ERROR_LIMIT + 1),
+        ] {
+            let error = of(404, &body);
+            assert_eq!((&*error.code, error.truncated), ("", false), "{:.20}", body);
+        }
+        let mut bytes = format!(r#"{{"errorCode":"X","detail":"{}"#, long(0, "")).into_bytes();
+        bytes[100] = 0xff;
+        assert_eq!(Error::from_answer(404, None, &bytes).code, "");
+    }
+
+    #[test]
+    fn a_429_may_say_in_its_body_how_long_to_wait() {
+        for (parameters, seconds) in [
+            (r#"["/path",55,10,5,60]"#, Some(55)),
+            (r#"["/path","55"]"#, Some(55)),
+            (r#"[null,1]"#, Some(1)),
+            ("[7,86400]", Some(86_400)),
+            ("[7,86401]", None),
+            ("[7,0]", None),
+            ("[7,-1]", None),
+            ("[7,1.5]", None),
+            (r#"[7,"soon"]"#, None),
+            (r#"[7,"99999999999999999999"]"#, None),
+            ("[7,[55]]", None),
+            ("[7,null]", None),
+            ("[55]", None),
+            ("[]", None),
+            ("55", None),
+            (r#"{"a":55,"b":55}"#, None),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"error":429,"parameters":{parameters}}}"#);
+            assert_eq!(of(429, &body).retry_after, seconds, "{parameters}");
+            let enveloped = format!(r#"{{"status":429,"content":{body}}}"#);
+            assert_eq!(of(429, &enveloped).retry_after, seconds, "{enveloped}");
+            assert_eq!(of(503, &body).retry_after, None, "{parameters}");
+        }
     }
 
     #[test]
@@ -387,14 +529,15 @@ mod tests {
             ("", None),
             ("soon", None),
             ("-1", None),
-            ("0", Some(0)),
+            ("0", None),
+            ("000", None),
             (" 7 ", Some(7)),
             ("2147483647", Some(i32::MAX as u32)),
             ("2147483648", Some(i32::MAX as u32)),
             ("99999999999", Some(i32::MAX as u32)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
-            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(0)),
-            ("Sun Nov  6 08:49:37 1994", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun Nov  6 08:49:37 1994", None),
             ("Tue, 01 Jan 2999 00:00:00 GMT", Some(i32::MAX as u32)),
         ] {
             assert_eq!(seconds_until(text), seconds, "{text}");

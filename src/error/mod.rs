@@ -7,6 +7,8 @@ use std::ffi::CStr;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+pub(crate) use answer::{LONGEST_WAIT, status_in_body};
+
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -37,13 +39,13 @@ pub enum ErrorKind {
     Network = 10,
     /// Certificate or handshake.
     Tls = 11,
-    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect.
+    /// Not what Atlas promises: not a JSON object, invalid UTF-8, 204, too large, a redirect; no token endpoint (404).
     InvalidResponse = 12,
     /// The call was cancelled.
     Cancelled = 13,
     /// Waiting for a snapshot ended in `failed`.
     SnapshotFailed = 14,
-    /// A defect of this library.
+    /// A defect of this library, or a lack of what it cannot do without: memory, random numbers, waiting.
     Internal = 15,
 }
 
@@ -142,6 +144,8 @@ pub struct ErrorDetails {
     pub message: String,
     /// Whether trying again at once, without anybody changing anything, makes sense.
     pub(crate) transient: bool,
+    /// Whether the body was so long that only its beginning was looked into.
+    pub(crate) truncated: bool,
 }
 
 impl Error {
@@ -157,6 +161,7 @@ impl Error {
             parameters: String::new(),
             message: one_line(&message.into()),
             transient: false,
+            truncated: false,
         }))
     }
 

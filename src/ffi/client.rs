@@ -4,25 +4,19 @@ use std::ffi::{c_char, c_void};
 use std::ptr::from_ref;
 use std::time::Duration;
 
-use super::config::atlas_config;
 use super::error::atlas_error;
-use super::snapshot::{atlas_snapshot, atlas_snapshot_list};
-use super::{attempt, blocking, borrow, cancellation, free, guard, null, required};
+use super::handle::{
+    atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list, borrow, free,
+};
+use super::{attempt, blocking, cancellation, guard, null, required};
 use crate::client::{Client, Format, Polling, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::panic::audible;
 
-/// A client of the Atlas Administration API: connections, credentials, settings.
-///
-/// Many threads may use one at once, and should: they share its connections and its token. After `fork()` the child may
-/// go on using its copy, which starts afresh.
-#[allow(non_camel_case_types)]
-pub struct atlas_client(pub(super) Client);
-
 /// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
-pub const ATLAS_ENVELOPE: u32 = 1;
+pub const ATLAS_ENVELOPE: u32 = 1u32;
 /// Flag: Atlas indents its answer (`pretty=true`), for `atlas_snapshot_json()`.
-pub const ATLAS_PRETTY: u32 = 2;
+pub const ATLAS_PRETTY: u32 = 2u32;
 
 /// A client with a copy of these settings. Nothing is sent yet.
 ///
@@ -38,7 +32,7 @@ pub unsafe extern "C" fn atlas_client_new(
     unsafe {
         blocking(error, || {
             let config = borrow(config).ok_or_else(|| null("config"))?;
-            Client::new(&config.0).map(atlas_client)
+            Client::new(config)
         })
     }
 }
@@ -60,7 +54,7 @@ pub unsafe extern "C" fn atlas_client_free(client: *mut atlas_client) {
 pub unsafe extern "C" fn atlas_client_cancel(client: *mut atlas_client) {
     // SAFETY: the caller's handle is NULL or alive.
     if let Some(client) = unsafe { borrow(client) } {
-        cancellation::deferred(|| guard((), || client.0.cancel()));
+        cancellation::deferred(|| guard((), || client.cancel()));
     }
 }
 
@@ -79,7 +73,7 @@ pub unsafe extern "C" fn atlas_client_revoke_token(
         // SAFETY: the caller's handle is NULL or alive.
         let outcome = unsafe { borrow(client) }
             .ok_or_else(|| null("client"))
-            .and_then(|client| client.0.revoke_token());
+            .and_then(|client| client.revoke_token());
         if let Err(error) = &outcome {
             kind = error.kind as i32;
         }
@@ -153,7 +147,8 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
 ///
 /// Parameters, role and failures are those of `atlas_client_get_snapshot()`; the timeout bounds all pages together. Free
 /// the result with `atlas_snapshot_list_free()`. A cluster without snapshots gives an empty list, not NULL. Atlas does
-/// not promise an order. Pages that repeat, and more than 50,000 snapshots, are ATLAS_ERROR_INVALID_RESPONSE.
+/// not promise an order. Pages that repeat, more than 50,000 snapshots, and snapshots that would take more than 256 MiB of
+/// memory together are ATLAS_ERROR_INVALID_RESPONSE. An item that is no JSON object is there with all its fields absent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_list_snapshots(
     client: *mut atlas_client,
@@ -175,8 +170,8 @@ pub unsafe extern "C" fn atlas_client_list_snapshots(
     }
 }
 
-/// All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters. The same as
-/// `atlas_client_list_snapshots()` otherwise.
+/// All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters, which has no pages: one answer
+/// of at most 16 MiB. The same as `atlas_client_list_snapshots()` otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     client: *mut atlas_client,
@@ -211,7 +206,8 @@ pub type atlas_progress_fn =
 /// at any status but "completed" and "failed", those that this version does not know included.
 ///
 /// poll_interval_ms   the pause between two polls, give or take a tenth; 0: 4000; less than 500 is raised to 500. Atlas
-///                    may ask for a longer one (Retry-After)
+///                    may ask for a longer one, up to a day (Retry-After, or the body of a 429); after polls in a row that
+///                    were answered 429 and did not say how long it is at least 10, 20, then 40 s, each times 0.8 to 1.25
 /// timeout_ms         how long to wait as a whole; 0: for ever. The timeout of the settings bounds each poll besides
 /// progress           sees every answer; may be NULL
 /// user_data          handed to `progress`
@@ -305,11 +301,8 @@ unsafe fn get(
             let group_id = required(group_id, "group_id")?;
             let cluster_name = required(cluster_name, "cluster_name")?;
             let snapshot_id = required(snapshot_id, "snapshot_id")?;
-            client
-                .0
-                .get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
+            client.get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
         })
-        .cast()
     }
 }
 
@@ -329,11 +322,8 @@ unsafe fn list(
             let client = borrow(client).ok_or_else(|| null("client"))?;
             let group_id = required(group_id, "group_id")?;
             let cluster_name = required(cluster_name, "cluster_name")?;
-            client
-                .0
-                .list_snapshots(shape, group_id, cluster_name, format(flags)?)
+            client.list_snapshots(shape, group_id, cluster_name, format(flags)?)
         })
-        .cast()
     }
 }
 
@@ -372,7 +362,7 @@ unsafe fn wait(
                 timeout: (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into())),
                 format: format(flags)?,
             };
-            client.0.wait_for_snapshot(
+            client.wait_for_snapshot(
                 shape,
                 group_id,
                 cluster_name,
@@ -386,7 +376,6 @@ unsafe fn wait(
                 },
             )
         })
-        .cast()
     }
 }
 

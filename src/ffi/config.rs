@@ -3,25 +3,18 @@
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
 
-use super::{borrow, free, guard};
+use super::guard;
+use super::handle::{atlas_config, borrow_mut, free, into_handle};
 use crate::config::Config;
 use crate::log::{Level, Sink};
 use crate::runtime::panic::audible;
-
-/// Settings for a client. Make one, set what differs from the defaults, make clients of it, free it.
-///
-/// One thread at a time may use it. `atlas_client_new()` copies it, so it can be freed or changed afterwards.
-#[allow(non_camel_case_types)]
-pub struct atlas_config(pub(super) Config);
 
 /// Settings with their defaults. No `MONGODB_ATLAS_*` variable is read.
 ///
 /// Free it with `atlas_config_free()`. NULL only if the library has a defect.
 #[unsafe(no_mangle)]
 pub extern "C" fn atlas_config_new() -> *mut atlas_config {
-    guard(std::ptr::null_mut(), || {
-        Box::into_raw(Box::new(atlas_config(Config::new())))
-    })
+    guard(std::ptr::null_mut(), || into_handle(Config::new()))
 }
 
 /// Settings with their defaults, then what the environment says. An empty variable is as good as unset.
@@ -37,11 +30,12 @@ pub extern "C" fn atlas_config_new() -> *mut atlas_config {
 ///
 /// The variables are those of the Atlas CLI and the Terraform provider, the last three are ours. Do not change the
 /// environment from another thread meanwhile. Free the result with `atlas_config_free()`.
+///
+/// In a program that was started with rights its caller does not have (set-user-id, set-group-id, file capabilities) no
+/// variable counts: neither these nor those of proxies nor SSL_CERT_FILE and SSL_CERT_DIR.
 #[unsafe(no_mangle)]
 pub extern "C" fn atlas_config_from_env() -> *mut atlas_config {
-    guard(std::ptr::null_mut(), || {
-        Box::into_raw(Box::new(atlas_config(Config::from_env())))
-    })
+    guard(std::ptr::null_mut(), || into_handle(Config::from_env()))
 }
 
 /// Frees settings and wipes the secrets in them. NULL does nothing.
@@ -57,8 +51,8 @@ pub unsafe extern "C" fn atlas_config_free(config: *mut atlas_config) {
 /// `config` is NULL or a live config that no other thread uses.
 unsafe fn set(config: *mut atlas_config, setter: impl FnOnce(&mut Config)) {
     // SAFETY: as demanded above.
-    if let Some(config) = unsafe { config.as_mut() } {
-        guard((), || setter(&mut config.0));
+    if let Some(config) = unsafe { borrow_mut(config) } {
+        guard((), || setter(config));
     }
 }
 
@@ -67,8 +61,8 @@ unsafe fn set(config: *mut atlas_config, setter: impl FnOnce(&mut Config)) {
 /// # Safety
 /// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
 unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    // SAFETY: not NULL behind `borrow`, hence NUL-terminated.
-    unsafe { borrow(text).map(|text| CStr::from_ptr(text).to_bytes()) }
+    // SAFETY: NUL-terminated where it is not NULL.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
 /// Authenticates as a service account (OAuth 2.0 client credentials; "mdb_sa_id_…" and "mdb_sa_sk_…"). Of this and the
@@ -122,6 +116,7 @@ pub unsafe extern "C" fn atlas_config_set_access_token(
 
 /// Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
 /// "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+/// localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_base_url(config: *mut atlas_config, url: *const c_char) {
     // SAFETY: the caller's text is NULL or NUL-terminated.
@@ -159,7 +154,9 @@ pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
 }
 
 /// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
-/// pause that grows, or that Atlas asks for (Retry-After), all within the timeout. Default 3; 0: never.
+/// pause that grows, or that Atlas asks for (Retry-After, or the body of a 429; no seconds count as none), all within the
+/// timeout. After a 429 that does not say how long the pauses are 10, 20, then 40 s, each times 0.8 to 1.25, as Atlas
+/// advises; what the timeout leaves no time for fails at once. Default 3; 0: never.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_max_retries(config: *mut atlas_config, count: u32) {
     // SAFETY: the caller's config.
@@ -167,7 +164,13 @@ pub unsafe extern "C" fn atlas_config_set_max_retries(config: *mut atlas_config,
 }
 
 /// A PEM file of certificate authorities to trust besides the system's: a company's, say. NULL: none. It is read by
-/// `atlas_client_new()`.
+/// `atlas_client_new()`, and must be a regular file of at most 16 MiB; so must the file that SSL_CERT_FILE names. That
+/// and SSL_CERT_DIR, a list of directories with colons between them, are trusted instead of the system's.
+///
+/// A server's own certificate in such a file, self-signed or not, is trusted as well, as by curl, for the hosts and the
+/// time it names; the hosts in its subjectAltName, since a common name counts for none. Signatures of certificates can
+/// be RSA (2048 bits and more) with SHA-256, SHA-384 or SHA-512, ECDSA of P-256 or P-384 with SHA-256 or SHA-384, and
+/// Ed25519. What P-256 or P-384 signed with SHA-512, or P-521 at all, cannot be checked and is refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_ca_file(
     config: *mut atlas_config,
@@ -179,8 +182,13 @@ pub unsafe extern "C" fn atlas_config_set_ca_file(
 
 /// The proxy: `http://`, `socks5://` (names looked up here) or `socks5h://` (names looked up there), then
 /// `[user[:password]@]host[:port]`, port 1080 if none is given. "": no proxy. NULL: what https_proxy, HTTPS_PROXY,
-/// all_proxy or ALL_PROXY says. Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl. A
-/// proxy that cannot be honoured is an error, never a silent direct connection.
+/// all_proxy or ALL_PROXY says. A proxy that cannot be honoured is an error, never a silent direct connection; a
+/// variable that is not used may be any.
+///
+/// Hosts in no_proxy or NO_PROXY are reached directly in any case, as with curl: "*" and nothing else for all, or names
+/// (for themselves and the hosts below them, with or without a leading dot), addresses and CIDR blocks, with commas
+/// between them, or blanks, which newer curls do not take. As with curl, "*.name", "name:port", "*" in a list and an
+/// address in brackets count for nothing, and a block of length 0 is one address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_proxy(config: *mut atlas_config, url: *const c_char) {
     // SAFETY: the caller's text is NULL or NUL-terminated.
@@ -201,9 +209,11 @@ pub unsafe extern "C" fn atlas_config_set_user_agent(
 /// token requests a minute and few live tokens: an absolute path, or "default" (`$XDG_CACHE_HOME/atlas-backup`, else
 /// `~/.cache/atlas-backup`). NULL: no cache, the default.
 ///
-/// A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700). A file or
-/// directory that others could have written is not used; a full disk or a read-only place costs the cache alone. Such
-/// things are warnings for the logger, never failures. Off in set-user-id programs.
+/// A live token lies on disk there, in a file only you can read (mode 0600, made in a directory of mode 0700, whatever
+/// the umask). A file or directory that others could have written is not used; a full disk or a read-only place costs the
+/// cache alone. The directory may be a symbolic link: what it leads to counts; a file that is one is not used. Without
+/// an absolute path in XDG_CACHE_HOME or HOME there is no "default". Such things are warnings for the logger, never
+/// failures. Off in set-user-id programs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_token_cache(
     config: *mut atlas_config,

@@ -7,9 +7,11 @@ mod cancellation;
 mod client;
 mod config;
 mod error;
+mod handle;
 #[cfg(test)]
 mod panics;
 mod snapshot;
+mod version;
 
 use std::any::Any;
 use std::ffi::{CStr, c_char};
@@ -19,6 +21,7 @@ use std::thread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::panic;
 use error::atlas_error;
+use handle::{Castable, into_handle};
 
 /// The functions as Rust names them, for the fuzz targets.
 #[cfg(fuzzing)]
@@ -27,20 +30,7 @@ pub mod all {
         ATLAS_ERROR_FLAG_RETRYABLE, ATLAS_ERROR_FLAG_TRUNCATED, atlas_error, atlas_error_kind_name,
         atlas_error_size,
     };
-    pub use super::{atlas_backup_version, client::*, config::*, snapshot::*};
-}
-
-const VERSION: &CStr =
-    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => panic!("the version has a NUL"),
-    };
-
-/// The version of the library that is loaded, "0.1.0"; ATLAS_BACKUP_VERSION is that of the header you compiled with.
-/// Static text: never free it.
-#[unsafe(no_mangle)]
-pub extern "C" fn atlas_backup_version() -> *const c_char {
-    VERSION.as_ptr()
+    pub use super::{client::*, config::*, snapshot::*, version::*};
 }
 
 /// Runs what a function of the ABI does. A panic, which would be the end of the host, ends here.
@@ -100,40 +90,24 @@ unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) 
 ///
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
-unsafe fn fallible<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> *mut T {
+unsafe fn fallible<T: Castable>(
+    error: *mut atlas_error,
+    body: impl FnOnce() -> Result<T::Inner>,
+) -> *mut T {
     // SAFETY: the same contract.
-    unsafe { attempt(error, body) }
-        .map_or(std::ptr::null_mut(), |value| Box::into_raw(Box::new(value)))
+    unsafe { attempt(error, body) }.map_or(std::ptr::null_mut(), into_handle)
 }
 
 /// Like [`fallible`] for calls that block, which a cancellation of their thread must not end half-way.
 ///
 /// # Safety
 /// The same.
-unsafe fn blocking<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> *mut T {
+unsafe fn blocking<T: Castable>(
+    error: *mut atlas_error,
+    body: impl FnOnce() -> Result<T::Inner>,
+) -> *mut T {
     // SAFETY: the same contract.
     cancellation::deferred(|| unsafe { fallible(error, body) })
-}
-
-/// A handle as a reference; `None` for NULL.
-///
-/// # Safety
-/// `handle` is NULL or points to a live `T` that nobody changes meanwhile.
-unsafe fn borrow<'a, T>(handle: *const T) -> Option<&'a T> {
-    // SAFETY: as demanded above.
-    unsafe { handle.as_ref() }
-}
-
-/// Frees a handle; NULL does nothing.
-///
-/// # Safety
-/// `handle` is NULL or came from [`fallible`] (or another `Box::into_raw`) and nobody uses it any more.
-unsafe fn free<T>(handle: *mut T) {
-    if !handle.is_null() {
-        // SAFETY: not NULL, so it came from `Box::into_raw` and is ours again.
-        let handle = unsafe { Box::from_raw(handle) };
-        guard((), || drop(handle));
-    }
 }
 
 /// Text from the caller: `None` for NULL, an error when it is not UTF-8. `name` is for the message.

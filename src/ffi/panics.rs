@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::panic::catch_unwind;
 use std::process::Command;
-use std::ptr::{from_ref, null_mut};
+use std::ptr::{from_mut, from_ref, null_mut};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -15,11 +15,12 @@ use std::time::Duration;
 use atlas_simulator::{ACCESS_TOKEN, PROJECT, SNAPSHOT, Simulator};
 use ureq::http::HeaderMap;
 
-use super::atlas_backup_version;
 use super::client::*;
 use super::config::*;
 use super::error::*;
+use super::handle::*;
 use super::snapshot::*;
+use super::version::*;
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::ErrorKind;
@@ -160,12 +161,12 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         config.set_base_url(Some(url.as_bytes()));
         config
     };
-    let mut config = atlas_config(settings());
-    let config: *mut atlas_config = &mut config;
+    let mut config = settings();
+    let config: *mut atlas_config = from_mut(&mut config).cast();
     // Made without the ABI, so that the function that gets it is the first to come by.
-    let new_client = || Box::new(atlas_client(Client::new(&settings()).unwrap()));
+    let new_client = || Client::new(&settings()).unwrap();
     let mut client = new_client();
-    let client: *mut atlas_client = &mut *client;
+    let client: *mut atlas_client = from_mut(&mut client).cast();
     let names = [PROJECT, "slow-0", SNAPSHOT].map(|name| CString::new(name).unwrap());
     let [project, cluster, id] = names.each_ref().map(|name| name.as_ptr());
 
@@ -261,11 +262,11 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_config_set_user_agent(config, value);
         atlas_config_set_token_cache(config, value);
         atlas_config_set_logger(config, 1, None, null_mut());
-        atlas_config_free(Box::into_raw(Box::new(atlas_config(settings()))));
+        atlas_config_free(into_handle::<atlas_config>(settings()));
         atlas_client_cancel(client);
-        atlas_client_free(Box::into_raw(new_client()));
-        atlas_snapshot_free(Box::into_raw(Box::new(document.clone())).cast());
-        atlas_snapshot_list_free(Box::into_raw(Box::new(page())).cast());
+        atlas_client_free(into_handle(new_client()));
+        atlas_snapshot_free(into_handle(document.clone()));
+        atlas_snapshot_list_free(into_handle(page()));
     };
     // SAFETY: reads what a call that can fail has filled.
     let failure = || unsafe {

@@ -1,6 +1,7 @@
 //! One request, one answer: bounded in time and size, to one host, following nobody.
 
 mod connection;
+mod framing;
 pub(crate) mod proxy;
 mod resolve;
 pub(crate) mod roots;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use once_cell::race::OnceBox;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use ureq::Agent;
@@ -29,23 +31,32 @@ use connection::{NoResolver, Nowhere, Opener, Route};
 use proxy::Proxy;
 
 /// The largest body we read; Atlas' largest page is below 1 MiB.
-pub(crate) const BODY_LIMIT: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = crate::json::MAX_BODY;
 const HEADER_LIMIT: usize = 64 * 1024;
 /// Idle connections are kept for this long; a poller asking once a minute need not shake hands each time.
 const IDLE_AGE: Duration = Duration::from_secs(90);
 /// More threads than this at once open connections that are not kept.
 const IDLE_CONNECTIONS: usize = 512;
 
+/// Makes the `Authorization` header of a request, if it has one.
+pub(crate) type Authorize<'a> = dyn Fn() -> Result<Option<HeaderValue>> + 'a;
+
 /// What to send.
 #[derive(Clone)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) accept: &'a HeaderValue,
-    pub(crate) authorization: Option<HeaderValue>,
+    /// Called each time the request is sent, also on a new connection in place of a dead one: the server may have seen
+    /// the first already, and under Digest no two may have the same count.
+    pub(crate) authorization: &'a Authorize<'a>,
+    /// Whether it is sent again, once, when a kept connection turns out dead.
+    pub(crate) may_resend: bool,
     /// A form to POST; without one it is a GET. We send nothing else, so nothing can be changed or deleted.
     pub(crate) form: Option<&'a [u8]>,
     /// Why it is sent once more; empty the first time.
     pub(crate) again: &'a str,
+    /// Takes a line for each time it is sent.
+    pub(crate) logger: &'a Logger,
 }
 
 /// What came back, read to its end.
@@ -75,7 +86,6 @@ pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
     user_agent: HeaderValue,
-    logger: Logger,
     generation: u32,
 }
 
@@ -92,7 +102,14 @@ pub(crate) extern "C" fn settle() {
     }
 }
 
+/// Made once per process: ureq begins each configuration with the proxies of the environment, which it then parses and
+/// frees unwiped, before it can be told to have none.
 fn settings() -> ureq::config::Config {
+    static SETTINGS: OnceBox<ureq::config::Config> = OnceBox::new();
+    SETTINGS.get_or_init(|| Box::new(new_settings())).clone()
+}
+
+fn new_settings() -> ureq::config::Config {
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -109,7 +126,7 @@ fn settings() -> ureq::config::Config {
 }
 
 impl Http {
-    pub(crate) fn new(to: &Destination, logger: Logger) -> Result<Http> {
+    pub(crate) fn new(to: &Destination) -> Result<Http> {
         let tls = match &to.roots {
             None => None,
             Some(roots) => {
@@ -135,7 +152,6 @@ impl Http {
             agent,
             route,
             user_agent: to.user_agent.clone(),
-            logger,
             generation: sys::generation(),
         })
     }
@@ -163,16 +179,19 @@ impl Http {
     }
 
     fn send_once(&self, call: &Call, request: &Outgoing, only_new: bool) -> Result<Sent> {
+        let authorization = (request.authorization)()?;
         let start = Instant::now();
         let mut status = 0;
         let (outcome, exchange) = socket::exchange(call, only_new, || {
-            self.run(request).and_then(|response| {
+            self.run(request, authorization).and_then(|response| {
                 status = response.status().as_u16();
-                socket::expect_body()?;
+                let chunked = framing::is_chunked(response.version(), response.headers());
+                // The body is left unread, so the connection is not kept.
+                socket::expect_body(chunked.map_err(|framing::Faulty| faulty_framing())?)?;
                 read(response)
             })
         });
-        self.logger.log(Level::Info, || {
+        request.logger.log(Level::Info, || {
             let connection = if exchange.connected.get() {
                 "new"
             } else {
@@ -212,7 +231,8 @@ impl Http {
             Ok(answer) => Ok(Sent::Answer(answer)),
             Err(error) => {
                 let kept = !exchange.connected.get();
-                if kept && !exchange.received.get() && is_disconnect(&error) {
+                let may_resend = kept && request.may_resend;
+                if may_resend && !exchange.received.get() && is_disconnect(&error) {
                     return Ok(Sent::Stale);
                 }
                 let mut error = self.explain(error);
@@ -224,14 +244,18 @@ impl Http {
         }
     }
 
-    fn run(&self, request: &Outgoing) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
+    fn run(
+        &self,
+        request: &Outgoing,
+        authorization: Option<HeaderValue>,
+    ) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
         let mut message = Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT, request.accept.clone());
-        if let Some(authorization) = &request.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
         }
         match request.form {
             None => self.agent.run(message),
@@ -345,13 +369,31 @@ impl Answer {
     }
 }
 
+fn faulty_framing() -> ureq::Error {
+    ureq::Error::Other(Box::new(Error::new(
+        ErrorKind::InvalidResponse,
+        "the answer's Transfer-Encoding leaves open where it ends: it is not \"chunked\" alone in HTTP/1.1 without a \
+         Content-Length; check proxies on the way",
+    )))
+}
+
+/// Whether the peer ended the connection, or is gone without a word (the last three).
 fn is_disconnect(error: &ureq::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, HostUnreachable, NetworkUnreachable,
+        TimedOut, UnexpectedEof,
+    };
     match error {
         ureq::Error::Io(error) => {
             matches!(
                 error.kind(),
-                UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+                UnexpectedEof
+                    | ConnectionReset
+                    | ConnectionAborted
+                    | BrokenPipe
+                    | TimedOut
+                    | HostUnreachable
+                    | NetworkUnreachable
             )
         }
         _ => false,

@@ -1,7 +1,14 @@
 //! Whom we trust: the system's certificate authorities, Mozilla's where the system has none, and the user's file.
+//!
+//! Read without `rustls-native-certs`, which asks the environment itself, in set-user-id programs too and behind a lock
+//! of std's that a forked child may find held, and reads files of any size and kind.
 
-use std::fs;
-use std::io;
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,16 +17,24 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::sys;
+
 /// Where distributions keep all authorities in one file. Reading it alone takes a seventh of reading the directory of
 /// single files beside it, which a cron job's cold start notices.
-const BUNDLES: [&str; 6] = [
+const BUNDLES: [&str; 7] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/ca-bundle.pem",
     "/etc/pki/tls/cacert.pem",
     "/etc/ssl/cert.pem",
+    "/opt/etc/ssl/certs/ca-certificates.crt",
 ];
+/// Where they keep one authority a file; read where there is no bundle.
+const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/// Seventy times a distribution's bundle.
+const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The system's, once per process. Not behind a lock: a child forked while it loads would wait for ever.
 static SYSTEM: OnceBox<Arc<RootCertStore>> = OnceBox::new();
@@ -29,15 +44,15 @@ static SYSTEM: OnceBox<Arc<RootCertStore>> = OnceBox::new();
 pub(crate) struct Sources {
     /// `SSL_CERT_FILE`: instead of the system's.
     pub(crate) file: Option<PathBuf>,
-    /// `SSL_CERT_DIR`: instead of the system's.
-    pub(crate) directory: Option<PathBuf>,
+    /// `SSL_CERT_DIR`, directories with colons between them: instead of the system's.
+    pub(crate) directories: Option<OsString>,
     /// The `ca_file` setting under the name it was given by: besides them.
     pub(crate) extra: Option<(&'static str, PathBuf)>,
 }
 
 /// Loads the authorities; the error says which setting is wrong and why.
 pub(crate) fn load(sources: &Sources) -> Result<Arc<RootCertStore>, String> {
-    let base = if sources.file.is_some() || sources.directory.is_some() {
+    let base = if sources.file.is_some() || sources.directories.is_some() {
         Arc::new(from_environment(sources)?)
     } else {
         let load = || Ok::<_, String>(Box::new(Arc::new(system()?)));
@@ -72,13 +87,11 @@ fn system() -> Result<RootCertStore, String> {
         }
     }
     if roots.is_empty() {
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            if let rustls_native_certs::ErrorKind::Io { inner, .. } = &error.kind {
-                refuse_if_short(inner)?;
-            }
+        let mut seen = BTreeSet::new();
+        for directory in DIRECTORIES {
+            add_directory(&mut roots, Path::new(directory), &mut seen)
+                .or_else(|error| refuse_if_short(&error))?;
         }
-        roots.add_parsable_certificates(found.certs);
     }
     Ok(or_mozillas(roots))
 }
@@ -86,12 +99,13 @@ fn system() -> Result<RootCertStore, String> {
 /// A process short of descriptors or memory for a moment must not take its system for one without authorities, and
 /// trust others for the rest of its life.
 fn refuse_if_short(error: &io::Error) -> Result<(), String> {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Err(format!(
-            "the system's certificate authorities cannot be read: {error}"
-        )),
-        _ => Ok(()),
+    let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    if no_descriptor || error.kind() == io::ErrorKind::OutOfMemory {
+        return Err(format!(
+            "the certificate authorities cannot be read: {error}"
+        ));
     }
+    Ok(())
 }
 
 fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {
@@ -102,27 +116,34 @@ fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {
 }
 
 fn from_environment(sources: &Sources) -> Result<RootCertStore, String> {
-    let found = rustls_native_certs::load_certs_from_paths(
-        sources.file.as_deref(),
-        sources.directory.as_deref(),
-    );
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
+    if let Some(file) = &sources.file {
+        let certificates = read_pem(file)
+            .map_err(|error| format!("SSL_CERT_FILE {} cannot be used: {error}", file.display()))?;
+        roots.add_parsable_certificates(certificates);
+    }
+    let mut seen = BTreeSet::new();
+    let mut why = String::new();
+    for directory in env::split_paths(sources.directories.as_deref().unwrap_or_default()) {
+        if directory.as_os_str().is_empty() {
+            continue;
+        }
+        // As in OpenSSL, one that is missing does not spoil the others.
+        if let Err(error) = add_directory(&mut roots, &directory, &mut seen) {
+            refuse_if_short(&error)?;
+            why = format!(": {}: {error}", directory.display());
+        }
+    }
     if roots.is_empty() {
-        let names: Vec<String> = [
-            ("SSL_CERT_FILE", &sources.file),
-            ("SSL_CERT_DIR", &sources.directory),
-        ]
-        .iter()
-        .filter_map(|(name, path)| {
-            path.as_ref()
-                .map(|path| format!("{name}={}", path.display()))
-        })
-        .collect();
-        let why = found
-            .errors
-            .first()
-            .map_or(String::new(), |error| format!(": {error}"));
+        let file = sources.file.as_ref().map(|path| path.display().to_string());
+        let directories = sources
+            .directories
+            .as_ref()
+            .map(|it| it.display().to_string());
+        let names: Vec<String> = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", directories)]
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))
+            .collect();
         return Err(format!(
             "{} gives no certificate authority{why}",
             names.join(" and ")
@@ -131,9 +152,37 @@ fn from_environment(sources: &Sources) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// Adds the certificates in the files of a directory. A file without any is passed over, since OpenSSL, which looks up
+/// a name made of the subject, would never open it. `seen` are the files that were read: such directories have two names
+/// for each, at least.
+fn add_directory(
+    roots: &mut RootCertStore,
+    directory: &Path,
+    seen: &mut BTreeSet<(u64, u64)>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let certificates = fs::metadata(&path).and_then(|file| {
+            if seen.insert((file.dev(), file.ino())) {
+                read_pem(&path)
+            } else {
+                Ok(Vec::new())
+            }
+        });
+        match certificates {
+            Ok(certificates) => {
+                roots.add_parsable_certificates(certificates);
+            }
+            Err(error) if refuse_if_short(&error).is_err() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// All certificates of a PEM file, at least one.
 fn read_pem(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let text = fs::read(path)?;
+    let text = read_file(path)?;
     let certificates = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
@@ -144,6 +193,31 @@ fn read_pem(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
         ));
     }
     Ok(certificates)
+}
+
+/// What a regular file holds. Anything else may have no end, or wait for somebody to write.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    const TOO_LARGE: &str = "it has more than 16 MiB";
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return refused("it is not a regular file");
+    }
+    if metadata.len() > FILE_LIMIT {
+        return refused(TOO_LARGE);
+    }
+    // The file may be another by now: opening a pipe must not wait, and reading must end.
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let file = File::from(sys::keep_off_stdio(file.into())?);
+    let mut text = Vec::new();
+    file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > FILE_LIMIT {
+        return refused(TOO_LARGE);
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
-//! TLS: rustls as it is, and words for what goes wrong with certificates.
+//! TLS: rustls as it is, but for a server whose own certificate is trusted, and words for what goes wrong with
+//! certificates.
 
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::{
+    WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
 };
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, anchor_from_trusted_cert};
 
 use crate::error::{Error, ErrorKind};
 
@@ -25,31 +28,36 @@ pub(super) fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfi
         )
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
+    let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
         .build()
         .map_err(|error| defect(&error))?;
-    let mut config = builder(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
         .map_err(|error| defect(&error))?
-        .dangerous() // rustls' name for any verifier of one's own; ours only adds a word to its refusal
-        .with_custom_certificate_verifier(Arc::new(NamesSelfSigned(verifier)))
+        .dangerous() // rustls' name for any verifier of one's own
+        .with_custom_certificate_verifier(Arc::new(Verifier { webpki, roots }))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-fn builder(
-    provider: Arc<CryptoProvider>,
-) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+/// rustls' verifier, but for a certificate that it refuses and that is itself among the trusted ones.
+///
+/// Such a certificate is what somebody with a server of his own has: `openssl req -x509` makes one, and its file becomes
+/// `ca_file`. OpenSSL and curl accept it. webpki does not, since it takes such a certificate for an authority, and an
+/// authority for no server; there is no setting for that.
+///
+/// Accepting it is safe: whoever holds the key of a trusted certificate can sign another one for any host, and the
+/// handshake proves that the server holds it. Names and dates count nevertheless, as in OpenSSL and curl.
+struct Verifier {
+    webpki: Arc<WebPkiServerVerifier>,
+    roots: Arc<RootCertStore>,
 }
 
-/// rustls' verifier; where it refuses an unknown issuer, this says whether the certificate issued itself.
-struct NamesSelfSigned(Arc<WebPkiServerVerifier>);
-
 /// Asked for by rustls' trait.
-impl fmt::Debug for NamesSelfSigned {
+impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NamesSelfSigned")
+        f.write_str("Verifier")
     }
 }
 
@@ -64,7 +72,39 @@ impl fmt::Display for SelfSigned {
 
 impl std::error::Error for SelfSigned {}
 
-impl ServerCertVerifier for NamesSelfSigned {
+impl Verifier {
+    /// Whether this is a trusted certificate: the same name and key. One whose key may sign for some names alone is left
+    /// to webpki.
+    fn is_trusted(&self, certificate: &CertificateDer<'_>) -> bool {
+        anchor_from_trusted_cert(certificate).is_ok_and(|anchor| {
+            anchor.name_constraints.is_none() && self.roots.roots.contains(&anchor)
+        })
+    }
+
+    /// Checks names and dates of a certificate that needs nobody's signature, and its purpose unless it is an
+    /// authority's, for which webpki does not come to that.
+    fn verify_alone(
+        &self,
+        certificate: &CertificateDer<'_>,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let certificate = ParsedCertificate::try_from(certificate)?;
+        // Nobody can have signed it for a store without authorities, so this says what is wrong besides.
+        let nobody = RootCertStore::empty();
+        match verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], now, &[]) {
+            Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
+            // webpki has looked at the dates by then.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(why))))
+                if why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) => {}
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        verify_server_name(&certificate, server_name)
+    }
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -73,11 +113,19 @@ impl ServerCertVerifier for NamesSelfSigned {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verdict =
-            self.0
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verdict = self.webpki.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
         match verdict {
-            // An authority that happens to have the same name makes it the signature's fault instead of the issuer's.
+            Err(_) if self.is_trusted(end_entity) => self
+                .verify_alone(end_entity, server_name, now)
+                .map(|()| ServerCertVerified::assertion()),
+            // Only here is the certificate at hand, for the message to tell that it issued itself. An authority that
+            // happens to have the same name makes it the signature's fault instead of the issuer's.
             Err(rustls::Error::InvalidCertificate(why))
                 if is_self_signed(end_entity) && !is_about_time_or_name(&why) =>
             {
@@ -95,7 +143,8 @@ impl ServerCertVerifier for NamesSelfSigned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        self.webpki
+            .verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -104,11 +153,12 @@ impl ServerCertVerifier for NamesSelfSigned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        self.webpki
+            .verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
 }
 
@@ -146,6 +196,15 @@ pub(super) fn explain(error: &rustls::Error, host: &str) -> Error {
     Error::new(ErrorKind::Tls, message)
 }
 
+const UNKNOWN_SIGNATURE: &str = "is signed, or one of its authorities is, with a kind of signature that cannot be \
+    checked here; RSA with SHA-256 and longer ones can, ECDSA of P-256 and P-384 with SHA-256 and SHA-384, and Ed25519";
+
+fn is_known_key(algorithm: &[u8]) -> bool {
+    let known = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let mut known = known.all.iter();
+    known.any(|it| it.public_key_alg_id().as_ref() == algorithm)
+}
+
 fn certificate_fault(why: &CertificateError) -> String {
     let day = |time: &UnixTime| {
         i64::try_from(time.as_secs())
@@ -165,6 +224,9 @@ fn certificate_fault(why: &CertificateError) -> String {
             format!("is not valid yet{}; check this machine's clock", day(not_before))
         }
         CertificateError::NotValidForName => "is for another host name".into(),
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "names no host in its subjectAltName, and a common name counts for none".into()
+        }
         CertificateError::NotValidForNameContext { presented, .. } => {
             format!("is for another host name ({})", presented.join(", "))
         }
@@ -173,6 +235,11 @@ fn certificate_fault(why: &CertificateError) -> String {
              the way, name its certificate in the ca_file setting"
                 .into()
         }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => UNKNOWN_SIGNATURE.into(),
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            public_key_algorithm_id,
+            ..
+        } if !is_known_key(public_key_algorithm_id) => UNKNOWN_SIGNATURE.into(),
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "is not signed with the key of the authority it names, so this machine does not trust it; if that \
@@ -180,8 +247,7 @@ fn certificate_fault(why: &CertificateError) -> String {
                 .into()
         }
         CertificateError::Other(OtherError(inner)) if inner.is::<SelfSigned>() => {
-            "is self-signed, so anybody could have made it; name the authority that signs for this host in the \
-             ca_file setting"
+            "is self-signed, so anybody could have made it; if it is the right one, name its file in the ca_file setting"
                 .into()
         }
         other => format!("was not accepted: {other}"),

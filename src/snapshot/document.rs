@@ -2,8 +2,8 @@
 
 use ureq::http::HeaderMap;
 
-use super::known::{self, FIELDS};
-use crate::error::{Error, ErrorKind, Result};
+use super::fields::{self, TextField};
+use crate::error::{Error, ErrorKind, Result, status_in_body};
 use crate::json;
 
 /// What a caller reads, and so what the body of an error looks like.
@@ -19,14 +19,22 @@ pub(super) enum Expected {
 
 /// An object and the members of it that mean something to us, all as raw JSON text. Of a name that comes twice the
 /// last counts, whatever its type.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Document<'a> {
     /// The object.
     pub(super) text: &'a str,
-    /// The documented fields of a snapshot, in the order of [`known::slot`].
-    pub(super) fields: [Option<&'a str>; FIELDS],
+    /// The documented fields of a snapshot that hold text, by [`TextField`].
+    pub(super) texts: [Option<&'a str>; TextField::COUNT],
+    pub(super) storage_size_bytes: Option<&'a str>,
+    pub(super) copy_regions: Option<&'a str>,
+    pub(super) policy_items: Option<&'a str>,
+    pub(super) snapshot_ids: Option<&'a str>,
+    pub(super) links: Option<&'a str>,
+    pub(super) members: Option<&'a str>,
     pub(super) results: Option<&'a str>,
     pub(super) total_count: Option<&'a str>,
+    /// Whether an envelope was around it.
+    pub(super) enveloped: bool,
     content: Option<&'a str>,
     error: Option<&'a str>,
 }
@@ -36,24 +44,34 @@ impl<'a> Document<'a> {
     pub(super) fn read(text: &'a str) -> serde_json::Result<Document<'a>> {
         let mut document = Document {
             text,
-            fields: [None; FIELDS],
-            results: None,
-            total_count: None,
-            content: None,
-            error: None,
+            ..Document::default()
         };
         json::members(text, |name, value| match &*json::name(name) {
             "results" => document.results = Some(value),
             "totalCount" => document.total_count = Some(value),
             "content" => document.content = Some(value),
             "error" => document.error = Some(value),
+            fields::STORAGE_SIZE_BYTES => document.storage_size_bytes = Some(value),
+            fields::COPY_REGIONS => document.copy_regions = Some(value),
+            fields::POLICY_ITEMS => document.policy_items = Some(value),
+            fields::SNAPSHOT_IDS => document.snapshot_ids = Some(value),
+            fields::LINKS => document.links = Some(value),
+            fields::MEMBERS => document.members = Some(value),
             name => {
-                if let Some(slot) = known::slot(name) {
-                    document.fields[slot] = Some(value);
+                if let Some(field) = TextField::named(name) {
+                    document.texts[field as usize] = Some(value);
                 }
             }
         })?;
         Ok(document)
+    }
+
+    /// The text of the object that [`find`](Self::find) found to be enveloped in `body`.
+    pub(super) fn content(body: &'a str) -> &'a str {
+        Document::read(body)
+            .ok()
+            .and_then(|envelope| envelope.content)
+            .unwrap_or_default()
     }
 
     /// Finds the document in a body, taking it out of its envelope. An error that Atlas sent in its place fails as it
@@ -66,51 +84,63 @@ impl<'a> Document<'a> {
         let outer = Document::read(body).map_err(|error| json::malformed(&error))?;
         json::check_depth(body)?;
 
-        // A snapshot's own status is text and a page has none: a number is the HTTP status of an envelope.
-        let status = outer.fields[known::STATUS].and_then(json::integer);
+        // A snapshot's own status is text and a page has none: an integer is the HTTP status of an envelope.
+        let number = outer
+            .text_field(TextField::Status)
+            .filter(|raw| json::integer(raw).is_some());
         let content = outer.content.filter(|content| content.starts_with('{'));
-        let inner = match (status, content) {
-            (Some(_), Some(content)) => {
-                Document::read(content).map_err(|error| json::malformed(&error))?
-            }
-            _ => outer,
+        let enveloped = number.is_some() && content.is_some();
+        let inner = match content.filter(|_| enveloped) {
+            Some(content) => Document {
+                enveloped,
+                ..Document::read(content).map_err(|error| json::malformed(&error))?
+            },
+            None => outer,
         };
-        let enveloped = status.is_some() && content.is_some();
 
         // Without an object in it something still is an envelope when one was asked for or when it has the members of
         // one; `status` of another type than documented, by itself, is just an odd field of a snapshot.
         let looks_enveloped =
             !outer.has_id() && (expected != Expected::Snapshot || outer.content.is_some());
-        if let Some(status) = status.filter(|status| *status >= 400)
+        // A redirect is no more a snapshot here than as the status of the answer.
+        if let Some(status) = number.and_then(status_in_body)
+            && status >= 300
             && (enveloped || looks_enveloped)
         {
-            return Err(answered(status, headers, inner.text));
+            return Err(Error::from_content(status, headers, inner.text));
         }
-        if let Some(status) = inner
-            .error
-            .and_then(json::integer)
-            .filter(|status| *status >= 400)
+        if let Some(status) = inner.error.and_then(status_in_body)
+            && status >= 400
             && !inner.has_id()
         {
-            return Err(answered(status, headers, inner.text));
+            return Err(Error::from_content(status, headers, inner.text));
         }
-        if status.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
+        if number.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
             let what = "not a JSON object as promised: the envelope has no object \"content\"";
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         }
         Ok(inner)
     }
 
-    fn has_id(&self) -> bool {
-        self.fields[known::ID].is_some_and(|id| id != "null")
+    fn text_field(&self, field: TextField) -> Option<&'a str> {
+        self.texts[field as usize]
     }
-}
 
-/// The error that Atlas reported with a status inside the body.
-fn answered(status: i64, headers: Option<&HeaderMap>, body: &str) -> Error {
-    Error::from_answer(
-        u16::try_from(status).unwrap_or(u16::MAX),
-        headers,
-        body.as_bytes(),
-    )
+    /// How long the JSON text of all fields is that hold text, alone or in arrays.
+    pub(super) fn text_length(&self) -> usize {
+        let arrays = [
+            self.copy_regions,
+            self.policy_items,
+            self.snapshot_ids,
+            self.links,
+            self.members,
+        ];
+        let all = self.texts.iter().chain(&arrays);
+        all.flatten().map(|raw| raw.len()).sum()
+    }
+
+    fn has_id(&self) -> bool {
+        self.text_field(TextField::Id)
+            .is_some_and(|id| id != "null")
+    }
 }

@@ -8,9 +8,13 @@ use super::Snapshot;
 use super::document::{Document, Expected};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::runtime::memory;
 
-/// What a list may hold. A page within the limit for bodies could otherwise take a hundred times its size in memory.
-pub(crate) const MAX_ITEMS: usize = 50_000;
+/// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit for
+/// bodies could otherwise take a hundred times its size in memory.
+const MAX_ITEMS: usize = 50_000;
+/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, three times what Atlas' take.
+const MAX_MEMORY_MIB: usize = 256;
 
 /// Snapshots in Atlas' order, and how many Atlas thinks there are.
 ///
@@ -19,7 +23,36 @@ pub(crate) const MAX_ITEMS: usize = 50_000;
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotList {
     items: Vec<Snapshot>,
+    /// What they take.
+    memory: usize,
     total_count: Option<i64>,
+}
+
+/// Why no more snapshots fit into a list.
+enum Full {
+    TooMany,
+    TooLarge,
+    NoMemory(TryReserveError),
+}
+
+impl From<TryReserveError> for Full {
+    fn from(error: TryReserveError) -> Full {
+        Full::NoMemory(error)
+    }
+}
+
+impl From<Full> for Error {
+    fn from(full: Full) -> Error {
+        let what = match full {
+            Full::NoMemory(error) => return error.into(),
+            Full::TooMany => format!("the list has more than {MAX_ITEMS} snapshots"),
+            Full::TooLarge => {
+                format!("the snapshots of the list take more than {MAX_MEMORY_MIB} MiB of memory")
+            }
+        };
+        let what = format!("{what}; longer ones are not read");
+        Error::new(ErrorKind::InvalidResponse, what)
+    }
 }
 
 impl SnapshotList {
@@ -28,57 +61,54 @@ impl SnapshotList {
     /// # Errors
     ///
     /// As for [`Snapshot::parse`]; also `InvalidResponse` when the page has no array `results`, or more than 50,000
-    /// items in it.
+    /// items in it, or items that take more than 256 MiB.
     pub fn parse(page: impl Into<Vec<u8>>) -> Result<SnapshotList> {
-        SnapshotList::from_answer(None, page.into())
+        let mut list = SnapshotList::default();
+        list.add_page(None, page.into())?;
+        Ok(list)
     }
 
-    /// Reads a page that the server answered with a status of success. The headers serve an error inside an envelope.
-    pub(crate) fn from_answer(headers: Option<&HeaderMap>, body: Vec<u8>) -> Result<SnapshotList> {
+    /// Adds a page that the server answered with a status of success. The headers serve an error inside an envelope. Of
+    /// the total counts the latest is kept. If it fails the list is as before.
+    pub(crate) fn add_page(&mut self, headers: Option<&HeaderMap>, body: Vec<u8>) -> Result<()> {
         let text = json::begin(body)?;
         let page = Document::find(&text, Expected::Page, headers)?;
-        let mut items = Vec::new();
         let results = page.results.filter(|results| results.starts_with('['));
         let Some(results) = results else {
             let what = "not a page of a list: it has no array \"results\"";
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         };
-        let mut count = 0;
-        let mut short = None;
-        json::elements(results, |item| {
-            count += 1;
-            if count <= MAX_ITEMS
-                && short.is_none()
-                && let Err(error) = add(&mut items, item)
-            {
-                short = Some(error);
-                // Gives back at once what is needed to say so.
-                items = Vec::new();
+        let (count, memory) = (self.items.len(), self.memory);
+        let mut added = Ok(());
+        let read = json::elements(results, |item| {
+            if added.is_ok() {
+                added = self.add(item);
             }
-        })
-        .map_err(|error| json::malformed(&error))?;
-        if let Some(short) = short {
-            return Err(short.into());
+        });
+        if read.is_err() || added.is_err() {
+            // At once, since it may be needed to say so.
+            self.items.truncate(count);
+            self.memory = memory;
         }
-        if count > MAX_ITEMS {
-            let what = format!("a page of {count} items; more than {MAX_ITEMS} are not read");
-            return Err(Error::new(ErrorKind::InvalidResponse, what));
-        }
-        Ok(SnapshotList {
-            items,
-            total_count: page
-                .total_count
-                .and_then(json::integer)
-                .filter(|n| *n != i64::MIN),
-        })
+        read.map_err(|error| json::malformed(&error))?;
+        added?;
+        let total_count = page.total_count.and_then(json::integer);
+        self.total_count = total_count
+            .filter(|count| *count != i64::MIN)
+            .or(self.total_count);
+        Ok(())
     }
 
-    /// Adds the next page. Of the total counts the latest is kept.
-    pub(crate) fn append(&mut self, mut page: SnapshotList) -> Result<()> {
-        self.items.try_reserve(page.items.len())?;
-        self.items.append(&mut page.items);
-        self.total_count = page.total_count.or(self.total_count);
-        Ok(())
+    fn add(&mut self, item: &str) -> std::result::Result<(), Full> {
+        if self.items.len() == MAX_ITEMS {
+            return Err(Full::TooMany);
+        }
+        let item = Snapshot::item(item)?;
+        self.memory += item.memory();
+        if self.memory > MAX_MEMORY_MIB * 1024 * 1024 {
+            return Err(Full::TooLarge);
+        }
+        Ok(memory::push(&mut self.items, item)?)
     }
 
     /// How many snapshots there are.
@@ -105,12 +135,6 @@ impl SnapshotList {
     pub fn total_count(&self) -> Option<i64> {
         self.total_count
     }
-}
-
-fn add(items: &mut Vec<Snapshot>, item: &str) -> std::result::Result<(), TryReserveError> {
-    items.try_reserve(1)?;
-    items.push(Snapshot::item(item)?);
-    Ok(())
 }
 
 impl<'a> IntoIterator for &'a SnapshotList {

@@ -4,12 +4,14 @@
 //! Nothing else is built unless asked for. Every field is optional and every enumeration open: whatever Atlas sends as
 //! a JSON object can be read.
 
-mod codes;
+mod arena;
 mod document;
-mod known;
+mod enums;
+mod fields;
+mod headers;
 mod list;
-mod tables;
-mod texts;
+mod members;
+mod table;
 
 use std::collections::TryReserveError;
 use std::fmt;
@@ -20,15 +22,18 @@ use ureq::http::HeaderMap;
 
 use crate::error::Result;
 use crate::json;
+use crate::runtime::memory;
 use document::{Document, Expected};
-use known::Known;
-use tables::{Fields, Table};
+use fields::Fields;
+use headers::HeaderTable;
+use members::MemberTable;
 
-pub use codes::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
-pub(crate) use known::{ArrayField, TextField};
-pub(crate) use list::MAX_ITEMS;
+use arena::Span;
+pub(crate) use arena::Text;
+pub use enums::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
+pub(crate) use fields::TextField;
+pub use fields::{Link, Member};
 pub use list::SnapshotList;
-pub(crate) use texts::Text;
 
 /// One backup snapshot of a cluster, as Atlas described it in one answer.
 ///
@@ -37,19 +42,19 @@ pub(crate) use texts::Text;
 pub struct Snapshot {
     /// The body and a NUL, for C.
     json: Box<str>,
-    /// Where in it the snapshot itself lies, since an envelope may surround it.
-    document: std::ops::Range<u32>,
-    known: Known,
-    answer: Option<Box<Answer>>,
+    /// Whether an envelope surrounds the snapshot.
+    enveloped: bool,
+    fields: Fields,
+    response: Option<Box<ResponseHead>>,
     // "race", here and below: a fork()ed child must never wait for an initialisation that a thread of its parent began.
-    fields: OnceBox<Fields>,
+    members: OnceBox<MemberTable>,
 }
 
-/// The HTTP answer that a snapshot came in.
-struct Answer {
+/// The HTTP response that a snapshot came in.
+struct ResponseHead {
     status: u16,
     headers: HeaderMap,
-    table: OnceBox<Table>,
+    table: OnceBox<HeaderTable>,
 }
 
 impl Snapshot {
@@ -58,8 +63,8 @@ impl Snapshot {
     /// # Errors
     ///
     /// `InvalidResponse` for anything but a JSON object in UTF-8 of at most 16 MiB and 128 levels, without a byte-order
-    /// mark; the message says where. An enveloped error, or an object with an integer `error` of 400 or more and no
-    /// `id`, is returned as the error it would be from the server.
+    /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error` from
+    /// 400 to 599 and no `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
         Snapshot::read(body.into(), Expected::Snapshot, None)
     }
@@ -81,7 +86,7 @@ impl Snapshot {
         Snapshot::read(
             body,
             expected,
-            Some(Box::new(Answer {
+            Some(Box::new(ResponseHead {
                 status,
                 headers,
                 table,
@@ -89,72 +94,74 @@ impl Snapshot {
         )
     }
 
-    fn read(body: Vec<u8>, expected: Expected, answer: Option<Box<Answer>>) -> Result<Snapshot> {
+    fn read(
+        body: Vec<u8>,
+        expected: Expected,
+        response: Option<Box<ResponseHead>>,
+    ) -> Result<Snapshot> {
         let mut text = json::begin(body)?;
         text.try_reserve_exact(1)?; // for the NUL
-        let headers = answer.as_ref().map(|answer| &answer.headers);
+        let headers = response.as_ref().map(|response| &response.headers);
         let document = Document::find(&text, expected, headers)?;
-        let known = Known::decode(&document)?;
-        let start = document.text.as_ptr() as usize - text.as_ptr() as usize;
-        let document = start as u32..(start + document.text.len()) as u32;
-        Ok(Snapshot::assemble(text, document, known, answer))
+        let (enveloped, fields) = (document.enveloped, Fields::decode(&document)?);
+        Ok(Snapshot::assemble(text, enveloped, fields, response))
     }
 
     /// An item of a list. One that is no object has no fields, but is there, so that it hides no other.
     fn item(text: &str) -> std::result::Result<Snapshot, TryReserveError> {
-        let known = match Document::read(text) {
-            Ok(document) => Known::decode(&document)?,
-            Err(_) => Known::default(),
+        let fields = match Document::read(text) {
+            Ok(document) => Fields::decode(&document)?,
+            Err(_) => Fields::default(),
         };
         let json = copied(text, text.len() + 1)?;
-        Ok(Snapshot::assemble(json, 0..text.len() as u32, known, None))
+        Ok(Snapshot::assemble(json, false, fields, None))
     }
 
     fn assemble(
         mut json: String,
-        document: std::ops::Range<u32>,
-        known: Known,
-        answer: Option<Box<Answer>>,
+        enveloped: bool,
+        fields: Fields,
+        response: Option<Box<ResponseHead>>,
     ) -> Snapshot {
         json.push('\0');
         Snapshot {
             json: json.into_boxed_str(),
-            document,
-            known,
-            answer,
-            fields: OnceBox::new(),
+            enveloped,
+            fields,
+            response,
+            members: OnceBox::new(),
         }
     }
 
     /// [`status`](Self::status) as a number to match on.
     pub fn status_code(&self) -> Status {
-        Status::of(self.status())
+        enums::from_text(self.status())
     }
 
     /// [`cloud_provider`](Self::cloud_provider) as a number to match on.
     pub fn cloud_provider_code(&self) -> CloudProvider {
-        CloudProvider::of(self.cloud_provider())
+        enums::from_text(self.cloud_provider())
     }
 
     /// [`frequency_type`](Self::frequency_type) as a number to match on.
     pub fn frequency_type_code(&self) -> FrequencyType {
-        FrequencyType::of(self.frequency_type())
+        enums::from_text(self.frequency_type())
     }
 
     /// [`snapshot_type`](Self::snapshot_type) as a number to match on.
     pub fn snapshot_type_code(&self) -> SnapshotType {
-        SnapshotType::of(self.snapshot_type())
+        enums::from_text(self.snapshot_type())
     }
 
     /// [`cluster_type`](Self::cluster_type) as a number to match on.
     pub fn cluster_type_code(&self) -> ClusterType {
-        ClusterType::of(self.cluster_type())
+        enums::from_text(self.cluster_type())
     }
 
     /// Size of the snapshot in bytes; 0 until it is done. Absent when missing, not an integer, or out of range of `i64`
     /// (whose least value counts as absent, too). Atlas' `storageSizeBytes`.
     pub fn storage_size_bytes(&self) -> Option<i64> {
-        self.known.size()
+        self.fields.storage_size_bytes
     }
 
     /// [`created_at`](Self::created_at) as Unix time in milliseconds, rounded down; absent when it cannot be read.
@@ -169,40 +176,33 @@ impl Snapshot {
 
     /// The regions that Atlas copies the snapshot to, `US_EAST_1`. Atlas' `copyRegions`.
     pub fn copy_regions(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.elements(ArrayField::CopyRegions)
-            .map(|i| self.element_text(ArrayField::CopyRegions, i))
+        self.elements(&self.fields.copy_regions)
     }
 
     /// The ids of the backup policy's items that took the snapshot. Atlas' `policyItems`.
     pub fn policy_items(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.elements(ArrayField::PolicyItems)
-            .map(|i| self.element_text(ArrayField::PolicyItems, i))
+        self.elements(&self.fields.policy_items)
     }
 
     /// The ids of the snapshots of a sharded cluster's members. Atlas' `snapshotIds`.
     pub fn snapshot_ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.elements(ArrayField::SnapshotIds)
-            .map(|i| self.element_text(ArrayField::SnapshotIds, i))
+        self.elements(&self.fields.snapshot_ids)
     }
 
     /// Web links to this snapshot and to what it belongs to. Atlas' `links`.
-    pub fn links(&self) -> impl ExactSizeIterator<Item = Link<'_>> {
-        let text = |i, part| self.element(ArrayField::Links, i, part).map(Text::as_str);
-        self.elements(ArrayField::Links).map(move |i| Link {
-            href: text(i, 0),
-            rel: text(i, 1),
-        })
+    pub fn links(&self) -> impl ExactSizeIterator<Item = Link<&str>> {
+        let text = |span| self.fields.element(span).as_str();
+        self.fields.links.iter().map(move |link| link.map(text))
     }
 
     /// The parts of a sharded cluster's snapshot, one for each shard and config server; none for a replica set. Atlas'
     /// `members`.
-    pub fn members(&self) -> impl ExactSizeIterator<Item = Member<'_>> {
-        let text = |i, part| self.element(ArrayField::Members, i, part).map(Text::as_str);
-        self.elements(ArrayField::Members).map(move |i| Member {
-            id: text(i, 0),
-            cloud_provider: text(i, 1),
-            replica_set_name: text(i, 2),
-        })
+    pub fn members(&self) -> impl ExactSizeIterator<Item = Member<&str>> {
+        let text = |span| self.fields.element(span).as_str();
+        self.fields
+            .members
+            .iter()
+            .map(move |member| member.map(text))
     }
 
     /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page.
@@ -210,7 +210,8 @@ impl Snapshot {
         self.json_text().as_str()
     }
 
-    /// The names of all members of the snapshot, documented or not, in the order they came in.
+    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice is
+    /// there once, at its first place; [`field`](Self::field) has its last value.
     pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.field_count()).map(|i| self.field_name(i).map_or("", Text::as_str))
     }
@@ -222,13 +223,13 @@ impl Snapshot {
     }
 
     /// The names of the documented fields that are absent because they have another type than documented.
-    pub fn odd_fields(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.known.odd()
+    pub fn odd_fields(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.fields.odd().iter().copied()
     }
 
     /// Status of the HTTP answer; `None` if the snapshot was parsed from text or is an item of a list.
     pub fn http_status(&self) -> Option<u16> {
-        self.answer.as_ref().map(|answer| answer.status)
+        self.response.as_ref().map(|response| response.status)
     }
 
     /// A header of the HTTP answer by its name in any case, `RateLimit-Remaining`; of several the first.
@@ -252,17 +253,29 @@ impl Snapshot {
 /// The same for the C ABI: texts that end in a NUL, elements by number.
 impl Snapshot {
     pub(crate) fn text(&self, field: TextField) -> Option<Text<'_>> {
-        self.known.text(field)
+        self.fields.text(field)
     }
 
-    pub(crate) fn element_count(&self, array: ArrayField) -> usize {
-        self.known.count(array)
+    pub(crate) fn copy_region(&self, index: usize) -> Option<Text<'_>> {
+        self.element(&self.fields.copy_regions, index)
     }
 
-    /// A text of an element of an array: the element itself (part 0), or a member of it in the order of the `pub` fields
-    /// of [`Link`] and [`Member`].
-    pub(crate) fn element(&self, array: ArrayField, index: usize, part: usize) -> Option<Text<'_>> {
-        self.known.element(array, index, part)
+    pub(crate) fn policy_item(&self, index: usize) -> Option<Text<'_>> {
+        self.element(&self.fields.policy_items, index)
+    }
+
+    pub(crate) fn snapshot_id(&self, index: usize) -> Option<Text<'_>> {
+        self.element(&self.fields.snapshot_ids, index)
+    }
+
+    pub(crate) fn link(&self, index: usize) -> Option<Link<Text<'_>>> {
+        let link = self.fields.links.get(index)?;
+        Some(link.map(|span| self.fields.element(span)))
+    }
+
+    pub(crate) fn member(&self, index: usize) -> Option<Member<Text<'_>>> {
+        let member = self.fields.members.get(index)?;
+        Some(member.map(|span| self.fields.element(span)))
     }
 
     pub(crate) fn json_text(&self) -> Text<'_> {
@@ -270,23 +283,23 @@ impl Snapshot {
     }
 
     pub(crate) fn field_count(&self) -> usize {
-        self.fields().map_or(0, Fields::len)
+        self.member_table().map_or(0, MemberTable::len)
     }
 
     pub(crate) fn field_name(&self, index: usize) -> Option<Text<'_>> {
-        self.fields()?.name(index)
+        self.member_table()?.name(index)
     }
 
     pub(crate) fn field_text(&self, name: &str) -> Option<Text<'_>> {
-        self.fields()?.value(name)
+        self.member_table()?.value(name)
     }
 
     pub(crate) fn header_text(&self, name: &str) -> Option<Text<'_>> {
-        self.header_table()?.find_any_case(name)
+        self.header_table()?.find(name)
     }
 
     pub(crate) fn header_count(&self) -> usize {
-        self.header_table().map_or(0, Table::len)
+        self.header_table().map_or(0, HeaderTable::len)
     }
 
     pub(crate) fn header_name(&self, index: usize) -> Option<Text<'_>> {
@@ -297,29 +310,42 @@ impl Snapshot {
         self.header_table()?.value(index)
     }
 
-    /// `None` if there is no memory for them.
-    fn fields(&self) -> Option<&Fields> {
-        let made = self.fields.get_or_try_init(|| {
-            let document = &self.json[self.document.start as usize..self.document.end as usize];
-            Fields::of(document).map(Box::new)
+    /// `None` if there is no memory for it.
+    fn member_table(&self) -> Option<&MemberTable> {
+        let made = self.members.get_or_try_init(|| {
+            let object = match self.enveloped {
+                true => Document::content(self.json()),
+                false => self.json(),
+            };
+            MemberTable::new(object).map(Box::new)
         });
         made.ok()
     }
 
-    fn header_table(&self) -> Option<&Table> {
-        let answer = self.answer.as_deref()?;
-        Some(
-            answer
-                .table
-                .get_or_init(|| Box::new(Table::of_headers(&answer.headers))),
-        )
+    fn header_table(&self) -> Option<&HeaderTable> {
+        let response = self.response.as_deref()?;
+        let make = || Box::new(HeaderTable::new(&response.headers));
+        Some(response.table.get_or_init(make))
+    }
+
+    /// How many bytes it takes, without what is built when it is asked for and what the allocator adds.
+    fn memory(&self) -> usize {
+        size_of::<Snapshot>() + self.json.len() + self.fields.memory()
+    }
+
+    fn elements<'a>(&'a self, spans: &'a [Span]) -> impl ExactSizeIterator<Item = &'a str> {
+        spans.iter().map(|span| self.fields.element(*span).as_str())
+    }
+
+    fn element(&self, spans: &[Span], index: usize) -> Option<Text<'_>> {
+        spans.get(index).map(|span| self.fields.element(*span))
     }
 
     /// A copy that has these for its own.
-    fn with(&self, json: Box<str>, known: Known) -> Snapshot {
-        let answer = self.answer.as_ref().map(|answer| {
-            let (status, headers) = (answer.status, answer.headers.clone());
-            Box::new(Answer {
+    fn with(&self, json: Box<str>, fields: Fields) -> Snapshot {
+        let response = self.response.as_ref().map(|response| {
+            let (status, headers) = (response.status, response.headers.clone());
+            Box::new(ResponseHead {
                 status,
                 headers,
                 table: OnceBox::new(),
@@ -327,19 +353,11 @@ impl Snapshot {
         });
         Snapshot {
             json,
-            document: self.document.clone(),
-            known,
-            answer,
-            fields: OnceBox::new(),
+            enveloped: self.enveloped,
+            fields,
+            response,
+            members: OnceBox::new(),
         }
-    }
-
-    fn elements(&self, array: ArrayField) -> std::ops::Range<usize> {
-        0..self.element_count(array)
-    }
-
-    fn element_text(&self, array: ArrayField, index: usize) -> &str {
-        self.element(array, index, 0).map_or("", Text::as_str)
     }
 }
 
@@ -347,14 +365,14 @@ impl Snapshot {
     /// A copy, unless there is no memory for it.
     pub(crate) fn try_clone(&self) -> Result<Snapshot> {
         let json = copied(&self.json, self.json.len())?.into_boxed_str();
-        Ok(self.with(json, self.known.try_clone()?))
+        Ok(self.with(json, self.fields.try_clone()?))
     }
 }
 
 /// Independent of the list or the callback that the original came from.
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
-        self.with(self.json.clone(), self.known.clone())
+        self.with(self.json.clone(), self.fields.clone())
     }
 }
 
@@ -368,37 +386,15 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// A web link of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Link<'a> {
-    /// The address. Atlas' `href`.
-    pub href: Option<&'a str>,
-    /// What is there: `self`, or a URL that names the relation. Atlas' `rel`.
-    pub rel: Option<&'a str>,
-}
-
-/// The snapshot of one shard or config server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Member<'a> {
-    /// Its id, 24 hexadecimal digits. Atlas' `id`.
-    pub id: Option<&'a str>,
-    /// Who stores it: `AWS`, `AZURE`, `GCP`. Atlas' `cloudProvider`.
-    pub cloud_provider: Option<&'a str>,
-    /// Name of the shard or config server. Atlas' `replicaSetName`.
-    pub replica_set_name: Option<&'a str>,
-}
-
 /// A copy of `text` with room for `room` bytes.
 fn copied(text: &str, room: usize) -> std::result::Result<String, TryReserveError> {
-    let mut copy = String::new();
-    copy.try_reserve_exact(room)?;
+    let mut copy = memory::string(room)?;
     copy.push_str(text);
     Ok(copy)
 }
 
-/// Any form of RFC 3339: with offsets, fractions, before 1970.
+/// Any form of RFC 3339: with offsets, fractions, a blank for `T`, before 1970. Second 60 is the second after 59, as in
+/// POSIX time.
 fn unix_ms(date: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(date)
         .ok()
@@ -492,7 +488,7 @@ mod tests {
     fn a_list_item_owns_no_more_than_its_bytes() {
         let snapshot =
             Snapshot::item(r#"{"id":"a\u0062","description":"x","links":[{"href":"h"}]}"#).unwrap();
-        assert_eq!(snapshot.known.spare(), 0);
+        assert_eq!(snapshot.fields.spare(), 0);
         assert!(size_of::<Snapshot>() <= 280, "{}", size_of::<Snapshot>());
     }
 }

@@ -78,6 +78,48 @@ static void an_envelope_is_opened(void)
     atlas_snapshot_free(s);
 }
 
+static void of_a_length_over_the_limit_nothing_is_read(void)
+{
+    /* As long as they are; the length is wrong, as is one that was negative. */
+    static const size_t lengths[] = { (size_t)-1, (size_t)-1 / 2, 16 * 1024 * 1024 + 1 };
+    atlas_error error;
+    size_t i;
+
+    for (i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        char *json = (char *)malloc(2);
+
+        memcpy(json, "{}", 2);
+        spoil(&error);
+        CHECK(atlas_snapshot_parse(json, lengths[i], &error) == NULL);
+        CHECK_FAILURE(error, ATLAS_ERROR_INVALID_RESPONSE);
+        CHECK_CONTAINS(error.message, "too large");
+        free(json);
+    }
+    CHECK(atlas_snapshot_parse(NULL, (size_t)-1, &error) == NULL);
+    CHECK_FAILURE(error, ATLAS_ERROR_INVALID_ARGUMENT);
+}
+
+static void a_huge_error_is_told_in_part_and_says_so(void)
+{
+    const size_t length = 300 * 1024;
+    char *body = (char *)malloc(length);
+    atlas_error error;
+
+    memset(body, ' ', length);
+    memcpy(body, "{\"error\":404,\"errorCode\":\"X\",\"reason\":\"R\"", 41);
+    body[length - 1] = '}';
+    CHECK(parse_bytes(body, length, &error) == NULL);
+    CHECK_FAILURE(error, ATLAS_ERROR_NOT_FOUND);
+    CHECK_TEXT(error.code, "X");
+    CHECK_TEXT(error.reason, "R");
+    CHECK((error.flags & ATLAS_ERROR_FLAG_TRUNCATED) != 0);
+    body[200 * 1024] = '}';
+    CHECK(parse_bytes(body, 200 * 1024 + 1, &error) == NULL);
+    CHECK_TEXT(error.code, "X");
+    CHECK((error.flags & ATLAS_ERROR_FLAG_TRUNCATED) == 0);
+    free(body);
+}
+
 static void an_error_body_fails_as_it_would_from_the_server(void)
 {
     static const char plain[] = "{\"detail\":\"No.\",\"error\":404,\"errorCode\":\"CLUSTER_NOT_FOUND\",\"parameters\":[\"a\"],"
@@ -171,7 +213,7 @@ static void depth_and_size_have_limits(void)
     s = parse_bytes(large, most, &error);
     CHECK_TEXT(atlas_snapshot_id(s), "1");
     atlas_snapshot_free(s);
-    refused_as(large, most + 1, ATLAS_ERROR_INVALID_RESPONSE, "");
+    refused_as(large, most + 1, ATLAS_ERROR_INVALID_RESPONSE, "too large");
     free(large);
 }
 
@@ -444,6 +486,8 @@ void parse_tests(void)
 {
     RUN(a_body_is_kept_byte_for_byte);
     RUN(an_envelope_is_opened);
+    RUN(of_a_length_over_the_limit_nothing_is_read);
+    RUN(a_huge_error_is_told_in_part_and_says_so);
     RUN(an_error_body_fails_as_it_would_from_the_server);
     RUN(a_snapshot_with_a_field_named_error_is_a_snapshot);
     RUN(what_is_no_JSON_object_is_an_invalid_response);

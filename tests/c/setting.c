@@ -124,7 +124,8 @@ static void a_bad_value_is_reported_with_the_name_of_its_setting(void)
         "https://user:hush@cloud.mongodb.com", "https://cloud.mongodb.com?x=1", "https://cloud.mongodb.com#x",
         "https://cloud.mongodb.com:0", "https://cloud.mongodb.com:99999", "https://cloud.mongodb.com:x", "https://cloud mongodb.com",
         "https://cloud.mongodb.com\n", "http://cloud.mongodb.com", "http://192.0.2.1", "http://localhost.example.com", "http://127.0.0.1@evil.example.com",
-        "https://[::1", "\xff",
+        "https://[::1", "https://[localhost]", "https://[127.0.0.1]", "http://[localhost]:80", "http://[127.0.0.1]", "https://[]",
+        "https://::1", "https://[::1]x", "\xff",
     };
     static const char *const versions[] = { "", "2024", "2024-13-01", "2024-05-30\n", "2024-05-30+json", "yesterday", "\xff" };
     static const char *const agents[] = { "", "a\nb", "a\r\nX-Evil: 1", "caf\xc3\xa9", "\xff" };
@@ -178,7 +179,7 @@ static void a_timeout_of_0_is_an_error(void)
 
 static void a_ca_file_that_cannot_be_used_is_an_error(void)
 {
-    static const char *const files[] = { "", "/no/such/file", "/", "/dev/null", "/proc/self/cmdline" };
+    static const char *const files[] = { "", "/no/such/file", "/", "/dev/null", "/dev/zero", "/proc/self/cmdline" };
     size_t i;
 
     for (i = 0; i < sizeof files / sizeof *files; i++) {

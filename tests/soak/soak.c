@@ -157,7 +157,7 @@ static const struct fault faults[] = {
     /* these do not, */
     { STATUS(503), 1, CAN(SERVER), 0 },
     { PAGE, 1, CAN(SERVER), 0 },
-    { STATUS(429), 1, CAN(RATE_LIMITED), 0 },
+    { LIMITED, 1, CAN(RATE_LIMITED), 0 },
     { RESET, 1, CAN(NETWORK), 0 },
     { CUT(200), 1, CAN(NETWORK), 0 },
     { "{\"act\":\"respond\",\"status\":429,\"headers\":[[\"Retry-After\",\"3600\"]]}", 0, CAN(RATE_LIMITED), 0 },

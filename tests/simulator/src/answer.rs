@@ -24,10 +24,14 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Names and values of the query.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
+        self.parameters()
             .find(|pair| pair.0 == name)
             .map(|pair| pair.1)
     }

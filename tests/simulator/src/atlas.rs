@@ -9,15 +9,12 @@ use crate::record::Record;
 use crate::script::{Act, Scripts};
 use crate::server::Connections;
 use crate::settings::Settings;
+use crate::specification::{self, media_type, version_of};
 use crate::tokens::Tokens;
 use crate::world::{self, Asked, Form, Stories};
 use crate::{PROJECT, errors};
 
-/// What the default answer of the operation is, however much newer the version asked for.
-pub(crate) const CONTENT_TYPE: &str = "application/vnd.atlas.2023-01-01+json;charset=utf-8";
-
-/// The oldest version there is, and one that is said to be gone.
-const FIRST_VERSION: &str = "2023-01-01";
+/// A version that is said to be gone.
 const GONE_VERSION: &str = "2023-02-01";
 
 pub(crate) struct Atlas {
@@ -162,69 +159,33 @@ impl Atlas {
     }
 
     fn operation(&self, request: &Request) -> Result<Outcome, Answer> {
-        if request.method != "GET" {
-            return Err(errors::method_not_allowed("GET"));
-        }
+        let documented = specification::find(request)?;
         check_version(request)?;
-        let parts: Vec<&str> = request.path["/api/atlas/v2/".len()..].split('/').collect();
-        let [
-            "groups",
-            group,
-            "clusters",
-            cluster,
-            "backup",
-            "snapshots",
-            ref rest @ ..,
-        ] = parts[..]
-        else {
-            return Err(errors::resource_not_found(&request.path));
-        };
-        let (form, id) = match *rest {
-            [] => (Form::ReplicaSet, None),
-            ["shardedClusters"] => (Form::Sharded, None),
-            ["shardedCluster", id] => (Form::Sharded, Some(id)),
-            [id] => (Form::ReplicaSet, Some(id)),
-            _ => return Err(errors::resource_not_found(&request.path)),
-        };
-        let mut bad = Vec::new();
-        let pattern = "must match \"^([a-f0-9]{24})$\"";
-        if !is_id(group) {
-            bad.push(("groupId", pattern));
-        }
-        if !is_cluster_name(cluster) {
-            bad.push(("clusterName", "must match \"^[a-zA-Z0-9][a-zA-Z0-9-]*$\""));
-        }
-        if id.is_some_and(|id| !is_id(id)) {
-            bad.push(("snapshotId", pattern));
-        }
-        let asked = match id {
-            Some(id) => Asked::One(id),
-            None => {
-                let page = number(request, "pageNum", 1, u32::MAX).unwrap_or_else(|| {
-                    bad.push(("pageNum", "must be greater than or equal to 1"));
-                    1
-                });
-                let size = number(request, "itemsPerPage", 100, 500).unwrap_or_else(|| {
-                    bad.push(("itemsPerPage", "must be between 1 and 500"));
-                    100
-                });
-                let count = request.parameter("includeCount") != Some("false");
-                Asked::Page {
-                    number: page as usize,
-                    size: size as usize,
-                    count,
-                }
+        let (form, asked) = match documented.name {
+            "getGroupClusterBackupSnapshot" => {
+                (Form::ReplicaSet, Asked::One(documented.path("snapshotId")))
             }
+            "getGroupClusterBackupSnapshotShardedCluster" => {
+                (Form::Sharded, Asked::One(documented.path("snapshotId")))
+            }
+            "listGroupClusterBackupSnapshots" => {
+                let page = Asked::Page {
+                    number: documented.number("pageNum"),
+                    size: documented.number("itemsPerPage"),
+                    count: documented.flag("includeCount"),
+                };
+                (Form::ReplicaSet, page)
+            }
+            "listGroupClusterBackupSnapshotShardedClusters" => (Form::Sharded, Asked::All),
+            other => panic!("the simulator does not know the operation {other}"),
         };
-        if !bad.is_empty() {
-            return Err(errors::bad_fields(&bad));
-        }
+        let group = documented.path("groupId");
         if group != PROJECT {
             return Err(errors::group_not_found(group));
         }
         Ok(world::tell(
             &self.stories,
-            cluster,
+            documented.path("clusterName"),
             form,
             asked,
             &request.path,
@@ -273,13 +234,11 @@ fn check_version(request: &Request) -> Result<(), Answer> {
     let accept = request.header("accept").unwrap_or_default();
     let version = accept.split(',').find_map(|range| {
         let range = range.split(';').next().unwrap_or_default().trim();
-        range
-            .strip_prefix("application/vnd.atlas.")?
-            .strip_suffix("+json")
+        version_of(range)
     });
     match version {
         Some(GONE_VERSION) => Err(errors::version_gone(GONE_VERSION)),
-        Some(version) if is_date(version) && version >= FIRST_VERSION => Ok(()),
+        Some(version) if is_date(version) && Some(version) >= version_of(media_type()) => Ok(()),
         _ => Err(errors::invalid_version(version.unwrap_or(accept))),
     }
 }
@@ -302,25 +261,5 @@ fn is_date(text: &str) -> bool {
                 && within(day, 31)
         }
         _ => false,
-    }
-}
-
-fn is_id(text: &str) -> bool {
-    text.len() == 24
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn is_cluster_name(text: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    (1..=64).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(good)
-}
-
-/// A query parameter from 1 to `most`; None if it is anything else.
-fn number(request: &Request, name: &str, default: u32, most: u32) -> Option<u32> {
-    match request.parameter(name) {
-        None => Some(default),
-        Some(text) => text.parse().ok().filter(|value| (1..=most).contains(value)),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn answer(atlas: &Atlas, request: &Request) -> Option<Answer> {
             .map_err(|error| error.to_string())
             .and_then(|form: ScriptForm| set_script(atlas, form.target, form.acts, form.forever))
             .map(|()| json!({})),
-        ("GET", "requests") => Ok(json!(atlas.record.all())),
+        ("GET", "requests") => atlas.record.all().map(|seen| json!(seen)),
         ("GET", "settings") => Ok(json!(*atlas.settings())),
         ("POST", "settings") => change_settings(atlas, &request.body),
         ("POST", "clear") => {

@@ -49,7 +49,13 @@ pub(crate) fn unauthorized(kind: crate::settings::UnauthorizedBody) -> Answer {
     Answer::new(401, "application/json", json::indent(&text)).with("Vary", "Accept-Encoding")
 }
 
-pub(crate) fn method_not_allowed(allowed: &'static str) -> Answer {
+/// A parameter that the operation does not document.
+pub(crate) fn invalid_query_parameter(name: &str) -> Answer {
+    let detail = format!("Invalid query parameter {name} specified.");
+    api_error(400, "INVALID_QUERY_PARAMETER", &detail, json!([name]))
+}
+
+pub(crate) fn method_not_allowed(allowed: &str) -> Answer {
     api_error(
         405,
         "METHOD_NOT_ALLOWED",
@@ -184,11 +190,18 @@ pub(crate) fn of_cluster(cluster: &str, group: &str) -> Option<Answer> {
             no_parameters,
         )
         .with("Retry-After", "1"),
+        // What is limited, seconds to wait, and what the bucket holds and gains in how many seconds.
         "error-429-bucket" => api_error(
             429,
             "RATE_LIMITED_TOKEN_BUCKET",
             "The rate limit's token bucket is empty.",
-            json!([1200, 0]),
+            json!([
+                "/api/atlas/v2/groups/{groupId}/clusters/{clusterName}/backup/snapshots",
+                55,
+                10,
+                5,
+                60
+            ]),
         ),
         "error-500" => api_error(500, "UNEXPECTED_ERROR", "Unexpected error.", no_parameters),
         "error-502" => html_page(502),

@@ -29,6 +29,7 @@ pub(crate) async fn perform(mut stream: Stream, act: Act, honest: Answer) -> io:
         }
         Act::Close => stream.shutdown().await?,
         Act::Reset => reset(stream)?,
+        Act::ResetIfLetIn if honest.status != 401 => reset(stream)?,
         Act::CloseAfter { bytes } => {
             let mut wire = honest.head(&honest.content_length());
             wire.extend_from_slice(&honest.body);
@@ -127,7 +128,11 @@ pub(crate) async fn perform(mut stream: Stream, act: Act, honest: Answer) -> io:
             stream.shutdown().await?;
             return Ok(Ending::AllIdleClosed);
         }
-        Act::Honest | Act::Respond { .. } | Act::Delay { .. } | Act::Redirect { .. } => {
+        Act::Honest
+        | Act::ResetIfLetIn
+        | Act::Respond { .. }
+        | Act::Delay { .. }
+        | Act::Redirect { .. } => {
             write_answer(&mut stream, &honest).await?;
             return Ok(Ending::KeepAlive(stream));
         }

@@ -4,6 +4,7 @@
 //! The rooms of the house:
 //! - [`world`]: the project, its clusters and snapshots; the table of stories to choose from
 //! - `atlas`: everything shared, and the honest answer to a request
+//! - `specification`: which requests Atlas documents
 //! - `errors`: Atlas' documented error answers
 //! - `tokens`, `digest`: who is let in
 //! - `script`: what goes wrong with the next requests; `faults`: how
@@ -24,6 +25,7 @@ mod record;
 mod script;
 mod server;
 mod settings;
+mod specification;
 mod tls;
 mod tokens;
 pub mod world;
@@ -144,9 +146,14 @@ impl Simulator {
         format!("https://localhost:{port}")
     }
 
-    /// The last 20,000 requests, oldest first.
+    /// All requests since the start or the last `clear`, oldest first. Panics if they were more than 20,000.
     pub fn requests(&self) -> Vec<Seen> {
-        self.atlas.record.all()
+        self.atlas.record.all().expect("a whole record")
+    }
+
+    /// How many requests of these methods and statuses there were since then, however many: `count(|_, status| status == 401)`
+    pub fn count(&self, wanted: impl Fn(&str, u16) -> bool) -> usize {
+        self.atlas.record.count(wanted)
     }
 
     /// Connections accepted on all ports.

@@ -44,6 +44,9 @@ pub enum Act {
     Close,
     /// A TCP reset without an answer.
     Reset,
+    /// The honest answer of 401 to a request that is not let in; a TCP reset in the place of any other answer, though
+    /// the request was accepted and its nonce is used.
+    ResetIfLetIn,
     /// The first bytes of the honest answer (head and body), then the end, for TLS without `close_notify`.
     CloseAfter { bytes: usize },
     /// The honest answer; status line and headers drip.

@@ -15,8 +15,8 @@
 //! | `empty` | an empty list, 404 for every id |
 //! | `odd` | a list of three, whose second item has the wrong type in every field |
 //! | `odd-scalar` | a list of three, whose second item is the number 42 |
-//! | `repeating` | a list whose every page is the full first page again |
-//! | `endless` | a list that always has another full page, though `totalCount` says 1000 |
+//! | `repeating` | a list whose every page is the full first page again (of a thousand on the sharded path, which has no pages) |
+//! | `endless` | a list that always has another full page, though `totalCount` says 1000 (which is true on the sharded path) |
 //! | `sunset` | a completed snapshot, with the headers `Deprecation` and `Sunset` |
 //! | `slow-N` | a completed snapshot (any id, a list of one), N milliseconds late |
 //! | `silent`, `closing`, `resetting`, `dripping` | never answers; closes; resets; answers with a body that drips a byte a second |
@@ -29,7 +29,7 @@
 //! | `error-404-group`, other projects | 404 `GROUP_NOT_FOUND` |
 //! | `error-404-null` | 404, `errorCode` and `parameters` null |
 //! | `error-406`, `error-409`, `error-410` | 406 `INVALID_VERSION_DATE`, 409 `CONFLICT`, 410 `VERSION_GONE` |
-//! | `error-429`, `error-429-bucket` | 429 `RATE_LIMITED` with `Retry-After: 1`; `RATE_LIMITED_TOKEN_BUCKET` without |
+//! | `error-429`, `error-429-bucket` | 429 `RATE_LIMITED` with `Retry-After: 1`; `RATE_LIMITED_TOKEN_BUCKET` without, whose parameters say 55 s |
 //! | `error-500`, `error-503` | 500 `UNEXPECTED_ERROR`, 503 `SERVICE_UNAVAILABLE` |
 //! | `error-502`, `error-503-html`, `error-504` | the gateway's HTML page |
 //! | `no-content` | 204 |
@@ -41,9 +41,10 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::atlas::{CONTENT_TYPE, Outcome};
+use crate::atlas::Outcome;
 use crate::errors;
 use crate::script::Act;
+use crate::specification::media_type;
 use crate::{PROJECT, SHARDED_SNAPSHOT, SNAPSHOT};
 
 /// Snapshot ids of `Cluster0` that select a document for readers' tests. [`SNAPSHOT`] is the documentation's
@@ -104,6 +105,8 @@ pub(crate) enum Asked<'a> {
         size: usize,
         count: bool,
     },
+    /// A list in one answer.
+    All,
 }
 
 /// How often each snapshot of a story was asked for.
@@ -161,6 +164,7 @@ pub(crate) fn tell(
             size,
             count,
         } => list(cluster, form).map(|list| page(&list, path, number, size, count)),
+        Asked::All => list(cluster, form).map(|list| whole(&list, path)),
     };
     let mut outcome = told.unwrap_or_else(|| errors::cluster_not_found(cluster, PROJECT).into());
     let late = cluster.strip_prefix("slow-").and_then(|ms| ms.parse().ok());
@@ -180,7 +184,7 @@ pub(crate) fn tell(
 }
 
 fn ok(body: impl Into<bytes::Bytes>) -> Answer {
-    Answer::new(200, CONTENT_TYPE, body)
+    Answer::new(200, &format!("{};charset=utf-8", media_type()), body)
 }
 
 fn strange_answer(cluster: &str) -> Option<Answer> {
@@ -332,9 +336,23 @@ fn page(list: &List, path: &str, number: usize, size: usize, count: bool) -> Out
     if end < list.length {
         links.push(link("next", number + 1));
     }
+    results(list, start..end, links, count)
+}
+
+/// A list that has no pages. One without end, which pages can have, ends here where it says it does.
+fn whole(list: &List, path: &str) -> Outcome {
+    let length = match list.length {
+        usize::MAX => list.total,
+        length => length,
+    };
+    let link = json!({"href": format!("{LINKS}{path}"), "rel": "self"});
+    results(list, 0..length, vec![link], true)
+}
+
+fn results(list: &List, items: std::ops::Range<usize>, links: Vec<Value>, count: bool) -> Outcome {
     let mut body = format!("{{\"links\":{},\"results\":[", Value::from(links));
-    for index in start..end {
-        if index > start {
+    for index in items.clone() {
+        if index > items.start {
             body.push(',');
         }
         body.push_str(&(list.item)(index));

@@ -437,6 +437,52 @@ fn versions_ids_methods_and_credentials_are_checked() {
 }
 
 #[test]
+fn what_the_specification_does_not_document_is_refused() {
+    let Some(curl) = Curl::start() else { return };
+    let sharded = format!("/shardedCluster/{SNAPSHOT}");
+    for (rest, status, code) in [
+        (one() + "?includeCount=true", 400, "INVALID_QUERY_PARAMETER"),
+        (one() + "?pageNum=1", 400, "INVALID_QUERY_PARAMETER"),
+        (one() + "?Envelope=true", 400, "INVALID_QUERY_PARAMETER"),
+        (one() + "?envelope", 400, "VALIDATION_ERROR"),
+        (one() + "?pretty=yes", 400, "VALIDATION_ERROR"),
+        (sharded + "?itemsPerPage=1", 400, "INVALID_QUERY_PARAMETER"),
+        ("?oplogTs=now".into(), 400, "VALIDATION_ERROR"),
+        ("?oplogTs=1&unknown".into(), 400, "INVALID_QUERY_PARAMETER"),
+        (
+            "/shardedClusters?pageNum=1".into(),
+            400,
+            "INVALID_QUERY_PARAMETER",
+        ),
+        (
+            "/shardedClusters?includeCount=true".into(),
+            400,
+            "INVALID_QUERY_PARAMETER",
+        ),
+        ("/shardedCluster".into(), 400, "VALIDATION_ERROR"),
+        ("/".into(), 400, "VALIDATION_ERROR"),
+        (one() + "/", 404, "RESOURCE_NOT_FOUND"),
+        ("/exports/jobs".into(), 404, "RESOURCE_NOT_FOUND"),
+    ] {
+        let got = curl.get("staged", &rest);
+        assert_eq!(got.status(), status, "{rest}");
+        assert_eq!(got.json()["errorCode"], code, "{rest}");
+    }
+    for rest in [
+        "?pointInTimeUtcSeconds=1&oplogTs=-1&oplogInc=2&pretty=false",
+        "/shardedClusters?envelope=false&pretty=true",
+    ] {
+        assert_eq!(curl.get("staged", rest).status(), 200, "{rest}");
+    }
+    // A list without pages ends, though its pages would not.
+    for (cluster, length) in [("many-1234", 1234), ("endless", 1000), ("empty", 0)] {
+        let list = curl.get(cluster, "/shardedClusters").json();
+        assert_eq!(list["results"].as_array().unwrap().len(), length);
+        assert_eq!(list["links"].as_array().unwrap().len(), 1, "{cluster}");
+    }
+}
+
+#[test]
 fn envelope_and_pretty() {
     let Some(curl) = Curl::start() else { return };
     let plain = curl.get(CLUSTER, &one());

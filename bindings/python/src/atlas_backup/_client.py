@@ -53,11 +53,12 @@ class Client:
         timeout          seconds that one call may take altogether, whatever the server does: 30
         connect_timeout  seconds for a connection with its TLS handshake: 10
         max_retries      how often a call is tried again when that may help: 3
-        ca_file          PEM file of certificates to trust besides the system's
+        ca_file          PEM file of certificates to trust besides the system's: authorities, or a server's own
         proxy            URL of a proxy, "" for none; by default what HTTPS_PROXY and its kin say
         user_agent       put before the library's own: "backup-audit/2.1"
         token_cache      directory in which the processes of this machine share a service account's token, an absolute
-                         path or "default" (~/.cache/atlas-backup): a live token lies there on disk; none by default
+                         path (a symbolic link is followed) or "default" (~/.cache/atlas-backup): a live token lies
+                         there on disk; none by default
 
     Client(...) takes what it is given and reads no MONGODB_ATLAS_… variable; Client.from_env() reads them. Making a
     client asks nothing of Atlas. Raises ConfigError, which names the setting that is missing or wrong. None leaves a
@@ -119,7 +120,8 @@ class Client:
     ) -> SnapshotList:
         """Fetches all snapshots of a replica set, in Atlas' order: a sequence that does not change.
 
-        Parameters and errors are those of `get_snapshot`; the client's timeout bounds all pages together.
+        Parameters and errors are those of `get_snapshot`; the client's timeout bounds all pages together. More than
+        50,000 snapshots, or 256 MiB of them, are an InvalidResponseError.
         """
         return self._list(lib.atlas_client_list_snapshots, project_id, cluster_name, envelope, pretty)
 

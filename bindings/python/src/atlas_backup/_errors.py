@@ -56,11 +56,11 @@ class AtlasError(Exception):
     http_status: Optional[int] = None
     """HTTP status of Atlas' answer (inside an envelope: the inner one), None if there was no answer."""
     retry_after: Optional[int] = None
-    """Seconds to wait before trying again, None if the server named none."""
+    """Seconds to wait before trying again, None if the server named none; 0 is none."""
     retryable: bool = False
     """Whether the same call may succeed later."""
     truncated: bool = False
-    """Whether some text here was too long and has been cut."""
+    """Whether some text here was too long and has been cut, or the answer's body so long that its end was not read."""
     code: Optional[str] = None
     """Atlas' errorCode, "RESOURCE_NOT_FOUND" say, or the OAuth error; None if there was none."""
     reason: Optional[str] = None
@@ -134,7 +134,8 @@ class TLSError(AtlasError, kind=ErrorKind.TLS):
 
 
 class InvalidResponseError(AtlasError, kind=ErrorKind.INVALID_RESPONSE):
-    """The answer is not what Atlas promises: not a JSON object, not UTF-8, empty, too large, a redirect."""
+    """The answer is not what Atlas promises: not a JSON object, not UTF-8, empty, too large, a redirect. Also when
+    there is no token endpoint (404), since the base URL is wrong then."""
 
 
 class CancelledError(AtlasError, kind=ErrorKind.CANCELLED):
@@ -146,7 +147,8 @@ class SnapshotFailedError(AtlasError, kind=ErrorKind.SNAPSHOT_FAILED):
 
 
 class InternalError(AtlasError, kind=ErrorKind.INTERNAL):
-    """A mistake in the library. Please report it."""
+    """A mistake in the library: please report it. Or the library was denied what it cannot do without, which the message
+    names: memory, random numbers, waiting (a sandbox), a file descriptor."""
 
 
 def from_library(error: Error) -> AtlasError:

@@ -478,7 +478,7 @@ class SnapshotList(Sequence[Snapshot]):
 
     @property
     def total_count(self) -> Optional[int]:
-        """How many there are by Atlas' own estimate, which may differ from the length; None if it gave none."""
+        """How many there are by Atlas' own estimate, which may differ from the length; None, as often, if it gave none."""
         return self._total_count
 
     def __len__(self) -> int:

@@ -2,30 +2,21 @@
 
 use std::collections::TryReserveError;
 use std::ffi::c_char;
+use std::num::NonZeroU32;
 
 use crate::json;
+use crate::runtime::memory;
 
 /// Texts one after the other in a single allocation, each followed by a NUL and none containing one.
 #[derive(Clone, Default)]
-pub(super) struct Texts(String);
+pub(super) struct StringArena(String);
 
-/// Where a text lies in a [`Texts`], or that there is none. Bodies end at 16 MiB, so 32 bits are enough.
+/// Where a text lies in a [`StringArena`]. Bodies end at 16 MiB, so 32 bits are enough.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) end: u32,
-}
-
-impl Span {
-    /// No range of any text, since it ends before it starts.
-    pub(super) const ABSENT: Span = Span {
-        start: u32::MAX,
-        end: 0,
-    };
-
-    pub(super) fn is_present(self) -> bool {
-        self.start <= self.end
-    }
+    start: u32,
+    /// Behind the NUL, hence never 0: an absent span takes no more memory than one that is there.
+    end: NonZeroU32,
 }
 
 /// A text and the NUL behind it.
@@ -49,11 +40,9 @@ impl<'a> Text<'a> {
     }
 }
 
-impl Texts {
-    pub(super) fn with_capacity(bytes: usize) -> Result<Texts, TryReserveError> {
-        let mut text = String::new();
-        text.try_reserve_exact(bytes)?;
-        Ok(Texts(text))
+impl StringArena {
+    pub(super) fn with_capacity(bytes: usize) -> Result<StringArena, TryReserveError> {
+        memory::string(bytes).map(StringArena)
     }
 
     /// Adds a text as it is; it must not contain a NUL. Neither JSON text nor a header can.
@@ -64,40 +53,40 @@ impl Texts {
     }
 
     /// Adds what a raw JSON string stands for; any other JSON value is absent.
-    pub(super) fn push_json(&mut self, raw: &str) -> Result<Span, TryReserveError> {
+    pub(super) fn push_json(&mut self, raw: &str) -> Result<Option<Span>, TryReserveError> {
         let start = self.0.len();
-        if json::push_text(raw, &mut self.0)? {
-            Ok(self.finish(start))
-        } else {
-            Ok(Span::ABSENT)
-        }
+        let is_text = json::push_text(raw, &mut self.0)?;
+        Ok(is_text.then(|| self.finish(start)))
     }
 
     /// The same for another owner.
-    pub(super) fn try_clone(&self) -> Result<Texts, TryReserveError> {
-        let mut copy = Texts::with_capacity(self.0.len())?;
+    pub(super) fn try_clone(&self) -> Result<StringArena, TryReserveError> {
+        let mut copy = StringArena::with_capacity(self.0.len())?;
         copy.0.push_str(&self.0);
         Ok(copy)
     }
 
     fn finish(&mut self, start: usize) -> Span {
-        let end = self.0.len();
         self.0.push('\0');
         Span {
             start: start as u32,
-            end: end as u32,
+            end: NonZeroU32::MIN.saturating_add(self.0.len() as u32 - 1),
         }
     }
 
-    pub(super) fn get(&self, span: Span) -> Option<Text<'_>> {
-        self.0
-            .get(span.start as usize..=span.end as usize)
-            .map(Text::new)
+    pub(super) fn get(&self, span: Span) -> Text<'_> {
+        let range = span.start as usize..span.end.get() as usize;
+        // A span of another arena would be a defect; an empty text is better than a panic.
+        Text::new(self.0.get(range).unwrap_or("\0"))
     }
 
     /// Gives back the memory that turned out not to be needed: a list keeps thousands of these.
     pub(super) fn shrink(&mut self) {
         self.0.shrink_to_fit();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     #[cfg(test)]
@@ -112,10 +101,11 @@ mod tests {
 
     #[test]
     fn c_reads_a_text_where_rust_does() {
-        let mut texts = Texts::default();
-        let (first, second) = (texts.push("one"), texts.push_json(r#""two""#).unwrap());
-        for (span, text) in [(first, "one"), (second, "two")] {
-            let kept = texts.get(span).unwrap();
+        let mut arena = StringArena::default();
+        let first = arena.push("");
+        let second = arena.push_json(r#""two""#).unwrap().unwrap();
+        for (span, text) in [(first, ""), (second, "two")] {
+            let kept = arena.get(span);
             assert_eq!(kept.as_str(), text);
             assert_eq!(kept.as_ptr(), kept.as_str().as_ptr().cast());
         }

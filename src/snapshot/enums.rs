@@ -1,0 +1,150 @@
+//! The enumerations of a snapshot. All are open: live Atlas uses values that its own specification does not list.
+//!
+//! cbindgen reads this file: the comments and numbers are those of the C header, where `Status::InProgress` is called
+//! `ATLAS_STATUS_IN_PROGRESS`.
+
+/// An enumeration that is read from the text of a field.
+trait FromText: Copy + 'static {
+    const UNKNOWN: Self;
+    /// The values with Atlas' names for them.
+    const NAMES: &'static [(&'static str, Self)];
+}
+
+/// The value that `text` names, compared without case.
+#[allow(private_bounds)]
+pub(super) fn from_text<E: FromText>(text: Option<&str>) -> E {
+    let known = E::NAMES
+        .iter()
+        .find(|(name, _)| text.is_some_and(|text| text.eq_ignore_ascii_case(name)));
+    known.map_or(E::UNKNOWN, |(_, value)| *value)
+}
+
+/// How far Atlas is with a snapshot: what `atlas_snapshot_status_code()` returns. New values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(C)]
+pub enum Status {
+    /// Absent, or a value that this version of the library does not know: look at the text.
+    Unknown = 0,
+    /// Atlas has accepted the request and has not begun.
+    Queued = 1,
+    /// Atlas is taking the snapshot.
+    InProgress = 2,
+    /// The snapshot can be restored.
+    Completed = 3,
+    /// The snapshot could not be taken.
+    Failed = 4,
+}
+
+impl FromText for Status {
+    const UNKNOWN: Status = Status::Unknown;
+    const NAMES: &'static [(&'static str, Status)] = &[
+        ("queued", Status::Queued),
+        ("inProgress", Status::InProgress),
+        ("completed", Status::Completed),
+        ("failed", Status::Failed),
+    ];
+}
+
+/// Who stores a snapshot: what `atlas_snapshot_cloud_provider_code()` returns. New values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(C)]
+pub enum CloudProvider {
+    /// Absent, or a value that this version of the library does not know: look at the text.
+    Unknown = 0,
+    /// Amazon Web Services.
+    Aws = 1,
+    /// Microsoft Azure.
+    Azure = 2,
+    /// Google Cloud.
+    Gcp = 3,
+}
+
+impl FromText for CloudProvider {
+    const UNKNOWN: CloudProvider = CloudProvider::Unknown;
+    const NAMES: &'static [(&'static str, CloudProvider)] = &[
+        ("AWS", CloudProvider::Aws),
+        ("AZURE", CloudProvider::Azure),
+        ("GCP", CloudProvider::Gcp),
+    ];
+}
+
+/// Which rule of the backup policy took a snapshot: what `atlas_snapshot_frequency_type_code()` returns. New values may be
+/// added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(C)]
+pub enum FrequencyType {
+    /// Absent, or a value that this version of the library does not know: look at the text.
+    Unknown = 0,
+    /// The hourly rule.
+    Hourly = 1,
+    /// The daily rule.
+    Daily = 2,
+    /// The weekly rule.
+    Weekly = 3,
+    /// The monthly rule.
+    Monthly = 4,
+    /// The yearly rule.
+    Yearly = 5,
+    /// None: somebody asked for the snapshot. Live Atlas says so, its specification does not list it.
+    OnDemand = 6,
+}
+
+impl FromText for FrequencyType {
+    const UNKNOWN: FrequencyType = FrequencyType::Unknown;
+    const NAMES: &'static [(&'static str, FrequencyType)] = &[
+        ("hourly", FrequencyType::Hourly),
+        ("daily", FrequencyType::Daily),
+        ("weekly", FrequencyType::Weekly),
+        ("monthly", FrequencyType::Monthly),
+        ("yearly", FrequencyType::Yearly),
+        ("ondemand", FrequencyType::OnDemand),
+    ];
+}
+
+/// Why a snapshot was taken: what `atlas_snapshot_snapshot_type_code()` returns. New values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(C)]
+pub enum SnapshotType {
+    /// Absent, or a value that this version of the library does not know: look at the text.
+    Unknown = 0,
+    /// Somebody asked for it.
+    OnDemand = 1,
+    /// The backup policy asked for it.
+    Scheduled = 2,
+    /// Atlas took it in place of one that it could not take as planned.
+    Fallback = 3,
+}
+
+impl FromText for SnapshotType {
+    const UNKNOWN: SnapshotType = SnapshotType::Unknown;
+    const NAMES: &'static [(&'static str, SnapshotType)] = &[
+        ("onDemand", SnapshotType::OnDemand),
+        ("scheduled", SnapshotType::Scheduled),
+        ("fallback", SnapshotType::Fallback),
+    ];
+}
+
+/// What was saved: what `atlas_snapshot_type_code()` returns. New values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(C)]
+pub enum ClusterType {
+    /// Absent, or a value that this version of the library does not know: look at the text.
+    Unknown = 0,
+    /// A replica set.
+    ReplicaSet = 1,
+    /// A sharded cluster, whose snapshot has members.
+    ShardedCluster = 2,
+}
+
+impl FromText for ClusterType {
+    const UNKNOWN: ClusterType = ClusterType::Unknown;
+    const NAMES: &'static [(&'static str, ClusterType)] = &[
+        ("replicaSet", ClusterType::ReplicaSet),
+        ("shardedCluster", ClusterType::ShardedCluster),
+    ];
+}
