@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::runtime::panic::silenced;
+
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -130,7 +132,7 @@ extern "C" fn in_child() {
     FORKS.store(0, Ordering::SeqCst);
 }
 
-/// Starts a thread on which no signal handler of the host ever runs.
+/// Starts a thread on which no signal handler of the host ever runs, and whose panics are not printed.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut old = MaybeUninit::<libc::sigset_t>::uninit();
@@ -143,7 +145,7 @@ pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Res
     let spawned = thread::Builder::new()
         .name(name.into())
         .stack_size(256 * 1024)
-        .spawn(body);
+        .spawn(|| silenced(body));
     // SAFETY: `old` was filled above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
     spawned.map(drop)

@@ -7,6 +7,7 @@ use super::guard;
 use super::handle::{atlas_config, borrow_mut, free, into_handle};
 use crate::config::Config;
 use crate::log::{Level, Sink};
+use crate::runtime::panic::audible;
 
 /// Settings with their defaults. No `MONGODB_ATLAS_*` variable is read.
 ///
@@ -279,7 +280,7 @@ impl Host {
         // Control characters, NUL among them, were replaced before.
         if let Ok(line) = CString::new(line) {
             // SAFETY: the host's function, with what it asked to be handed and a line that outlives the call.
-            unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) };
+            audible(|| unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) });
         }
     }
 }

@@ -101,17 +101,18 @@ impl Route {
         let Some((config, name)) = &self.tls else {
             return Ok(Stream::Plain(socket));
         };
-        let mut session = ClientConnection::new(config.clone(), name.clone())
-            .map_err(|error| tls::explain(&error, &self.host))?;
-        while session.is_handshaking() {
-            session.complete_io(&mut socket).map_err(|error| {
+        let session =
+            tls_session(config, name).map_err(|error| tls::explain(&error, &self.host))?;
+        let mut stream = tls_stream(session, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(|error| {
                 self.explain(
                     error,
                     &format!("the TLS handshake with {} broke off", self.host),
                 )
             })?;
         }
-        Ok(Stream::Tls(Box::new(StreamOwned::new(session, socket))))
+        Ok(Stream::Tls(stream))
     }
 
     /// What a failed read, write or connect means; `what` says what was being done.
@@ -132,6 +133,25 @@ impl Route {
             format!("{what} ({error}); check the network, firewalls and proxies"),
         )
     }
+}
+
+// These two are functions of their own, since a session is more than a KiB, is moved by way of the stack several times
+// over, and nothing lies deeper on a small stack than a handshake.
+
+#[inline(never)]
+fn tls_session(
+    config: &Arc<ClientConfig>,
+    name: &ServerName<'static>,
+) -> Result<Box<ClientConnection>, rustls::Error> {
+    ClientConnection::new(config.clone(), name.clone()).map(Box::new)
+}
+
+#[inline(never)]
+fn tls_stream(
+    session: Box<ClientConnection>,
+    socket: Socket,
+) -> Box<StreamOwned<ClientConnection, Socket>> {
+    Box::new(StreamOwned::new(*session, socket))
 }
 
 /// Opens connections for ureq.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -55,7 +56,14 @@ pub(super) struct Exchange {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
+    /// Without a destructor: calls are made in destructors of the host's own thread-local variables and in its exit
+    /// handlers, when a variable with a destructor may be gone. Between exchanges there is nothing in it.
+    static CURRENT: RefCell<ManuallyDrop<Option<Exchange>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace_current(exchange: Option<Exchange>) -> Option<Exchange> {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(exchange)))
 }
 
 /// Runs `body` with `call` bounding every read and write on this thread, on a kept connection unless there shall be
@@ -65,7 +73,7 @@ pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T)
     struct Restore(Option<Exchange>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CURRENT.set(self.0.take());
+            drop(replace_current(self.0.take()));
         }
     }
     let inner = Exchange {
@@ -77,9 +85,9 @@ pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T)
         left: Cell::new(HEAD_WIRE_LIMIT),
         asked: Cell::new(false),
     };
-    let restore = Restore(CURRENT.replace(Some(inner)));
+    let restore = Restore(replace_current(Some(inner)));
     let value = body();
-    let inner = CURRENT.take().expect("set above");
+    let inner = replace_current(None).expect("set above");
     drop(restore);
     (value, inner)
 }
