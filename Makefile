@@ -35,9 +35,9 @@ unexport TARGET RELEASE SIMULATOR LINK PORTABLE TOLD
 
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
-C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11
+C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak mutants clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -50,7 +50,10 @@ all: library
 # 3 % more instructions for a request. rustc writes down what the static library needs to be linked.
 as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
              -C llvm-args=-inline-threshold=50 --print native-static-libs=$(2)/native-static-libs
-keep = mkdir -p $(2) && cp -p $(addprefix $(1)/,libatlas_backup.so libatlas_backup.a native-static-libs) $(2)
+# Each file is copied beside its place and then renamed: a program that has the old library mapped keeps it, where
+# overwritten it would crash.
+keep = mkdir -p $(2) && for file in libatlas_backup.so libatlas_backup.a native-static-libs; do \
+           cp -p $(1)/$$file $(2)/.$$file.new && mv -f $(2)/.$$file.new $(2)/$$file || exit; done
 
 library:
 	$(CARGO) rustc $(call as_shipped,,$(RELEASE))
@@ -94,10 +97,13 @@ $(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_back
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
-	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread
+	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread -lm
 
 $(BUILD)/tests-cxx11: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
-	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread
+	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread -lm
+
+$(BUILD)/at_exit: tests/at_exit/at_exit.cpp include/atlas_backup.h | library $(BUILD)
+	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(filter %.c,$^) $(LINK) -pthread
@@ -165,6 +171,13 @@ SOAK_MINUTES ?= 30
 soak: library simulator $(BUILD)/soak
 	"$(SIMULATOR)" run --env all -- $(BUILD)/soak $(SOAK_MINUTES)
 
+# Data races: the C tests and some minutes of the soak. Compiles the standard library; what the last run found:
+# docs/reliability.md
+TSAN_MINUTES ?= 3
+
+tsan: simulator
+	@$(TOLD) tests/tsan/run $(TSAN_MINUTES)
+
 # Do tests notice small faults put into the code? An hour or more; ROOMS="error retry" tries some files alone.
 mutants: $(BUILD)/tools/bin/cargo-mutants
 	@BUILD="$(BUILD)" CARGO="$(CARGO)" PATH="$(abspath $(BUILD)/tools/bin):$$PATH" tests/mutants $(ROOMS)
@@ -179,6 +192,7 @@ help:
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
 	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
 	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
+	@echo "make tsan     the C tests and some of the soak with ThreadSanitizer; TSAN_MINUTES=10 soaks for longer"
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"

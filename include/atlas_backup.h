@@ -60,6 +60,16 @@
  * Threads     Clients, snapshots and lists may be used by many threads at once, a config by one at a time. Free a
  *             handle when nobody uses it any more: a thread that is inside a call of a client has to return first.
  *             An `atlas_error` is yours: one for each thread.
+ *             Functions may be called while a thread or the process is ending, from an exit handler or the destructor
+ *             of a static, thread-local or pthread_key variable: giving a token back there is fine. A thread made with
+ *             64 KiB of stack will do, towards a server whose certificate comes with up to four of intermediate
+ *             authorities; make it 80 for any server. No call raises a floating-point exception, should these be
+ *             trapped.
+ *
+ * Cancelling  A thread that pthread_cancel() strikes in a call completes the call and is cancelled afterwards: with
+ *             the deferred type at its next cancellation point, so that what the call returned can still be freed;
+ *             with the asynchronous type as the call returns, and what it returned is lost. Callbacks run with
+ *             cancellation disabled and must leave it so. To end the call itself use atlas_client_cancel().
  *
  * fork()      In the child a client of the parent starts afresh: it waits for no lock and uses no connection or
  *             half-done work of the parent, whose own connections go on working. Forking while another thread is
@@ -78,9 +88,9 @@
  *             or end the thread. `user_data` must outlive every client made from the config; once
  *             atlas_client_free() has returned nothing is called any more.
  *
- * Failures    of the library itself never unwind into your code: they become ATLAS_ERROR_INTERNAL. So does a lack of
- *             memory for an answer and for what is made of it. Only where there is none for the little things of a
- *             call, some hundred KiB, Rust aborts the process.
+ * Failures    of the library itself never unwind into your code and print nothing: they become ATLAS_ERROR_INTERNAL,
+ *             with what happened in the message. So does a lack of memory for an answer and for what is made of it. Only
+ *             where there is none for the little things of a call, some hundred KiB, Rust aborts the process.
  *
  * Secrets     The copies that the library owns are wiped when they are freed. What its TLS (rustls) has decrypted is
  *             not, and cannot be: an access token just fetched, which lives for an hour, stays in freed memory until
@@ -341,6 +351,7 @@ void atlas_config_set_access_token(atlas_config *config, const char *access_toke
 /**
  * Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
  * "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+ * localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
  */
 void atlas_config_set_base_url(atlas_config *config, const char *url);
 

@@ -43,12 +43,23 @@ up() {
 
 static_libs=$(cat "$BUILT/native-static-libs")
 
+# put MODE FILE TARGET: copied beside its place and then renamed, so that it is there whole or as it was, and a program
+# that has the old library mapped keeps it.
+put() {
+    install -m "$1" "$2" "$3.new" && mv -f "$3.new" "$3"
+}
+
+# link TARGET NAME: the same for a link.
+link() {
+    ln -sf "$1" "$2.new" && mv -f "$2.new" "$2"
+}
+
 install -d "$lib" "$include" "$pkgconfig" "$cmake"
-install -m 755 "$BUILT/libatlas_backup.so" "$lib/$file"
-ln -sf "$file" "$lib/$SONAME"
-ln -sf "$SONAME" "$lib/libatlas_backup.so"
-install -m 644 "$BUILT/libatlas_backup.a" "$lib"
-install -m 644 include/atlas_backup.h "$include"
+put 755 "$BUILT/libatlas_backup.so" "$lib/$file"
+link "$file" "$lib/$SONAME"
+link "$SONAME" "$lib/libatlas_backup.so"
+put 644 "$BUILT/libatlas_backup.a" "$lib/libatlas_backup.a"
+put 644 include/atlas_backup.h "$include/atlas_backup.h"
 
 sed -e "s|@prefix@|$(up pcfiledir "$LIBDIR/pkgconfig" "$PREFIX")|" \
     -e "s|@libdir@|$(up pcfiledir "$LIBDIR/pkgconfig" "$LIBDIR")|" \

@@ -13,6 +13,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, write};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
 
 /// Why a wait ended before what it waited for happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub(crate) struct Bell {
 impl Bell {
     pub(crate) fn new() -> Result<Bell> {
         eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .and_then(sys::keep_off_stdio)
             .map(|fd| Bell {
                 fd,
                 rung: AtomicBool::new(false),

@@ -262,7 +262,8 @@ impl Client {
                     parts: whole.parts,
                     call: whole.call.within(self.settings.timeout),
                 };
-                let mut pause = polling.interval.mul_f64(0.9 + 0.2 * retry::fraction());
+                let spread = retry::part_of(polling.interval / 5, retry::random());
+                let mut pause = (polling.interval - polling.interval / 10).saturating_add(spread);
                 let outcome = self.fetch(&mut poll, &mut limits, &target, polling.format);
                 let trouble = match outcome {
                     Ok(snapshot) => {

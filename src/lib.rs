@@ -20,7 +20,7 @@ mod call; // one call's deadline and its cancellation: everything that blocks wa
 mod http; // one request, one answer
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
-mod runtime; // what every module needs of the system
+mod runtime; // what the library needs of the process it runs in
 mod target; // what a call is about: where Atlas has it, what messages call it
 
 #[allow(unsafe_code)]

@@ -34,7 +34,8 @@ impl RateLimits {
             Some(asked) => Some(seconds(asked.min(LONGEST_WAIT))),
             None if error.kind == ErrorKind::RateLimited => {
                 let at = self.unhinted.clamp(1, RATE_LIMIT_PAUSES.len()) - 1;
-                Some(seconds(RATE_LIMIT_PAUSES[at]).mul_f64(0.8 + 0.45 * fraction()))
+                let pause = seconds(RATE_LIMIT_PAUSES[at]);
+                Some(pause * 4 / 5 + part_of(pause * 9 / 20, random()))
             }
             None => None,
         }
@@ -109,15 +110,22 @@ fn backoff(retries: u32) -> Duration {
 
 /// Full jitter: anything up to `longest`, so that clients that failed together do not come back together.
 fn jittered(longest: Duration) -> Duration {
-    longest.mul_f64(fraction())
+    part_of(longest, random())
 }
 
-/// A random number from 0 to 1, from the kernel, so that forked processes do not draw the same.
-pub(crate) fn fraction() -> f64 {
+/// `part` of 2^32 of a duration. No floating-point number is used anywhere in this library: a host may have
+/// floating-point exceptions trapped, and a rounded result is one.
+pub(crate) fn part_of(whole: Duration, part: u32) -> Duration {
+    let nanoseconds = (whole.as_nanos() * u128::from(part)) >> 32;
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+}
+
+/// A random number from the kernel, so that forked processes do not draw the same.
+pub(crate) fn random() -> u32 {
     let mut bytes = [0; 4];
     match getrandom(&mut bytes, GetRandomFlags::NONBLOCK) {
-        Ok(_) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 0.5,
+        Ok(_) => u32::from_ne_bytes(bytes),
+        Err(_) => u32::MAX / 2,
     }
 }
 

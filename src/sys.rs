@@ -3,11 +3,14 @@
 use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::runtime::panic::silenced;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
@@ -43,6 +46,8 @@ pub(crate) fn watch_forks(before: extern "C" fn()) -> io::Result<()> {
 static LOOKUPS: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
 /// Added to a thread's number when it has its answer. Its end needs a lock of the resolver too.
 const ENDING: u32 = 1 << 31;
+/// Added to a thread's number when a fork has waited for it in vain: no other fork waits for the same lookup.
+const WAITED_FOR: u32 = 1 << 30;
 /// Forks about to happen.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 /// How long lookups and forks wait for each other. What must not meet is at the beginning and end of a lookup and takes
@@ -83,7 +88,7 @@ fn enter_lookup() -> Option<&'static AtomicU32> {
 }
 
 fn is_alive(thread: u32) -> bool {
-    let thread = thread & !ENDING;
+    let thread = thread & !(ENDING | WAITED_FOR);
     // SAFETY: signal 0 only asks whether the thread is there.
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, 0) == 0 }
 }
@@ -94,17 +99,21 @@ extern "C" fn before_fork() {
     for slot in &LOOKUPS {
         loop {
             let thread = slot.load(Ordering::SeqCst);
-            if thread == 0 {
+            if thread == 0 || thread & (ENDING | WAITED_FOR) == WAITED_FOR {
                 break;
             }
             if is_alive(thread) && start.elapsed() < AT_THE_GATE {
                 thread::sleep(Duration::from_micros(50));
                 continue;
             }
-            // It is gone, or another thread has its number by now. One that is still at it keeps its place.
-            if thread & ENDING != 0 {
-                let _ = slot.compare_exchange(thread, 0, Ordering::SeqCst, Ordering::SeqCst);
-            }
+            // It is gone, or another thread has its number by now; or it is still at it, keeps its place, and is long
+            // past its beginning.
+            let now = if thread & ENDING != 0 {
+                0
+            } else {
+                thread | WAITED_FOR
+            };
+            let _ = slot.compare_exchange(thread, now, Ordering::SeqCst, Ordering::SeqCst);
             break;
         }
     }
@@ -123,7 +132,7 @@ extern "C" fn in_child() {
     FORKS.store(0, Ordering::SeqCst);
 }
 
-/// Starts a thread on which no signal handler of the host ever runs.
+/// Starts a thread on which no signal handler of the host ever runs, and whose panics are not printed.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut old = MaybeUninit::<libc::sigset_t>::uninit();
@@ -136,10 +145,19 @@ pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Res
     let spawned = thread::Builder::new()
         .name(name.into())
         .stack_size(256 * 1024)
-        .spawn(body);
+        .spawn(|| silenced(body));
     // SAFETY: `old` was filled above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
     spawned.map(drop)
+}
+
+/// The same open file under a number above 2. Where a host was started with descriptors 0 to 2 closed, the system gives
+/// their numbers to whoever opens something, and what the host then says on its standard error goes into it.
+pub(crate) fn keep_off_stdio(fd: OwnedFd) -> rustix::io::Result<OwnedFd> {
+    if fd.as_raw_fd() > libc::STDERR_FILENO {
+        return Ok(fd);
+    }
+    rustix::io::fcntl_dupfd_cloexec(&fd, libc::STDERR_FILENO + 1)
 }
 
 /// A variable of the environment; none if unset or empty, and none at all in a program that runs with rights its caller
@@ -166,4 +184,31 @@ pub(crate) fn env(name: &str) -> Option<OsString> {
 pub(crate) fn is_privileged() -> bool {
     // SAFETY: reads a number the kernel left for us.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forks_wait_once_for_a_lookup_that_hangs() {
+        let hang = || {
+            look_up(|| {
+                loop {
+                    thread::park();
+                }
+            })
+        };
+        spawn("atlas-resolver", hang).unwrap();
+        while LOOKUPS.iter().all(|slot| slot.load(Ordering::SeqCst) == 0) {
+            thread::yield_now();
+        }
+        let start = Instant::now();
+        for _ in 0..200 {
+            before_fork();
+            in_parent();
+        }
+        // Lookups of other tests of this process may each cost a wait too.
+        assert!(start.elapsed() < AT_THE_GATE * 100, "{:?}", start.elapsed());
+    }
 }

@@ -16,6 +16,7 @@ fn every_test_that_the_reliability_document_names_exists() {
                 .unwrap_or_else(|error| panic!("{file}: {error}"));
             let head = match file.rsplit('.').next() {
                 Some("py") => format!("\ndef {name}("),
+                Some("sh") => format!("\"{}", name.replace('_', " ")),
                 Some("c") => format!("\nstatic void {name}(void)\n"),
                 _ => format!("fn {name}()"),
             };
@@ -24,7 +25,7 @@ fn every_test_that_the_reliability_document_names_exists() {
             };
             let before = source[..at].trim_end();
             let is_test = match file.rsplit('.').next() {
-                Some("py") => true,
+                Some("py" | "sh") => true,
                 Some("c") => source.contains(&format!("RUN({name});")),
                 _ => before.ends_with("#[test]"),
             };

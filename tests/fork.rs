@@ -19,6 +19,7 @@ use atlas_simulator::{
 };
 use common::{
     Lines, client, config, config_for, fork, get, get_id, get_of, in_child, is_child, until,
+    with_a_name,
 };
 
 /// A cluster that answers for any snapshot id, by which requests are told apart.
@@ -250,7 +251,14 @@ fn a_fork_amid_waiting_for_the_token_cache_hangs_no_child() {
 fn a_fork_amid_setting_up_clients_and_looking_up_names_hangs_no_child() {
     const TEST: &str = "a_fork_amid_setting_up_clients_and_looking_up_names_hangs_no_child";
     if is_child() {
-        let anew = || drop(get(&client(&Config::from_env())).unwrap());
+        let anew = || {
+            let mut config = Config::from_env();
+            get(&client(&config)).unwrap();
+            let url = with_a_name(&env::var("MONGODB_ATLAS_BASE_URL").unwrap());
+            config.set_base_url(Some(url.as_bytes()));
+            let error = get(&client(&config)).unwrap_err();
+            assert_ne!(error.kind, ErrorKind::Timeout, "{error}");
+        };
         anew();
         storm("new clients", |_| anew(), anew);
         return;
@@ -273,7 +281,9 @@ fn a_fork_amid_the_first_loading_of_the_authorities_hangs_no_child() {
     if is_child() {
         let mut config = config_for(&env::var("ATLAS_URL").unwrap());
         config.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
-        first_of_a_process(&config, 20, Duration::from_micros(700));
+        first_of_a_process(&config, 20, Duration::from_micros(700), |client| {
+            get(client).unwrap();
+        });
         return;
     }
     let atlas = Simulator::start();
@@ -289,20 +299,32 @@ fn a_fork_amid_the_first_loading_of_the_authorities_hangs_no_child() {
 fn a_fork_amid_the_first_request_of_a_process_hangs_no_child() {
     const TEST: &str = "a_fork_amid_the_first_request_of_a_process_hangs_no_child";
     if is_child() {
-        let config = config_for(&env::var("ATLAS_URL").unwrap());
-        first_of_a_process(&config, 300, Duration::from_micros(2));
+        let url = env::var("ATLAS_URL").unwrap();
+        if url.starts_with("http:") {
+            let get = |client: &Client| drop(get(client).unwrap());
+            first_of_a_process(&config_for(&url), 300, Duration::from_micros(2), get);
+        } else {
+            let config = config_for(&with_a_name(&url));
+            first_of_a_process(&config, 300, Duration::from_micros(2), |client| {
+                let error = get(client).unwrap_err();
+                assert_ne!(error.kind, ErrorKind::Timeout, "{error}");
+            });
+        }
         return;
     }
     let atlas = Simulator::start();
-    let url = atlas.plain_url();
-    in_child(TEST, &[("ATLAS_URL", url.as_ref())]);
-    // With a name to look up as well.
-    let url = url.replace("127.0.0.1", "localhost");
-    in_child(TEST, &[("ATLAS_URL", url.as_ref())]);
+    // With a name to look up as well, for which an authority is of no use.
+    for url in [atlas.plain_url(), atlas.base_url()] {
+        let variables: [(&str, &OsStr); 2] = [
+            ("ATLAS_URL", url.as_ref()),
+            ("SSL_CERT_FILE", atlas.ca_file().as_ref()),
+        ];
+        in_child(TEST, &variables);
+    }
 }
 
 /// Forks `count` times, `step` later each time, while other threads make the first clients and requests of a process.
-fn first_of_a_process(config: &Config, count: u32, step: Duration) {
+fn first_of_a_process(config: &Config, count: u32, step: Duration, get: fn(&Client)) {
     for number in 0..count {
         // This process itself makes none, so that each of its children is as if the library was just loaded.
         fork(|| {
@@ -311,13 +333,13 @@ fn first_of_a_process(config: &Config, count: u32, step: Duration) {
                 for _ in 0..4 {
                     scope.spawn(|| {
                         all.wait();
-                        get(&client(config)).unwrap();
+                        get(&client(config));
                     });
                 }
                 all.wait();
                 let (start, pause) = (Instant::now(), number * step);
                 while start.elapsed() < pause {}
-                fork(|| drop(get(&client(config)).unwrap())).succeeds_within(ms(5000));
+                fork(|| get(&client(config))).succeeds_within(ms(5000));
             });
         })
         .succeeds();

@@ -19,7 +19,7 @@ use atlas_simulator::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{Lines, client, config_for, get, get_of, in_child, is_child, read_head, server};
+use common::{Lines, client, config_for, fork, get, get_of, in_child, is_child, read_head, server};
 use md5::{Digest, Md5};
 
 const PROXY_USER: &str = "somebody";
@@ -307,7 +307,8 @@ fn secrets_are_wiped_before_their_memory_is_freed() {
         format!("{login}@{http}:99999"),
     ]
     .join(" ");
-    let variables: [(&str, &OsStr); 10] = [
+    let variables: [(&str, &OsStr); 11] = [
+        ("ALL_PROXY", proxies.split(' ').next().unwrap().as_ref()),
         ("ATLAS_PLAIN_URL", plain.as_ref()),
         ("ATLAS_URL", url.as_ref()),
         ("ATLAS_CA", atlas.ca_file().as_ref()),
@@ -383,6 +384,12 @@ fn in_the_child() {
 
     let variable = |name: &str| unwatched(|| env::var(name).unwrap());
     let url = variable("ATLAS_PLAIN_URL");
+    // ureq reads the proxies of the environment, for nothing, and leaves their passwords behind; but once per process.
+    let before_forking = unwatched(|| client(&config_for(&url)));
+    assert_wiped("another client", || {
+        get(&client(&config_for(&url))).unwrap();
+    });
+    fork(|| assert_wiped("a child", || drop(get(&before_forking).unwrap()))).succeeds();
     let mut by_tls = Vec::new();
     for (kind, log_in) in KINDS {
         let mut config = talkative(&url);

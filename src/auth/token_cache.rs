@@ -22,6 +22,7 @@ use super::{Secret, hex, secret_text};
 use crate::call::{Call, Stop};
 use crate::json;
 use crate::log::{Level, Logger};
+use crate::sys;
 
 /// No token is longer; a larger file is not ours to read.
 const SIZE_LIMIT: u64 = 16 * 1024;
@@ -147,14 +148,14 @@ impl TokenCache {
 
     fn open_directory(&self) -> Result<OwnedFd, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = match openat(CWD, &self.directory, flags, Mode::empty()) {
+        let directory = match open(CWD, &self.directory, flags, Mode::empty()) {
             Err(Errno::NOENT) => {
                 // Also its parent, since ~/.cache may be missing; a deeper hole is a mistyped path.
                 if let Some(parent) = self.directory.parent() {
                     let _ = make_directory(parent);
                 }
                 make_directory(&self.directory)?;
-                openat(CWD, &self.directory, flags, Mode::empty())?
+                open(CWD, &self.directory, flags, Mode::empty())?
             }
             opened => opened?,
         };
@@ -173,7 +174,7 @@ impl TokenCache {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let name = format!("{}.lock", self.name);
-        let lock = match openat(directory, &name, flags, PRIVATE) {
+        let lock = match open(directory, &name, flags, PRIVATE) {
             // A process with a umask that takes rights from the owner too was killed before it could set the mode. Only
             // the owner and root can change what has this name, in a directory that nobody else may write to.
             Err(Errno::ACCESS)
@@ -181,7 +182,7 @@ impl TokenCache {
                     .is_ok_and(|stat| lacks_rights(&stat)) =>
             {
                 chmodat(directory, &name, PRIVATE, AtFlags::empty())?;
-                openat(directory, &name, flags, PRIVATE)?
+                open(directory, &name, flags, PRIVATE)?
             }
             opened => opened?,
         };
@@ -195,7 +196,7 @@ impl TokenCache {
     fn read_in(&self, directory: &OwnedFd, logger: &Logger) -> Result<Option<Entry>, Fault> {
         // NONBLOCK: opening a FIFO somebody put there would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match openat(directory, &self.name, flags, Mode::empty()) {
+        let file = match open(directory, &self.name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
@@ -268,7 +269,7 @@ impl Locked<'_> {
         let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.directory, &temporary, flags, PRIVATE)?;
+        let file = open(&self.directory, &temporary, flags, PRIVATE)?;
         let written = fchmod(&file, PRIVATE) // the umask may have taken more than it should
             .map_err(io::Error::from)
             .and_then(|()| File::from(file).write_all(&text))
@@ -306,6 +307,16 @@ impl Drop for Locked<'_> {
         // Closing would not do: a child that another thread forked meanwhile has the descriptor too.
         let _ = flock(&self.lock, FlockOperation::Unlock);
     }
+}
+
+/// Opens a file, under a number above 2.
+fn open(
+    directory: impl AsFd,
+    name: impl rustix::path::Arg,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    openat(directory, name, flags, mode).and_then(sys::keep_off_stdio)
 }
 
 /// Makes a directory for us alone, whatever the umask takes away; one that is there is as good.

@@ -8,9 +8,10 @@ use super::error::atlas_error;
 use super::handle::{
     atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list, borrow, free,
 };
-use super::{attempt, fallible, guard, null, required};
+use super::{attempt, blocking, cancellation, guard, null, required};
 use crate::client::{Client, Format, Polling, Shape};
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::panic::audible;
 
 /// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
 pub const ATLAS_ENVELOPE: u32 = 1u32;
@@ -29,7 +30,7 @@ pub unsafe extern "C" fn atlas_client_new(
 ) -> *mut atlas_client {
     // SAFETY: the caller's handles are NULL or alive.
     unsafe {
-        fallible(error, || {
+        blocking(error, || {
             let config = borrow(config).ok_or_else(|| null("config"))?;
             Client::new(config)
         })
@@ -41,7 +42,7 @@ pub unsafe extern "C" fn atlas_client_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_client_free(client: *mut atlas_client) {
     // SAFETY: NULL or a client the caller gives back.
-    unsafe { free(client) }
+    cancellation::deferred(|| unsafe { free(client) })
 }
 
 /// Ends every call of this client that was entered before, with ATLAS_ERROR_CANCELLED and within a tenth of a second,
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn atlas_client_free(client: *mut atlas_client) {
 pub unsafe extern "C" fn atlas_client_cancel(client: *mut atlas_client) {
     // SAFETY: the caller's handle is NULL or alive.
     if let Some(client) = unsafe { borrow(client) } {
-        guard((), || client.cancel());
+        cancellation::deferred(|| guard((), || client.cancel()));
     }
 }
 
@@ -68,18 +69,18 @@ pub unsafe extern "C" fn atlas_client_revoke_token(
     error: *mut atlas_error,
 ) -> i32 {
     let mut kind = ErrorKind::Internal as i32;
-    // SAFETY: the caller's handle is NULL or alive.
-    let done = unsafe {
-        attempt(error, || {
-            let outcome = borrow(client)
-                .ok_or_else(|| null("client"))
-                .and_then(|client| client.revoke_token());
-            if let Err(error) = &outcome {
-                kind = error.kind as i32;
-            }
-            outcome
-        })
+    let revoke = || {
+        // SAFETY: the caller's handle is NULL or alive.
+        let outcome = unsafe { borrow(client) }
+            .ok_or_else(|| null("client"))
+            .and_then(|client| client.revoke_token());
+        if let Err(error) = &outcome {
+            kind = error.kind as i32;
+        }
+        outcome
     };
+    // SAFETY: the caller's error is NULL or writable.
+    let done = cancellation::deferred(|| unsafe { attempt(error, revoke) });
     if done.is_some() { 0 } else { kind }
 }
 
@@ -295,7 +296,7 @@ unsafe fn get(
 ) -> *mut atlas_snapshot {
     // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated.
     unsafe {
-        fallible(error, || {
+        blocking(error, || {
             let client = borrow(client).ok_or_else(|| null("client"))?;
             let group_id = required(group_id, "the project id")?;
             let cluster_name = required(cluster_name, "the cluster name")?;
@@ -317,7 +318,7 @@ unsafe fn list(
 ) -> *mut atlas_snapshot_list {
     // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated.
     unsafe {
-        fallible(error, || {
+        blocking(error, || {
             let client = borrow(client).ok_or_else(|| null("client"))?;
             let group_id = required(group_id, "the project id")?;
             let cluster_name = required(cluster_name, "the cluster name")?;
@@ -351,7 +352,7 @@ unsafe fn wait(
     // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated, and `progress` keeps its
     // documented contract.
     unsafe {
-        fallible(error, || {
+        blocking(error, || {
             let client = borrow(client).ok_or_else(|| null("client"))?;
             let group_id = required(ids[0], "the project id")?;
             let cluster_name = required(ids[1], "the cluster name")?;
@@ -368,7 +369,9 @@ unsafe fn wait(
                 snapshot_id,
                 polling,
                 &mut |latest| match report.progress {
-                    Some(progress) => progress(report.user_data, from_ref(latest).cast()) == 0,
+                    Some(progress) => {
+                        audible(|| progress(report.user_data, from_ref(latest).cast())) == 0
+                    }
                     None => true,
                 },
             )

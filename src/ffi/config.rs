@@ -7,6 +7,7 @@ use super::guard;
 use super::handle::{atlas_config, borrow_mut, free, into_handle};
 use crate::config::Config;
 use crate::log::{Level, Sink};
+use crate::runtime::panic::audible;
 
 /// Settings with their defaults. No `MONGODB_ATLAS_*` variable is read.
 ///
@@ -115,6 +116,7 @@ pub unsafe extern "C" fn atlas_config_set_access_token(
 
 /// Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
 /// "https://cloud.mongodb.com". Plain `http://` only for 127.0.0.0/8, [::1] and localhost, and then without a proxy.
+/// localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_base_url(config: *mut atlas_config, url: *const c_char) {
     // SAFETY: the caller's text is NULL or NUL-terminated.
@@ -278,7 +280,7 @@ impl Host {
         // Control characters, NUL among them, were replaced before.
         if let Ok(line) = CString::new(line) {
             // SAFETY: the host's function, with what it asked to be handed and a line that outlives the call.
-            unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) };
+            audible(|| unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) });
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::ffi::c_char;
 use std::ptr::{from_ref, null};
 
-use super::guard;
 use super::snapshot::ATLAS_ABSENT;
+use super::{guard, guard_accessor};
 use crate::client::Client;
 use crate::config::Config;
 use crate::snapshot::{Snapshot, SnapshotList, Text};
@@ -166,7 +166,7 @@ impl IntoC for Option<&Snapshot> {
 /// What `find` finds behind a handle that was borrowed.
 pub(super) fn read<'a, T, R: IntoC>(inner: Option<&'a T>, find: impl FnOnce(&'a T) -> R) -> R::C {
     match inner {
-        Some(inner) => guard(R::ABSENT, || find(inner).into_c()),
+        Some(inner) => guard_accessor(R::ABSENT, || find(inner).into_c()),
         None => R::ABSENT,
     }
 }

@@ -3,6 +3,7 @@
 //! What every function here relies on: a handle is NULL or came from this library and is alive, text is NULL or
 //! NUL-terminated, and an `atlas_error` is NULL or writable. The header says so to the caller.
 
+mod cancellation;
 mod client;
 mod config;
 mod error;
@@ -12,11 +13,13 @@ mod panics;
 mod snapshot;
 mod version;
 
+use std::any::Any;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::panic;
 use error::atlas_error;
 use handle::{Castable, into_handle};
 
@@ -40,8 +43,35 @@ fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     }))
 }
 
-/// Runs the body of an accessor; a panic becomes `absent`.
+/// The same, and nothing that a panic says is printed; it becomes an error.
+fn caught_silently<T>(body: impl FnOnce() -> T) -> Result<T> {
+    panic::install_hook();
+    panic::silenced(|| caught(body)).map_err(defect)
+}
+
+// Of its own, so that it is not compiled into each function of the ABI.
+#[cold]
+#[inline(never)]
+fn defect(payload: Box<dyn Any + Send>) -> Error {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    let place = panic::take_place().map_or_else(String::new, |place| format!(", in {place}"));
+    Error::new(
+        ErrorKind::Internal,
+        format!("a defect in atlas-backup ({text}{place}); please report it"),
+    )
+}
+
+/// Runs the body of a function without an error; a panic becomes `absent`.
 fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
+    caught_silently(body).unwrap_or(absent)
+}
+
+/// Runs the body of an accessor, at no cost; a panic becomes `absent`.
+fn guard_accessor<T>(absent: T, body: impl FnOnce() -> T) -> T {
     caught(body).unwrap_or(absent)
 }
 
@@ -50,17 +80,7 @@ fn guard<T>(absent: T, body: impl FnOnce() -> T) -> T {
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
 unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
-    let outcome = caught(body).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no message");
-        Err(Error::new(
-            ErrorKind::Internal,
-            format!("a defect in atlas-backup ({text}); please report it"),
-        ))
-    });
+    let outcome = caught_silently(body).and_then(|outcome| outcome);
     // SAFETY: `error` is NULL or writable, as our own contract demands.
     unsafe { error::store(error, outcome.as_ref().err()) };
     outcome.ok()
@@ -76,6 +96,18 @@ unsafe fn fallible<T: Castable>(
 ) -> *mut T {
     // SAFETY: the same contract.
     unsafe { attempt(error, body) }.map_or(std::ptr::null_mut(), into_handle)
+}
+
+/// Like [`fallible`] for calls that block, which a cancellation of their thread must not end half-way.
+///
+/// # Safety
+/// The same.
+unsafe fn blocking<T: Castable>(
+    error: *mut atlas_error,
+    body: impl FnOnce() -> Result<T::Inner>,
+) -> *mut T {
+    // SAFETY: the same contract.
+    cancellation::deferred(|| unsafe { fallible(error, body) })
 }
 
 /// Text from the caller: `None` for NULL, an error when it is not UTF-8. `name` is for the message.

@@ -2,9 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::env;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
+use std::panic::catch_unwind;
+use std::process::Command;
 use std::ptr::{from_mut, from_ref, null_mut};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use atlas_simulator::{ACCESS_TOKEN, PROJECT, SNAPSHOT, Simulator};
 use ureq::http::HeaderMap;
@@ -19,7 +25,9 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::error::Redactor;
+use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
 use crate::snapshot::{Snapshot, SnapshotList};
+use crate::sys;
 
 thread_local! {
     static NEXT: Cell<bool> = const { Cell::new(false) };
@@ -329,4 +337,67 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         covered,
         declared(include_str!("../../include/atlas_backup.h"))
     );
+}
+
+#[test]
+fn a_panic_prints_nothing_and_is_told_in_the_error_unless_it_is_the_hosts() {
+    const CHILD: &str = "ATLAS_BACKUP_TEST_OF_PANICS";
+    if env::var_os(CHILD).is_some() {
+        return panic_everywhere();
+    }
+    let name =
+        "ffi::panics::a_panic_prints_nothing_and_is_told_in_the_error_unless_it_is_the_hosts";
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    let printed = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{said}{printed}");
+    assert!(said.contains("(injected, in src/ffi/panics.rs:"), "{said}");
+    assert!(!printed.contains("injected"), "{printed}");
+    for of_the_host in ["by itself", "in a callback"] {
+        assert!(printed.contains(of_the_host), "{printed}");
+    }
+    assert_eq!(printed.matches("panicked").count(), 2, "{printed}");
+}
+
+/// In a process of its own, since its standard error is looked at.
+fn panic_everywhere() {
+    let mut error = MaybeUninit::<atlas_error>::uninit();
+    NEXT.set(true);
+    // SAFETY: a text of this length, and an error to be filled; then it is.
+    let message = unsafe {
+        let parsed =
+            atlas_snapshot_parse(DOCUMENT.as_ptr().cast(), DOCUMENT.len(), error.as_mut_ptr());
+        assert!(parsed.is_null());
+        CStr::from_ptr(error.assume_init_ref().message.as_ptr())
+    };
+    println!("{}", message.to_str().unwrap());
+
+    NEXT.set(true);
+    assert!(atlas_config_new().is_null());
+
+    let document = Snapshot::parse(DOCUMENT).unwrap();
+    ACCESSORS_ARE_SILENT.store(true, Ordering::Relaxed);
+    NEXT.set(true);
+    // SAFETY: a living snapshot.
+    let id = unsafe { atlas_snapshot_id(from_ref(&document).cast()) };
+    ACCESSORS_ARE_SILENT.store(false, Ordering::Relaxed);
+    assert!(id.is_null());
+
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    sys::spawn("ours", move || {
+        let _ended = ended;
+        panic!("injected");
+    })
+    .unwrap();
+    end.recv_timeout(Duration::from_secs(10)).unwrap_err();
+
+    let host = thread::spawn(|| panic!("by itself"));
+    assert!(host.join().is_err());
+    let callback = || silenced(|| audible(|| panic!("in a callback")));
+    assert!(catch_unwind(callback).is_err());
 }

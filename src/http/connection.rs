@@ -13,6 +13,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::framing::{self, Chunks, Faulty};
 use super::proxy::Proxy;
 use super::resolve::Names;
 use super::socket::{self, Socket};
@@ -23,6 +24,9 @@ use crate::error::{Error, ErrorKind, Redactor};
 /// What may wait unread in a connection. ureq stops at its limit for headers, which is half of this, and consumes bodies
 /// as they come; but it would collect a chunk size or trailer without end.
 const ROOM_LIMIT: usize = 2 * super::HEADER_LIMIT;
+
+const FAULTY_CHUNK: &str =
+    "the answer is cut into chunks in a way that HTTP does not know; check proxies on the way";
 
 /// The way to one host, shared by all connections to it.
 pub(super) struct Route {
@@ -99,17 +103,18 @@ impl Route {
         let Some((config, name)) = &self.tls else {
             return Ok(Stream::Plain(socket));
         };
-        let mut session = ClientConnection::new(config.clone(), name.clone())
+        let session = tls_session(config, name)
             .map_err(|error| tls::explain(&error, &self.host, &self.redactor))?;
-        while session.is_handshaking() {
-            session.complete_io(&mut socket).map_err(|error| {
+        let mut stream = tls_stream(session, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(|error| {
                 self.explain(
                     error,
                     &format!("the TLS handshake with {} broke off", self.host),
                 )
             })?;
         }
-        Ok(Stream::Tls(Box::new(StreamOwned::new(session, socket))))
+        Ok(Stream::Tls(stream))
     }
 
     /// What a failed read, write or connect means; `what` says what was being done.
@@ -139,6 +144,25 @@ impl Route {
     }
 }
 
+// These two are functions of their own, since a session is more than a KiB, is moved by way of the stack several times
+// over, and nothing lies deeper on a small stack than a handshake.
+
+#[inline(never)]
+fn tls_session(
+    config: &Arc<ClientConfig>,
+    name: &ServerName<'static>,
+) -> Result<Box<ClientConnection>, rustls::Error> {
+    ClientConnection::new(config.clone(), name.clone()).map(Box::new)
+}
+
+#[inline(never)]
+fn tls_stream(
+    session: Box<ClientConnection>,
+    socket: Socket,
+) -> Box<StreamOwned<ClientConnection, Socket>> {
+    Box::new(StreamOwned::new(*session, socket))
+}
+
 /// Opens connections for ureq.
 #[derive(Debug)]
 pub(super) struct Opener(pub(super) Arc<Route>);
@@ -161,6 +185,7 @@ impl Connector for Opener {
             stream,
             buffers,
             route: self.0.clone(),
+            kept: false,
         }))
     }
 }
@@ -206,6 +231,8 @@ pub(super) struct Connection {
     stream: Stream,
     buffers: Room,
     route: Arc<Route>,
+    /// Whether it was kept after an answer.
+    kept: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -217,10 +244,15 @@ impl fmt::Debug for Connection {
 // ureq's timeouts are not used: the call of the exchange bounds every read and write.
 impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
+        // ureq asks for them before it looks at a body, whose beginning came with the head.
+        if self.buffers.chunks.is_none() && matches!(stage(), Stage::Body { chunked: true }) {
+            self.buffers.expect_chunks();
+        }
         &mut self.buffers
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.buffers.chunks = None;
         let bytes = &mut self.buffers.output[..amount];
         let sent = match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(bytes),
@@ -232,37 +264,45 @@ impl Transport for Connection {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        let space = self.buffers.input_append_buf();
-        if space.is_empty() {
-            let error = self.buffers.want.take().unwrap_or_else(|| {
-                let message = format!(
-                    "{} sent more than {} KiB where HTTP has a short line",
-                    self.route.host,
-                    ROOM_LIMIT / 1024
-                );
-                Error::new(ErrorKind::InvalidResponse, message)
-            });
-            return Err(ureq::Error::Other(Box::new(error)));
-        }
-        let outcome = match &mut self.stream {
-            Stream::Plain(socket) => socket.read(space),
-            Stream::Tls(tls) => tls.read(space),
-        };
-        let count = match outcome {
-            Ok(count) => count,
-            // ureq would take a reset, or TLS cut off, for the end of a body without a length.
-            Err(error) if socket::current(|exchange| exchange.received.get())? => {
-                let what = format!("the connection to {} broke", self.route.host);
-                let error = self.route.explain(error, &what);
+        loop {
+            if let Some(error) = self.buffers.failure.take() {
                 return Err(ureq::Error::Other(Box::new(error)));
             }
-            Err(error) => return Err(error.into()),
-        };
-        self.buffers.input_appended(count);
-        if count > 0 {
+            let space = self.buffers.input_append_buf();
+            if space.is_empty() {
+                let error = self.buffers.failure.take().unwrap_or_else(|| {
+                    let message = format!(
+                        "{} sent more than {} KiB where HTTP has a short line",
+                        self.route.host,
+                        ROOM_LIMIT / 1024
+                    );
+                    Error::new(ErrorKind::InvalidResponse, message)
+                });
+                return Err(ureq::Error::Other(Box::new(error)));
+            }
+            let outcome = match &mut self.stream {
+                Stream::Plain(socket) => socket.read(space),
+                Stream::Tls(tls) => tls.read(space),
+            };
+            let count = match outcome {
+                Ok(count) => count,
+                // ureq would take a reset, or TLS cut off, for the end of a body without a length.
+                Err(error) if socket::current(|exchange| exchange.received.get())? => {
+                    let what = format!("the connection to {} broke", self.route.host);
+                    let error = self.route.explain(error, &what);
+                    return Err(ureq::Error::Other(Box::new(error)));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if count == 0 {
+                return Ok(false);
+            }
             socket::current(|exchange| exchange.received.set(true))?;
+            if self.buffers.appended(count) > 0 {
+                return Ok(true);
+            }
+            // Nothing but what ureq does not get to see; it would take that for the end.
         }
-        Ok(count > 0)
     }
 
     /// ureq asks when it takes a connection from its pool, and when it puts one back that was read to the answer's end.
@@ -289,7 +329,15 @@ impl Transport for Connection {
             }
         };
         // What nobody asked for would be taken for the next answer. That costs a system call, but only once.
-        is_put_back || socket.is_quiet()
+        if !is_put_back {
+            return socket.is_quiet();
+        }
+        if !self.kept {
+            self.kept = true;
+            // Where that cannot be, a peer that vanishes costs a later call its time.
+            let _ = socket.expect_acknowledgement();
+        }
+        true
     }
 
     fn is_tls(&self) -> bool {
@@ -305,8 +353,10 @@ struct Room {
     filled: usize,
     output: Zeroizing<Vec<u8>>,
     progress: bool,
-    /// Why it could not grow.
-    want: Option<Error>,
+    /// What rewrites the body, if it comes in chunks.
+    chunks: Option<Chunks>,
+    /// Why it could not grow, or what is wrong with the chunks.
+    failure: Option<Error>,
 }
 
 impl Room {
@@ -318,8 +368,61 @@ impl Room {
             // Each line of a request's head has to fit: the longest credentials in base64 are 22 KiB.
             output: zeros(32 * 1024)?,
             progress: false,
-            want: None,
+            chunks: None,
+            failure: None,
         })
+    }
+
+    /// The head has come, and what is there beyond it is chunks, as is what will come.
+    fn expect_chunks(&mut self) {
+        self.chunks = Some(Chunks::new());
+        self.rewrite(self.consumed);
+    }
+
+    /// Adds what was read; returns how much of it is for ureq to see. A failure counts as that.
+    fn appended(&mut self, count: usize) -> usize {
+        let start = self.filled;
+        self.filled += count;
+        if self.chunks.is_some() {
+            self.rewrite(start);
+        } else if matches!(stage(), Stage::Head) {
+            self.skip_continue();
+            return count;
+        }
+        self.filled - start
+    }
+
+    fn rewrite(&mut self, start: usize) {
+        let Some(chunks) = &mut self.chunks else {
+            return;
+        };
+        match chunks.rewrite(&mut self.input[start..self.filled]) {
+            Ok(left) => self.filled = start + left,
+            Err(Faulty) => {
+                self.filled = start;
+                let error = Error::new(ErrorKind::InvalidResponse, FAULTY_CHUNK);
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    fn skip_continue(&mut self) {
+        while let Some(length) = framing::continue_at_start(self.input()) {
+            self.consumed += length;
+        }
+    }
+}
+
+/// What of the answer is being read.
+enum Stage {
+    Head,
+    Body { chunked: bool },
+}
+
+fn stage() -> Stage {
+    match socket::current(|exchange| exchange.chunked.get()) {
+        Ok(Some(chunked)) => Stage::Body { chunked },
+        _ => Stage::Head,
     }
 }
 
@@ -351,7 +454,7 @@ impl Buffers for Room {
                     larger[..self.filled].copy_from_slice(&self.input);
                     self.input = larger;
                 }
-                Err(error) => self.want = Some(error),
+                Err(error) => self.failure = Some(error),
             }
         }
         &mut self.input[self.filled..]
@@ -362,8 +465,13 @@ impl Buffers for Room {
     }
 
     fn input_consume(&mut self, amount: usize) {
+        // Another interim answer may follow one; behind any other head a body does.
+        let is_interim = amount > 0 && self.input().starts_with(b"HTTP/1.1 1");
         self.progress = amount > 0;
         self.consumed += amount;
+        if is_interim && matches!(stage(), Stage::Head) {
+            self.skip_continue();
+        }
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {

@@ -1,6 +1,7 @@
 //! One request, one answer: bounded in time and size, to one host, following nobody.
 
 mod connection;
+mod framing;
 pub(crate) mod proxy;
 mod resolve;
 pub(crate) mod roots;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use once_cell::race::OnceBox;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use ureq::Agent;
@@ -102,7 +104,14 @@ pub(crate) extern "C" fn settle() {
     }
 }
 
+/// Made once per process: ureq begins each configuration with the proxies of the environment, which it then parses and
+/// frees unwiped, before it can be told to have none.
 fn settings() -> ureq::config::Config {
+    static SETTINGS: OnceBox<ureq::config::Config> = OnceBox::new();
+    SETTINGS.get_or_init(|| Box::new(new_settings())).clone()
+}
+
+fn new_settings() -> ureq::config::Config {
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -179,7 +188,9 @@ impl Http {
         let (outcome, exchange) = socket::exchange(call, only_new, || {
             self.run(request, authorization).and_then(|response| {
                 status = response.status().as_u16();
-                socket::expect_body()?;
+                let chunked = framing::is_chunked(response.version(), response.headers());
+                // The body is left unread, so the connection is not kept.
+                socket::expect_body(chunked.map_err(|framing::Faulty| faulty_framing())?)?;
                 read(response)
             })
         });
@@ -369,13 +380,31 @@ impl Answer {
     }
 }
 
+fn faulty_framing() -> ureq::Error {
+    ureq::Error::Other(Box::new(Error::new(
+        ErrorKind::InvalidResponse,
+        "the answer's Transfer-Encoding leaves open where it ends: it is not \"chunked\" alone in HTTP/1.1 without a \
+         Content-Length; check proxies on the way",
+    )))
+}
+
+/// Whether the peer ended the connection, or is gone without a word (the last three).
 fn is_disconnect(error: &ureq::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, HostUnreachable, NetworkUnreachable,
+        TimedOut, UnexpectedEof,
+    };
     match error {
         ureq::Error::Io(error) => {
             matches!(
                 error.kind(),
-                UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+                UnexpectedEof
+                    | ConnectionReset
+                    | ConnectionAborted
+                    | BrokenPipe
+                    | TimedOut
+                    | HostUnreachable
+                    | NetworkUnreachable
             )
         }
         _ => false,

@@ -2,7 +2,7 @@
 //! and kept for half a minute.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,34 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
 
 const KEPT_FOR: Duration = Duration::from_secs(30);
+/// A lookup without an answer after this long may never have one: the resolver is asked once more, on another thread.
+const OVERDUE_AFTER: Duration = Duration::from_secs(5);
+/// The threads that a client may have in the system's resolver at once. One that hangs there cannot be ended, so this is
+/// what a resolver that never answers costs in the end.
+const THREADS: usize = 8;
 
 /// The names a client has looked up: its host's and its proxy's.
 #[derive(Debug)]
 pub(super) struct Names {
-    lookups: Mutex<Vec<(String, Arc<Lookup>)>>,
+    known: Mutex<Vec<Known>>,
+    /// Each thread that asks the resolver holds a clone, so that they can be counted.
+    threads: Arc<()>,
     /// Asks the system's resolver; tests put another in its place.
     ask: fn(&str) -> io::Result<Vec<IpAddr>>,
+    overdue_after: Duration,
 }
 
-/// A question to the resolver that any number of calls wait for, and its answer.
+/// A name and what is known of it.
+#[derive(Debug)]
+struct Known {
+    name: String,
+    /// When the resolver was last asked.
+    asked: Instant,
+    lookup: Arc<Lookup>,
+}
+
+/// A question to the resolver that any number of calls wait for, and its answer: the first one, if it had to be asked
+/// more than once.
 #[derive(Debug)]
 struct Lookup {
     answered: Bell,
@@ -35,19 +53,25 @@ struct Answer {
 
 impl Default for Names {
     fn default() -> Names {
-        Names {
-            lookups: Mutex::default(),
-            ask: |host| {
-                Ok((host, 0)
-                    .to_socket_addrs()?
-                    .map(|address| address.ip())
-                    .collect())
-            },
-        }
+        Names::asking(|host| {
+            Ok((host, 0)
+                .to_socket_addrs()?
+                .map(|address| address.ip())
+                .collect())
+        })
     }
 }
 
 impl Names {
+    fn asking(ask: fn(&str) -> io::Result<Vec<IpAddr>>) -> Names {
+        Names {
+            known: Mutex::default(),
+            threads: Arc::default(),
+            ask,
+            overdue_after: OVERDUE_AFTER,
+        }
+    }
+
     /// The addresses of `host`, at least one.
     pub(super) fn resolve(&self, call: &Call, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
         let with_port = |addresses: &[IpAddr]| {
@@ -59,8 +83,18 @@ impl Names {
         if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
             return Ok(with_port(&[address]));
         }
-        let lookup = self.lookup(host)?;
-        call.wait_for(&lookup.answered, None)?;
+        if is_this_machine(host) {
+            return Ok(with_port(&[
+                Ipv4Addr::LOCALHOST.into(),
+                Ipv6Addr::LOCALHOST.into(),
+            ]));
+        }
+        let lookup = loop {
+            let (lookup, overdue_at) = self.lookup(host)?;
+            if call.wait_for(&lookup.answered, overdue_at)? {
+                break lookup;
+            }
+        };
         let why = match lookup.answer.get().map(|answer| &answer.addresses) {
             Some(Ok(addresses)) => return Ok(with_port(addresses)),
             Some(Err(why)) => why,
@@ -77,43 +111,80 @@ impl Names {
     /// Forgets a name whose addresses did not answer: they may have changed.
     pub(super) fn forget(&self, host: &str) {
         self.lock()
-            .retain(|(name, lookup)| name != host || lookup.answer.get().is_none());
+            .retain(|known| known.name != host || known.lookup.answer.get().is_none());
     }
 
-    /// The lookup of `host` that goes on or is known well enough, or a new one.
-    fn lookup(&self, host: &str) -> Result<Arc<Lookup>> {
-        let mut lookups = self.lock();
-        lookups.retain(|(_, lookup)| lookup.is_of_use());
-        if let Some((_, lookup)) = lookups.iter().find(|(name, _)| name == host) {
-            return Ok(lookup.clone());
+    /// The lookup of `host` that goes on or is known well enough, or a new one; and when to ask for it again, should it
+    /// have no answer by then.
+    fn lookup(&self, host: &str) -> Result<(Arc<Lookup>, Option<Instant>)> {
+        let mut list = self.lock();
+        list.retain(|known| known.lookup.is_of_use());
+        let now = Instant::now();
+        if let Some(known) = list.iter_mut().find(|known| known.name == host) {
+            let lookup = known.lookup.clone();
+            let overdue = known.asked + self.overdue_after <= now;
+            if lookup.answer.get().is_none() && overdue {
+                // Without another thread there is still the answer of the first to wait for.
+                if self.start(host, &lookup).is_err() {
+                    return Ok((lookup, None));
+                }
+                known.asked = now;
+            }
+            return Ok((lookup, Some(known.asked + self.overdue_after)));
         }
         let lookup = Arc::new(Lookup {
             answered: Bell::new()?,
             answer: OnceLock::new(),
         });
-        let (ask, name, asked) = (self.ask, host.to_owned(), lookup.clone());
+        self.start(host, &lookup).map_err(|why| {
+            // Looking up on this thread would need no other, but could not be bounded in time.
+            Error::transient(ErrorKind::Network, format!("cannot look up {host}: {why}"))
+        })?;
+        list.push(Known {
+            name: host.to_owned(),
+            asked: now,
+            lookup: lookup.clone(),
+        });
+        Ok((lookup, Some(now + self.overdue_after)))
+    }
+
+    /// Asks the resolver for `host`, on a thread of its own; the error says why not.
+    fn start(&self, host: &str, lookup: &Arc<Lookup>) -> std::result::Result<(), String> {
+        let counted = self.threads.clone();
+        if Arc::strong_count(&counted) > 1 + THREADS {
+            return Err(format!(
+                "{THREADS} lookups hang in this machine's resolver; check its DNS"
+            ));
+        }
+        let (ask, name, lookup) = (self.ask, host.to_owned(), lookup.clone());
         sys::spawn("atlas-resolver", move || {
             let addresses = sys::look_up(|| ask(&name)).map_err(|error| error.to_string());
-            let _ = asked.answer.set(Answer {
+            let _ = lookup.answer.set(Answer {
                 since: Instant::now(),
                 addresses,
             });
-            asked.answered.ring();
+            lookup.answered.ring();
+            drop(counted);
         })
         .map_err(|error| {
-            // Looking up on this thread would need no other, but could not be bounded in time.
-            Error::transient(
-                ErrorKind::Network,
-                format!("cannot start a thread to look up {host} ({error}); check the limit on threads, or name the host by its address"),
+            format!(
+                "cannot start a thread ({error}); check the limit on threads, or name the host by its address"
             )
-        })?;
-        lookups.push((host.to_owned(), lookup.clone()));
-        Ok(lookup)
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(String, Arc<Lookup>)>> {
-        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the name is `localhost` or ends in `.localhost`, which RFC 6761 has mean this machine and nothing else. The
+/// resolver is not asked: a hosts file or a DNS server that says otherwise would have credentials leave the machine in
+/// the clear.
+fn is_this_machine(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost")
 }
 
 impl Lookup {
@@ -134,13 +205,6 @@ mod tests {
     use crate::call::Canceller;
     use crate::error::ErrorKind;
 
-    fn names(ask: fn(&str) -> io::Result<Vec<IpAddr>>) -> Names {
-        Names {
-            lookups: Mutex::default(),
-            ask,
-        }
-    }
-
     fn call(milliseconds: u64) -> Call {
         let deadline = Instant::now() + Duration::from_millis(milliseconds);
         Canceller::default().enter(Some(deadline)).unwrap()
@@ -158,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_resolver_that_hangs_costs_no_more_than_the_callers_time() {
-        let names = names(|_| {
+        let names = Names::asking(|_| {
             thread::sleep(Duration::from_millis(600));
             Ok(vec![Ipv4Addr::LOCALHOST.into()])
         });
@@ -182,7 +246,7 @@ mod tests {
     #[test]
     fn addresses_are_kept_for_half_a_minute_unless_they_fail() {
         static ASKED: AtomicU8 = AtomicU8::new(0);
-        let names = names(|_| next(&ASKED));
+        let names = Names::asking(|_| next(&ASKED));
         assert_eq!(answer(&names), "127.0.0.0:1");
         assert_eq!(answer(&names), "127.0.0.0:1");
         names.forget("another");
@@ -191,15 +255,20 @@ mod tests {
         assert_eq!(answer(&names), "127.0.0.1:1");
 
         let aged = |age| {
+            let asked = Instant::now().checked_sub(age).unwrap();
             let lookup = Lookup {
                 answered: Bell::new().unwrap(),
                 answer: OnceLock::from(Answer {
-                    since: Instant::now().checked_sub(age).unwrap(),
+                    since: asked,
                     addresses: Ok(vec![Ipv4Addr::LOCALHOST.into()]),
                 }),
             };
             lookup.answered.ring();
-            *names.lock() = vec![("host".into(), Arc::new(lookup))];
+            *names.lock() = vec![Known {
+                name: "host".into(),
+                asked,
+                lookup: Arc::new(lookup),
+            }];
             answer(&names)
         };
         assert_eq!(aged(Duration::from_secs(29)), "127.0.0.1:1");
@@ -209,7 +278,7 @@ mod tests {
     #[test]
     fn a_name_that_was_not_found_is_asked_for_again() {
         static ASKED: AtomicU8 = AtomicU8::new(0);
-        let names = names(|_| match ASKED.load(Ordering::Relaxed) {
+        let names = Names::asking(|_| match ASKED.load(Ordering::Relaxed) {
             0 => {
                 ASKED.store(1, Ordering::Relaxed);
                 Err(io::Error::other("not now"))
@@ -223,5 +292,57 @@ mod tests {
         );
         assert!(error.message.contains("not now"), "{error}");
         assert_eq!(answer(&names), "127.0.0.1:1");
+    }
+
+    #[test]
+    fn a_lookup_that_hangs_is_superseded_within_the_call_and_for_later_ones() {
+        static ASKED: AtomicU8 = AtomicU8::new(0);
+        let mut names = Names::asking(|_| match next(&ASKED) {
+            Ok(addresses) if addresses[0] == IpAddr::from([127, 0, 0, 0]) => loop {
+                thread::park();
+            },
+            addresses => addresses,
+        });
+        names.overdue_after = Duration::from_millis(200);
+        let error = names.resolve(&call(50), "host", 1).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        let start = Instant::now();
+        assert_eq!(answer(&names), "127.0.0.1:1");
+        assert!(start.elapsed() < Duration::from_secs(3));
+        assert_eq!(answer(&names), "127.0.0.1:1");
+    }
+
+    #[test]
+    fn a_resolver_that_never_answers_costs_eight_threads_at_most() {
+        static ASKED: AtomicU8 = AtomicU8::new(0);
+        let mut names = Names::asking(|_| {
+            ASKED.fetch_add(1, Ordering::Relaxed);
+            loop {
+                thread::park();
+            }
+        });
+        names.overdue_after = Duration::from_millis(5);
+        let error = names.resolve(&call(500), "host", 1).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        while ASKED.load(Ordering::Relaxed) < 8 {
+            thread::yield_now();
+        }
+        let error = names.resolve(&call(500), "another", 1).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Network, "{error}");
+        assert!(error.message.contains("8 lookups hang"), "{error}");
+        assert_eq!(ASKED.load(Ordering::Relaxed), 8);
+    }
+
+    #[test]
+    fn localhost_is_this_machine_whatever_the_resolver_says() {
+        let names = Names::asking(|_| Ok(vec![Ipv4Addr::new(192, 0, 2, 1).into()]));
+        let resolve = |host| names.resolve(&call(5000), host, 1).unwrap();
+        for host in ["localhost", "LocalHost", "localhost.", "a.b.localhost"] {
+            let addresses: Vec<String> = resolve(host).iter().map(|it| it.to_string()).collect();
+            assert_eq!(addresses, ["127.0.0.1:1", "[::1]:1"], "{host}");
+        }
+        for host in ["localhost.example", "notlocalhost", "localhost..", "."] {
+            assert_eq!(resolve(host)[0].to_string(), "192.0.2.1:1", "{host}");
+        }
     }
 }

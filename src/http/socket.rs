@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use rustix::net::{
 
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
+use crate::sys;
 
 /// RFC 8305's "Connection Attempt Delay": how long an address may be silent before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -28,6 +30,12 @@ const BODY_WIRE_LIMIT: usize = 4 * super::BODY_LIMIT;
 /// for a near server's answer, so that reading that takes one system call, and short enough to be late by.
 const PATIENCE: Duration = Duration::from_millis(40);
 
+/// How long a kept connection may leave what we sent without the peer's acknowledgement, before it counts as dead and
+/// the request is sent on a new one: a third of the time there is, within these bounds. The peer's system acknowledges
+/// at once however slow its server is, so only a peer that vanished, or a way that is gone, is met by this.
+const UNACKNOWLEDGED_AT_LEAST: Duration = Duration::from_secs(1);
+const UNACKNOWLEDGED_AT_MOST: Duration = Duration::from_secs(5);
+
 /// One exchange on this thread. ureq blocks on the thread that calls it and hands our transport no more than a
 /// timeout, so the socket finds the call it works for here.
 #[derive(Debug)]
@@ -39,6 +47,8 @@ pub(super) struct Exchange {
     pub(super) connected: Cell<bool>,
     /// Whether any byte of an answer came back.
     pub(super) received: Cell<bool>,
+    /// Whether the body comes in chunks; `None` as long as the head has not come.
+    pub(super) chunked: Cell<Option<bool>>,
     /// How many bytes more may be read, of whatever kind.
     left: Cell<usize>,
     /// Whether nothing was read yet since something was written.
@@ -46,7 +56,14 @@ pub(super) struct Exchange {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
+    /// Without a destructor: calls are made in destructors of the host's own thread-local variables and in its exit
+    /// handlers, when a variable with a destructor may be gone. Between exchanges there is nothing in it.
+    static CURRENT: RefCell<ManuallyDrop<Option<Exchange>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace_current(exchange: Option<Exchange>) -> Option<Exchange> {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(exchange)))
 }
 
 /// Runs `body` with `call` bounding every read and write on this thread, on a kept connection unless there shall be
@@ -56,7 +73,7 @@ pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T)
     struct Restore(Option<Exchange>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CURRENT.set(self.0.take());
+            drop(replace_current(self.0.take()));
         }
     }
     let inner = Exchange {
@@ -64,19 +81,23 @@ pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T)
         only_new,
         connected: Cell::new(false),
         received: Cell::new(false),
+        chunked: Cell::new(None),
         left: Cell::new(HEAD_WIRE_LIMIT),
         asked: Cell::new(false),
     };
-    let restore = Restore(CURRENT.replace(Some(inner)));
+    let restore = Restore(replace_current(Some(inner)));
     let value = body();
-    let inner = CURRENT.take().expect("set above");
+    let inner = replace_current(None).expect("set above");
     drop(restore);
     (value, inner)
 }
 
 /// The head of the answer has come; from now on a body may.
-pub(super) fn expect_body() -> io::Result<()> {
-    current(|exchange| exchange.left.set(BODY_WIRE_LIMIT))
+pub(super) fn expect_body(chunked: bool) -> io::Result<()> {
+    current(|exchange| {
+        exchange.left.set(BODY_WIRE_LIMIT);
+        exchange.chunked.set(Some(chunked));
+    })
 }
 
 /// The exchange going on on this thread.
@@ -143,6 +164,19 @@ impl Socket {
         sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(PATIENCE))?;
         ioctl_fionbio(&fd, false)?;
         Ok(Socket(fd))
+    }
+
+    /// From now on, has a peer that acknowledges nothing fail reads with an error.
+    pub(super) fn expect_acknowledgement(&self) -> io::Result<()> {
+        let deadline = current(|exchange| exchange.call.deadline())?;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(UNACKNOWLEDGED_AT_MOST, |left| {
+            (left / 3).clamp(UNACKNOWLEDGED_AT_LEAST, UNACKNOWLEDGED_AT_MOST)
+        });
+        Ok(sockopt::set_tcp_user_timeout(
+            &self.0,
+            limit.as_millis() as u32,
+        )?)
     }
 
     /// Whether nothing arrived while the connection idled: neither its end nor bytes nobody asked for.
@@ -237,7 +271,7 @@ fn start(address: SocketAddr) -> Result<Started, Errno> {
         AddressFamily::INET6
     };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+    let fd = socket_with(family, SocketType::STREAM, flags, None).and_then(sys::keep_off_stdio)?;
     match connect(&fd, &address) {
         Ok(()) => Ok(Started::Connected(fd)),
         // An interrupted connect goes on in the background like any other.

@@ -1,3 +1,4 @@
-//! What every module needs of the system: memory that may be short.
+//! What the library needs of the process it runs in.
 
-pub(crate) mod memory;
+pub(crate) mod memory; // allocation that can fail
+pub(crate) mod panic; // keeps what a panic says off the host's standard error

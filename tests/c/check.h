@@ -73,6 +73,7 @@ void argument_tests(void);
 void error_tests(void);
 void call_tests(void);
 void lifetime_tests(void);
+void thread_tests(void);
 
 #ifdef __cplusplus
 }

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use atlas_backup::log::Sink;
 use atlas_backup::{Client, Config, Format, Level, Result, Shape, Snapshot};
@@ -89,6 +89,13 @@ pub fn overrun<T>(due: Duration, body: impl FnOnce() -> T) -> (T, Duration) {
     let took = start.elapsed();
     let due = control.join().expect("a sleeper");
     (value, took.saturating_sub(due))
+}
+
+/// The URL with the name of this machine for `localhost`, which unlike that has to be looked up. Where the name leads is
+/// this machine's business, and no certificate has it, so that a call that finds it fails later.
+pub fn with_a_name(url: &str) -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    url.replace("localhost", name.trim())
 }
 
 /// Waits until `condition` holds.

@@ -33,6 +33,13 @@
 /* What the allocator keeps goes up and down by as much from minute to minute; so the least of the first third is compared
    with the least of the last, and what grows with the calls goes far beyond. */
 #define GROWTH_KIB 4096
+#ifdef __SANITIZE_THREAD__
+/* It looks for data races alone: all takes many times as long, and it keeps a record of each address for ever. */
+#undef LATE_MS
+#undef GROWTH_KIB
+#define LATE_MS 5000
+#define GROWTH_KIB (128 * 1024)
+#endif
 
 static const char *const PROJECT = "32b6e34b3d91647abb20e7b8";
 

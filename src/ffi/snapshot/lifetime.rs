@@ -6,7 +6,7 @@ use std::slice;
 
 use crate::ffi::error::atlas_error;
 use crate::ffi::handle::{atlas_snapshot, borrow, free, into_handle};
-use crate::ffi::{fallible, guard, null};
+use crate::ffi::{fallible, guard_accessor, null};
 use crate::json::{self, MAX_BODY};
 use crate::runtime::memory;
 use crate::snapshot::Snapshot;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn atlas_snapshot_copy(
     // SAFETY: the header demands that a handle is NULL or alive.
     let snapshot = unsafe { borrow(snapshot) };
     let copy = || snapshot?.try_clone().ok().map(into_handle);
-    guard(None, copy).unwrap_or(null_mut())
+    guard_accessor(None, copy).unwrap_or(null_mut())
 }
 
 /// Frees a snapshot that is yours, and with it every pointer an accessor of it returned. NULL does nothing. Nobody may be

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use crate::ffi::handle::{IntoC, atlas_snapshot, borrow, get};
-use crate::ffi::{guard, text};
+use crate::ffi::{guard_accessor, text};
 use crate::snapshot::Snapshot;
 
 /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page. NUL-terminated, so that it
@@ -17,7 +17,7 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 ) -> *const c_char {
     // SAFETY: the header demands that a handle is NULL or alive.
     let snapshot = unsafe { borrow(snapshot) };
-    let json = guard(None, || snapshot.map(Snapshot::json_text));
+    let json = guard_accessor(None, || snapshot.map(Snapshot::json_text));
     if !length.is_null() {
         // SAFETY: not NULL, so the caller promises that it is writable.
         unsafe { length.write(json.map_or(0, |json| json.as_str().len())) };
