@@ -618,3 +618,10 @@ fn a_body_of_success_is_not_quoted() {
         assert_hidden(body, "secretive", &seen(&outcome, &logged.lines));
     }
 }
+
+#[test]
+fn a_refused_connection_is_told_in_the_systems_words() {
+    let error = get(&client(&config_for("http://127.0.0.1:1"))).unwrap_err();
+    assert!(error.message.contains("Connection refused"), "{error}");
+    assert!(!error.message.contains("os error"), "{error}");
+}

@@ -131,11 +131,9 @@ impl Route {
             }
         }
         let mut why = error.to_string();
-        if error.raw_os_error().is_some()
-            && let Some(at) = why.find('(')
-        {
-            // Without what Rust adds to the system's words: " (os error 111)".
-            why.truncate(at.saturating_sub(1));
+        // Without what Rust adds to the system's words: " (os error 111)".
+        if let Some(at) = why.find(" (os error") {
+            why.truncate(at);
         }
         Error::transient(
             ErrorKind::Network,
