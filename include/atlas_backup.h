@@ -95,7 +95,9 @@
  * Secrets     The copies that the library owns are wiped when they are freed. What its TLS (rustls) has decrypted is
  *             not, and cannot be: an access token just fetched, which lives for an hour, stays in freed memory until
  *             that is used again. Stack, registers and swap are not wiped either. No secret ever appears in a message
- *             or a log line. Control characters in text from the server become spaces there.
+ *             or a log line, nor in any text of an atlas_error, were it echoed by a server or proxy: "[secret]" stands
+ *             in its place. Control characters in text from the server, and those that turn the direction of writing
+ *             (U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069), become spaces in messages and log lines.
  *
  * Unloading   dlclose() does not remove the library from the process, since a thread of it may still be ending.
  *
@@ -291,7 +293,7 @@ typedef char atlas_error_layout_is_frozen[
 #define ATLAS_LOG_DEBUG 4
 
 /**
- * Takes a log line: UTF-8 without a newline, lent until it returns. No line holds a secret.
+ * Takes a log line: UTF-8 without a newline, at most 4 KiB with its NUL, lent until it returns. No line holds a secret.
  *
  * It runs on a thread that is inside a call of the client, on several at once if there are several, with no lock held.
  * It may call only `atlas_client_cancel()` and accessors, and must not throw, longjmp or end the thread.

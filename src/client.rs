@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
 use std::ptr;
+use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,9 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::auth::Auth;
 use crate::call::{Call, Canceller, Stop};
 use crate::config::{Config, Settings};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::http::{self, Answer, Http, Outgoing};
-use crate::log::Level;
+use crate::log::{Level, Logger};
 use crate::retry::{self, RateLimits};
 use crate::snapshot::{Snapshot, SnapshotList, Status};
 use crate::sys;
@@ -51,6 +52,8 @@ pub struct Polling {
     pub format: Format,
 }
 
+/// How much of a value from a snapshot or from the caller a message shows, in bytes.
+pub(crate) const VALUE_SHOWN: usize = 64;
 /// The largest page that Atlas documents.
 const PAGE_SIZE: usize = 500;
 
@@ -80,6 +83,8 @@ struct Parts {
     canceller: Canceller,
     http: Http,
     auth: Auth,
+    /// Knows the tokens that this process has seen.
+    logger: Logger,
 }
 
 /// A call in progress, and what it uses.
@@ -90,10 +95,12 @@ struct Entered<'a> {
 
 impl Process {
     fn new(settings: &Settings) -> Result<Process> {
+        let logger = settings.logger.with(redactor(settings));
         let parts = Parts {
             canceller: Canceller::default(),
-            http: Http::new(&settings.destination)?,
-            auth: Auth::new(settings)?,
+            http: Http::new(&settings.destination, logger.redactor().clone())?,
+            auth: Auth::new(settings, &logger)?,
+            logger,
         };
         Ok(Process {
             generation: sys::generation(),
@@ -155,7 +162,7 @@ impl Client {
         format: Format,
     ) -> Result<Snapshot> {
         self.reported(|| {
-            let target = Target::new(
+            let target = self.target(
                 "get snapshot",
                 shape,
                 group_id,
@@ -181,7 +188,7 @@ impl Client {
         format: Format,
     ) -> Result<SnapshotList> {
         self.reported(|| {
-            let target = Target::new("list snapshots", shape, group_id, cluster_name, None)?;
+            let target = self.target("list snapshots", shape, group_id, cluster_name, None)?;
             let mut entered = self.enter(Some(self.settings.timeout))?;
             let mut limits = RateLimits::default();
             let mut list = SnapshotList::default();
@@ -196,13 +203,13 @@ impl Client {
                 };
                 let uri = target.uri(&self.settings.base_url, &query, format)?;
                 let start = list.len();
-                self.ask(&mut entered, &mut limits, &uri, |mut answer| {
+                self.ask(&mut entered, &mut limits, &uri, |mut answer, redactor| {
                     let body = mem::take(&mut *answer.body);
-                    list.add_page(Some(&answer.headers), body)
+                    list.add_page(Some(&answer.headers), body, redactor)
                 })
                 .map_err(|error| target.explain(error))?;
                 let page = || list.iter().skip(start);
-                page().for_each(|snapshot| self.warn_of_oddities(snapshot));
+                warn_of_oddities(&entered.parts.logger, &list.iter().as_slice()[start..]);
                 let count = list.len() - start;
                 if count < PAGE_SIZE || shape == Shape::ShardedCluster {
                     return Ok(list);
@@ -240,7 +247,7 @@ impl Client {
         progress: &mut dyn FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
         self.reported(|| {
-            let target = Target::new(
+            let target = self.target(
                 "wait for snapshot",
                 shape,
                 group_id,
@@ -265,12 +272,16 @@ impl Client {
                             let why = "progress asked to stop";
                             return Err(target.explain(Error::new(ErrorKind::Cancelled, why)));
                         }
+                        let redactor = poll.parts.logger.redactor();
                         match snapshot.status_code() {
                             Status::Completed => return Ok(snapshot),
-                            Status::Failed => return Err(target.explain(failed(&snapshot))),
+                            Status::Failed => {
+                                return Err(target.explain(failed(&snapshot, redactor)));
+                            }
                             _ => {}
                         }
-                        last_status = Some(snapshot.status().unwrap_or("unknown").to_owned());
+                        let status = snapshot.status().unwrap_or("unknown");
+                        last_status = Some(redactor.redact(status, VALUE_SHOWN));
                         None
                     }
                     Err(error) if error.kind == ErrorKind::NotFound && last_status.is_some() => {
@@ -278,7 +289,7 @@ impl Client {
                             .adding("the snapshot was there before, so it was deleted meanwhile"));
                     }
                     Err(error) if error.kind.is_retryable() => {
-                        self.settings
+                        poll.parts
                             .logger
                             .log(Level::Warning, || format!("{error}; the wait goes on"));
                         pause = pause.max(limits.pause(&error).unwrap_or_default());
@@ -318,11 +329,9 @@ impl Client {
             self.run(&mut entered, |parts, call| {
                 let mut limits = RateLimits::default();
                 retry::run(call, self.settings.max_retries, &mut limits, |again| {
-                    parts
-                        .auth
-                        .revoke(&self.settings, call, again, &mut |call, request| {
-                            self.send(parts, call, request)
-                        })
+                    parts.auth.revoke(call, again, &mut |call, request| {
+                        self.send(parts, call, request)
+                    })
                 })
             })
             .map_err(|error| error.during("revoke the access token"))
@@ -345,12 +354,13 @@ impl Client {
     ) -> Result<Snapshot> {
         let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
-            .ask(entered, limits, &uri, |mut answer| {
+            .ask(entered, limits, &uri, |mut answer, redactor| {
                 let body = mem::take(&mut *answer.body);
-                Snapshot::from_answer(answer.status, answer.headers, body, format.envelope)
+                let enveloped = format.envelope;
+                Snapshot::from_answer(answer.status, answer.headers, body, enveloped, redactor)
             })
             .map_err(|error| target.explain(error))?;
-        self.warn_of_oddities(&snapshot);
+        warn_of_oddities(&entered.parts.logger, slice::from_ref(&snapshot));
         Ok(snapshot)
     }
 
@@ -360,9 +370,10 @@ impl Client {
         entered: &mut Entered<'a>,
         limits: &mut RateLimits,
         uri: &Uri,
-        mut read: impl FnMut(Answer) -> Result<T>,
+        mut read: impl FnMut(Answer, &Redactor) -> Result<T>,
     ) -> Result<T> {
         self.run(entered, |parts, call| {
+            let redactor = parts.logger.redactor();
             retry::run(call, self.settings.max_retries, limits, |again| {
                 let request = Outgoing {
                     uri,
@@ -371,24 +382,22 @@ impl Client {
                     may_resend: true,
                     form: None,
                     again,
-                    logger: &self.settings.logger,
+                    logger: &parts.logger,
                 };
-                let answer =
-                    parts
-                        .auth
-                        .send(&self.settings, call, &request, &mut |call, request| {
-                            self.send(parts, call, request)
-                        })?;
+                let answer = parts.auth.send(call, &request, &mut |call, request| {
+                    self.send(parts, call, request)
+                })?;
                 let status = answer.status;
                 let outcome = match status {
                     200 => answer
-                        .refuse_encoding()
-                        .and_then(|()| read(answer))
+                        .refuse_encoding(redactor)
+                        .and_then(|()| read(answer, redactor))
                         .map_err(|error| error.answered(status)),
                     _ => Err(Error::from_answer(
                         status,
                         Some(&answer.headers),
                         &answer.body,
+                        redactor,
                     )),
                 };
                 outcome.map_err(|error| match error.kind {
@@ -402,12 +411,12 @@ impl Client {
     /// One round trip, whose headers are looked at whatever its status is.
     fn send(&self, parts: &Parts, call: &Call, request: &Outgoing) -> Result<Answer> {
         let answer = parts.http.send(call, request)?;
-        self.warn_of_end(&answer.headers);
+        self.warn_of_end(&parts.logger, &answer.headers);
         Ok(answer)
     }
 
     /// Warns, once for each client, when Atlas announces that it will stop serving what was asked for.
-    fn warn_of_end(&self, headers: &HeaderMap) {
+    fn warn_of_end(&self, logger: &Logger, headers: &HeaderMap) {
         if self.warned_of_end.load(Ordering::Relaxed) {
             return;
         }
@@ -416,10 +425,12 @@ impl Client {
             && !self.warned_of_end.swap(true, Ordering::Relaxed)
         {
             let said = |value: Option<&HeaderValue>| match value {
-                Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                Some(value) => logger
+                    .redactor()
+                    .redact(&String::from_utf8_lossy(value.as_bytes()), VALUE_SHOWN),
                 None => "not said".to_owned(),
             };
-            self.settings.logger.log(Level::Warning, || {
+            logger.log(Level::Warning, || {
                 format!(
                     "Atlas announces the end of this version of its API (Deprecation: {}; Sunset: {}); set a newer \
                      api_version, or use a newer release of this library",
@@ -443,7 +454,7 @@ impl Client {
             let outcome = body(before, &entered.call);
             self.reenter(entered)?;
             if outcome.is_ok() || ptr::eq(before, entered.parts) {
-                return outcome.map_err(|error| before.auth.redact(&self.settings, error));
+                return outcome;
             }
         }
     }
@@ -482,26 +493,30 @@ impl Client {
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the client is being freed"))
     }
 
-    fn warn_of_oddities(&self, snapshot: &Snapshot) {
-        for field in snapshot.odd_fields() {
-            self.settings.logger.log(Level::Warning, || {
-                format!(
-                    "{field} of snapshot {} has another type than documented and counts as absent",
-                    snapshot.id().unwrap_or("(without id)")
-                )
-            });
-        }
+    /// What a call is about, checked.
+    fn target<'a>(
+        &self,
+        doing: &'static str,
+        shape: Shape,
+        group_id: &'a str,
+        cluster_name: &'a str,
+        snapshot_id: Option<&'a str>,
+    ) -> Result<Target<'a>> {
+        let redactor = self.parts()?.logger.redactor();
+        Target::new(doing, shape, group_id, cluster_name, snapshot_id, redactor)
     }
 
     /// Runs a call and logs its failure.
     fn reported<T>(&self, body: impl FnOnce() -> Result<T>) -> Result<T> {
-        let outcome = body();
-        if let Err(error) = &outcome {
-            self.settings
-                .logger
-                .log(Level::Error, || error.message.clone());
-        }
-        outcome
+        body().map_err(|error| {
+            let logger = match self.parts() {
+                Ok(parts) => &parts.logger,
+                Err(_) => &self.settings.logger,
+            };
+            let error = error.redacted(logger.redactor());
+            logger.log(Level::Error, || error.message.clone());
+            error
+        })
     }
 }
 
@@ -513,8 +528,44 @@ impl fmt::Debug for Client {
     }
 }
 
-fn failed(snapshot: &Snapshot) -> Error {
-    let id = snapshot.id().unwrap_or("(without id)");
+/// Knows every secret of the settings.
+pub(crate) fn redactor(settings: &Settings) -> Redactor {
+    let mut secrets = settings.credentials.secrets();
+    if let Some(proxy) = &settings.destination.proxy {
+        secrets.append(&mut proxy.secrets());
+    }
+    Redactor::new(secrets)
+}
+
+/// Warns of fields with another type than documented, once for each field.
+fn warn_of_oddities(logger: &Logger, snapshots: &[Snapshot]) {
+    let mut odd: Vec<(&str, &Snapshot, usize)> = Vec::new();
+    for snapshot in snapshots {
+        for name in snapshot.odd_fields() {
+            match odd.iter_mut().find(|(field, ..)| *field == name) {
+                Some((.., count)) => *count += 1,
+                None => odd.push((name, snapshot, 1)),
+            }
+        }
+    }
+    for (field, first, count) in odd {
+        logger.log(Level::Warning, || {
+            let id = id_of(first, logger.redactor());
+            let whose = match count {
+                1 => format!("snapshot {id}"),
+                _ => format!("{count} snapshots, {id} the first,"),
+            };
+            format!("{field} of {whose} has another type than documented and counts as absent")
+        });
+    }
+}
+
+fn id_of(snapshot: &Snapshot, redactor: &Redactor) -> String {
+    redactor.redact(snapshot.id().unwrap_or("(without id)"), VALUE_SHOWN)
+}
+
+fn failed(snapshot: &Snapshot, redactor: &Redactor) -> Error {
+    let id = id_of(snapshot, redactor);
     let mut error = Error::new(
         ErrorKind::SnapshotFailed,
         format!(

@@ -578,7 +578,7 @@ fn is_direct(base: &Base) -> Result<bool> {
 
 fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
     let Some(text) = text else {
-        return Err(config_error(format!("{name} is NULL")));
+        return Err(config_error(format!("{name} is missing")));
     };
     let value = text.printable()?;
     if value.is_empty() {

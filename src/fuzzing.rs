@@ -8,9 +8,11 @@ use ureq::http::{HeaderMap, HeaderValue, Uri};
 
 use crate::auth::Auth;
 use crate::call::Canceller;
+use crate::client::redactor;
 use crate::config::{Config, Settings};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::http::{self, Answer, Outgoing};
+use crate::log::Logger;
 use crate::snapshot::Snapshot;
 
 pub use crate::ffi::all as c;
@@ -45,7 +47,8 @@ impl Scripted {
 
     /// The answer as the error it is.
     pub fn error(&self) -> Error {
-        Error::from_answer(self.status, Some(&self.headers), &self.body)
+        let redactor = Redactor::none();
+        Error::from_answer(self.status, Some(&self.headers), &self.body, &redactor)
     }
 
     /// The answer as a snapshot, asked for with an envelope or without.
@@ -55,6 +58,7 @@ impl Scripted {
             self.headers.clone(),
             self.body.clone(),
             enveloped,
+            &Redactor::none(),
         )
     }
 }
@@ -63,6 +67,7 @@ impl Scripted {
 pub struct Account {
     settings: Settings,
     auth: Auth,
+    logger: Logger,
 }
 
 /// What was sent in one call, and what came of it.
@@ -78,8 +83,10 @@ impl Account {
     /// As `Client::new` makes it.
     pub fn new(config: &Config) -> Result<Account> {
         let settings = config.check()?;
+        let logger = settings.logger.with(redactor(&settings));
         Ok(Account {
-            auth: Auth::new(&settings)?,
+            auth: Auth::new(&settings, &logger)?,
+            logger,
             settings,
         })
     }
@@ -96,33 +103,31 @@ impl Account {
             may_resend: true,
             form: None,
             again: "",
-            logger: &self.settings.logger,
+            logger: &self.logger,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
             .and_then(|call| {
-                self.auth
-                    .send(&self.settings, &call, &request, &mut |_, request| {
-                        let authorization = (request.authorization)()?;
-                        sent.push((
-                            request.uri.path().to_owned(),
-                            authorization.map(|value| {
-                                String::from_utf8_lossy(value.as_bytes()).into_owned()
-                            }),
-                        ));
-                        let answer = answers.pop_front().ok_or_else(|| {
-                            Error::new(ErrorKind::Network, "the script has no more answers")
-                        })?;
-                        Ok(Answer {
-                            status: answer.status,
-                            headers: answer.headers,
-                            body: answer.body.into(),
-                        })
+                self.auth.send(&call, &request, &mut |_, request| {
+                    let authorization = (request.authorization)()?;
+                    sent.push((
+                        request.uri.path().to_owned(),
+                        authorization
+                            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                    ));
+                    let answer = answers.pop_front().ok_or_else(|| {
+                        Error::new(ErrorKind::Network, "the script has no more answers")
+                    })?;
+                    Ok(Answer {
+                        status: answer.status,
+                        headers: answer.headers,
+                        body: answer.body.into(),
                     })
+                })
             })
             .map(|answer| answer.status)
-            .map_err(|error| self.auth.redact(&self.settings, error));
+            .map_err(|error| error.redacted(self.logger.redactor()));
         Exchange { sent, outcome }
     }
 }

@@ -10,8 +10,9 @@ use memchr::{memchr, memchr2_iter};
 use serde::Deserializer as _;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind, boundary};
 
 /// The longest body that is read, in bytes. A page of 500 snapshots has about a fortieth of it.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -19,40 +20,51 @@ pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 /// How many arrays and objects may enclose a value, the outermost object included.
 const MAX_DEPTH: usize = 128;
 
-/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it.
-pub(crate) fn begin(body: Vec<u8>) -> error::Result<String> {
+/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that is
+/// the caller's own may be quoted.
+pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
     if body.is_empty() {
         return Err(Error::new(
             ErrorKind::InvalidResponse,
-            "not a JSON object: it is empty",
+            "expected a JSON object: it is empty",
         ));
     }
     if body.len() > MAX_BODY {
         return Err(too_large());
     }
     if body.starts_with("\u{feff}".as_bytes()) {
-        return Err(invalid(&body, 0, "a byte-order mark"));
+        return Err(invalid(&body, 0, "found a byte-order mark"));
     }
     let text = match String::from_utf8(body) {
         Ok(text) => text,
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            return Err(invalid(error.as_bytes(), at, "bytes that are not UTF-8"));
+            return Err(invalid(
+                error.as_bytes(),
+                at,
+                "found bytes that are not UTF-8",
+            ));
         }
     };
     let at = text.bytes().position(|byte| !is_space(byte)).unwrap_or(0);
+    let start = &text[at..];
     let what = match text.as_bytes()[at] {
         b'{' => return Ok(text),
         b'[' => "an array",
         b'"' => "a string",
-        b'n' => "null",
-        b't' | b'f' => "a boolean",
         b'-' | b'0'..=b'9' => "a number",
         byte if is_space(byte) => "nothing but white space",
-        _ => "no JSON at all",
+        _ if start.starts_with("null") => "null",
+        _ if start.starts_with("true") || start.starts_with("false") => "a boolean",
+        _ if is_callers => {
+            let what = format!("found \"{}\"", &start[..boundary(start, 40)]);
+            return Err(invalid(text.as_bytes(), at, &what));
+        }
+        // What a server sends may be a token, and what succeeds is nobody's but the caller's.
+        b'<' => "what looks like HTML or XML",
+        _ => "what is no JSON",
     };
-    let start: String = text[at..].chars().take(40).collect();
-    Err(invalid(text.as_bytes(), at, &format!("{what}: {start}")))
+    Err(invalid(text.as_bytes(), at, &format!("found {what}")))
 }
 
 /// The error for a body of more than [`MAX_BODY`].
@@ -114,15 +126,57 @@ pub(crate) fn push_text(raw: &str, into: &mut String) -> Result<bool, TryReserve
     Ok(true)
 }
 
-/// The text that a raw JSON string stands for, as [`push_text`] reads it; `None` when the value is not a string.
-pub(crate) fn text(raw: &str) -> Option<String> {
-    // No escape is shorter than what it stands for.
-    let mut text = String::with_capacity(raw.len());
-    push_text(raw, &mut text).ok()?.then_some(text)
+/// The text that a raw JSON string stands for, as [`push_text`] reads it, in memory that is wiped, since it may hold a
+/// secret; `None` when the value is not a string. serde_json would collect a text with escapes in a buffer that nobody wipes.
+pub(crate) fn wiped_text(raw: &str) -> Option<Zeroizing<String>> {
+    let mut rest = raw.strip_prefix('"')?.strip_suffix('"')?;
+    // Room for all, since growing would leave a copy behind that nobody wipes.
+    let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        let (character, length) = escape(&rest.as_bytes()[at..])?;
+        text.push(character);
+        rest = &rest[at + length..];
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
-/// The same JSON text without the white space between its parts.
-pub(crate) fn compact(raw: &str) -> String {
+/// The character that an escape at the beginning of `text` stands for, and how long the escape is; U+FFFD for `\u0000` and
+/// for lone surrogates.
+pub(crate) fn escape(text: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 4)?;
+        let digit = |code: u32, byte: &u8| Some(code * 16 + char::from(*byte).to_digit(16)?);
+        digits.iter().try_fold(0, digit)
+    };
+    let character = match text.get(1)? {
+        character @ (b'"' | b'\\' | b'/') => char::from(*character),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let first = unit(2)?;
+            let second = text
+                .get(6..8)
+                .filter(|next| *next == b"\\u")
+                .and_then(|_| unit(8));
+            if let (0xd800..0xdc00, Some(second @ 0xdc00..0xe000)) = (first, second) {
+                let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return Some((char::from_u32(code)?, 12));
+            }
+            let character = char::from_u32(first).filter(|c| *c != '\0');
+            return Some((character.unwrap_or(char::REPLACEMENT_CHARACTER), 6));
+        }
+        _ => return None,
+    };
+    Some((character, 2))
+}
+
+/// The same JSON text without the white space between its parts, in memory that is wiped: it may hold a secret.
+pub(crate) fn compact(raw: &str) -> Zeroizing<String> {
     let (mut in_string, mut escaped) = (false, false);
     let is_kept = |c: &char| {
         let ends_or_begins = *c == '"' && !escaped;
@@ -130,7 +184,9 @@ pub(crate) fn compact(raw: &str) -> String {
         in_string ^= ends_or_begins;
         in_string || !c.is_ascii_whitespace()
     };
-    raw.chars().filter(is_kept).collect()
+    let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+    text.extend(raw.chars().filter(is_kept));
+    text
 }
 
 /// Ends a JSON text that was cut off: a string is closed where it was cut, whatever else is incomplete is left out, and
@@ -211,7 +267,7 @@ pub(crate) fn check_depth(text: &str) -> error::Result<()> {
             b'"' => in_string = !in_string,
             _ if in_string => {}
             b'[' | b'{' if depth == MAX_DEPTH => {
-                let what = format!("more than {MAX_DEPTH} levels of nesting");
+                let what = format!("found more than {MAX_DEPTH} levels of nesting");
                 return Err(invalid(text.as_bytes(), at, &what));
             }
             b'[' | b'{' => depth += 1,
@@ -244,7 +300,7 @@ pub(crate) fn malformed(error: &serde_json::Error) -> Error {
 }
 
 fn refused(line: usize, column: usize, what: &str) -> Error {
-    let message = format!("not a JSON object as promised: line {line}, column {column}: {what}");
+    let message = format!("expected a JSON object; line {line}, column {column}: {what}");
     Error::new(ErrorKind::InvalidResponse, message)
 }
 
@@ -321,6 +377,28 @@ impl Visitor<'_> for Unescape<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_in_memory_that_is_wiped_read_as_all_others() {
+        for raw in [
+            r#""""#,
+            r#""plain \u00e9""#,
+            r#""\"\\\/\b\f\n\r\t""#,
+            r#""\u0000 \ud800 \udc00 \ud83d\ude00 \ud83d\ud83d\ude00 \ud83dx \ud83d\n""#,
+            r#""\uD83D\u0041 \uffff""#,
+            "7",
+            "null",
+            "[]",
+        ] {
+            let mut text = String::new();
+            let is_text = push_text(raw, &mut text).unwrap();
+            let wiped = wiped_text(raw).map(|text| text.to_string());
+            assert_eq!(wiped, is_text.then_some(text), "{raw}");
+        }
+        for broken in [r#""\x""#, r#""\u12g4""#, r#""\u12""#, r#""\""#] {
+            assert_eq!(wiped_text(broken), None, "{broken}");
+        }
+    }
 
     #[test]
     fn a_text_that_is_cut_anywhere_keeps_what_was_complete() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::error::{Error, ErrorKind, Redactor, Result, boundary, one_line};
 use crate::sys;
 
 /// How important a line is. The numbers are those of `ATLAS_LOG_…` in the C header.
@@ -24,35 +24,68 @@ pub enum Level {
 /// What takes the lines.
 pub type Sink = dyn Fn(Level, &str) + Send + Sync;
 
-/// Where lines go, if anywhere.
+/// The longest line in bytes, so that one with a NUL behind it fits 4 KiB.
+const LINE_LIMIT: usize = 4095;
+
+/// Where lines go, if anywhere, and what may not be in them.
 #[derive(Clone, Default)]
-pub(crate) struct Logger(Option<(Level, Arc<Sink>)>);
+pub(crate) struct Logger {
+    to: Option<(Level, Arc<Sink>)>,
+    redactor: Arc<Redactor>,
+}
 
 impl Logger {
     pub(crate) fn new(level: Level, sink: Arc<Sink>) -> Logger {
-        Logger(Some((level, sink)))
+        Logger {
+            to: Some((level, sink)),
+            ..Logger::default()
+        }
     }
 
-    /// Writes a line; it is not even made when nobody wants it.
+    /// The same for lines that may be about what `redactor` knows.
+    pub(crate) fn with(&self, redactor: Redactor) -> Logger {
+        Logger {
+            to: self.to.clone(),
+            redactor: Arc::new(redactor),
+        }
+    }
+
+    /// For texts from outside, before they become a part of a line or of an error.
+    pub(crate) fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
+    }
+
+    /// Writes a line; it is not even made when nobody wants it. No lock is held while the host's function runs.
     pub(crate) fn log(&self, level: Level, line: impl FnOnce() -> String) {
-        if let Some((wanted, sink)) = &self.0
+        if let Some((wanted, sink)) = &self.to
             && level <= *wanted
         {
-            sink(level, &one_line(&line()));
+            sink(level, &self.shown(&line()));
         }
+    }
+
+    fn shown(&self, line: &str) -> String {
+        let mut line = one_line(&self.redactor.redact_whole(line));
+        if line.len() > LINE_LIMIT {
+            line.truncate(boundary(&line, LINE_LIMIT - "…".len()));
+            line.push('…');
+        }
+        line
     }
 
     /// A logger whose lines wait until they are released.
     pub(crate) fn hold_back(&self) -> HeldBack<'_> {
         let lines: Arc<Mutex<Vec<(Level, String)>>> = Arc::default();
         let waiting = lines.clone();
-        let logger = Logger(self.0.as_ref().map(|(level, _)| {
+        let to = self.to.as_ref().map(|(level, _)| {
             let sink = move |level, line: &str| {
                 let mut lines = waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.push((level, line.to_owned()));
             };
             (*level, Arc::new(sink) as Arc<Sink>)
-        }));
+        });
+        let redactor = self.redactor.clone();
+        let logger = Logger { to, redactor };
         HeldBack {
             logger,
             lines,
@@ -90,6 +123,42 @@ impl HeldBack<'_> {
 
 impl fmt::Debug for Logger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Logger({:?})", self.0.as_ref().map(|(level, _)| level))
+        write!(f, "Logger({:?})", self.to.as_ref().map(|(level, _)| level))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_a_character_and_told_without_a_lock() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let itself = Arc::new(Mutex::new(Logger::default()));
+        let (sink, inner) = (lines.clone(), itself.clone());
+        let logger = Logger::new(
+            Level::Info,
+            Arc::new(move |_, line: &str| {
+                // Would wait for ever for a lock of the logger's own.
+                let logger = inner.lock().unwrap().clone();
+                logger.redactor().add_token("0123456789-0123456789");
+                sink.lock().unwrap().push(line.to_owned());
+            }),
+        );
+        *itself.lock().unwrap() = logger.clone();
+        for text in [
+            "x".repeat(4095),
+            "x".repeat(4096),
+            "\u{e9}".repeat(2048),
+            "\u{10ffff}".repeat(2000),
+        ] {
+            logger.log(Level::Info, || text.clone());
+            let line = lines.lock().unwrap().pop().unwrap();
+            assert!(line.len() < 4096 && line.len() > 4090, "{}", line.len());
+            assert_eq!(line.ends_with('…'), line != text);
+        }
+        logger.log(Level::Debug, || unreachable!("nobody wants it"));
     }
 }

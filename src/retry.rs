@@ -74,7 +74,7 @@ pub(crate) fn run<T>(
             return Err(match seen {
                 Some(seen) => seen.adding("the time was up during another try"),
                 None => {
-                    error.adding("the server did not answer in time; try again or raise timeout_ms")
+                    error.adding("the server did not answer in time; try again or allow more time")
                 }
             });
         }
@@ -236,7 +236,7 @@ mod tests {
         seen.retry_after = Some(0);
         let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
         connecting.retry_after = Some(0);
-        let lasting = "late; the server did not answer in time; try again or raise timeout_ms";
+        let lasting = "late; the server did not answer in time; try again or allow more time";
         assert_eq!(told(std::slice::from_ref(&late)), lasting);
         let during = "the time was up during another try";
         assert_eq!(told(&[seen, late.clone()]), format!("reset; {during}"));

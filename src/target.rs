@@ -4,8 +4,8 @@ use std::fmt;
 
 use ureq::http::Uri;
 
-use crate::client::{Format, Shape};
-use crate::error::{Error, ErrorKind, Result};
+use crate::client::{Format, Shape, VALUE_SHOWN};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 
 /// A snapshot, or the list of a cluster's, with what is done to it.
 pub(crate) struct Target<'a> {
@@ -25,11 +25,23 @@ impl<'a> Target<'a> {
         group_id: &'a str,
         cluster_name: &'a str,
         snapshot_id: Option<&'a str>,
+        redactor: &Redactor,
     ) -> Result<Target<'a>> {
-        check_id("group_id", group_id)
-            .and_then(|()| check_cluster_name(cluster_name))
-            .and_then(|()| snapshot_id.map_or(Ok(()), |id| check_id("snapshot_id", id)))
-            .map_err(|error| error.during(doing))?;
+        const ID: &str = "24 lower-case hexadecimal digits";
+        const NAME: &str = "1 to 64 letters, digits and hyphens beginning with a letter or digit";
+        for (what, value, is_good, form) in [
+            ("project id", Some(group_id), is_id as fn(&str) -> bool, ID),
+            ("cluster name", Some(cluster_name), is_cluster_name, NAME),
+            ("snapshot id", snapshot_id, is_id, ID),
+        ] {
+            let Some(value) = value.filter(|value| !is_good(value)) else {
+                continue;
+            };
+            // It may be a credential that was given in the wrong place.
+            let value = redactor.redact(value, VALUE_SHOWN);
+            let message = format!("the {what} \"{value}\" is not {form}");
+            return Err(Error::new(ErrorKind::InvalidArgument, message).during(doing));
+        }
         Ok(Target {
             doing,
             shape,
@@ -88,8 +100,8 @@ impl<'a> Target<'a> {
         let error = match error.kind {
             ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
                 error.adding(match self.shape {
-                    Shape::ReplicaSet => "for a sharded cluster use the calls named _sharded_",
-                    Shape::ShardedCluster => "for a replica set use the calls not named _sharded_",
+                    Shape::ReplicaSet => "for a sharded cluster use the calls for sharded clusters",
+                    Shape::ShardedCluster => "for a replica set use the calls for replica sets",
                 })
             }
             _ => error,
@@ -113,28 +125,16 @@ impl fmt::Display for Target<'_> {
     }
 }
 
-fn check_id(name: &str, id: &str) -> Result<()> {
-    let is_id = id.len() == 24
-        && id
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_id.then_some(()).ok_or_else(|| {
-        let what = format!("{name} is not 24 lower-case hexadecimal digits");
-        Error::new(ErrorKind::InvalidArgument, what)
-    })
+fn is_id(id: &str) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    id.len() == 24 && id.bytes().all(is_digit)
 }
 
-fn check_cluster_name(name: &str) -> Result<()> {
+fn is_cluster_name(name: &str) -> bool {
     let bytes = name.as_bytes();
-    let is_name = (1..=64).contains(&bytes.len())
+    (1..=64).contains(&bytes.len())
         && bytes[0] != b'-'
         && bytes
             .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-    is_name.then_some(()).ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidArgument,
-            "cluster_name is not 1 to 64 letters, digits and hyphens beginning with a letter or digit",
-        )
-    })
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }

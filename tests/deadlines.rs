@@ -231,7 +231,7 @@ fn connecting_has_a_time_of_its_own() {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
         assert!(
-            error.message.contains("connect_timeout_ms (400)"),
+            error.message.contains("the connect timeout (400 ms)"),
             "{error}"
         );
         assert!(late < ALLOWANCE, "{late:?} late");

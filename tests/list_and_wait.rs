@@ -378,19 +378,19 @@ fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_whi
 
     let error = get_of(&client, SHARDED_CLUSTER).unwrap_err();
     assert!(
-        error.message.contains("use the calls named _sharded_"),
+        error.message.contains("use the calls for sharded clusters"),
         "{error}"
     );
     let error = list(&client, SHARDED_CLUSTER).unwrap_err();
     assert!(
-        error.message.contains("use the calls named _sharded_"),
+        error.message.contains("use the calls for sharded clusters"),
         "{error}"
     );
     let error = client
         .get_snapshot(Shape::ShardedCluster, PROJECT, CLUSTER, SNAPSHOT, PLAIN)
         .unwrap_err();
     assert!(
-        error.message.contains("use the calls not named _sharded_"),
+        error.message.contains("use the calls for replica sets"),
         "{error}"
     );
 }

@@ -205,6 +205,18 @@ fn token_answers() -> Vec<(&'static str, Act)> {
         ),
         ("packed", packed),
         (
+            "escaped-echo",
+            Act::respond(
+                401,
+                format!(r#"{{"error":"invalid_client","error_description":"{CLIENT_SECRET}","parameters":["{CLIENT_SECRET}"]}}"#)
+                    .replace('-', "\\u002d"),
+            ),
+        ),
+        (
+            "echo-in-a-page",
+            Act::respond(503, format!("<title>{CLIENT_SECRET}</title>")),
+        ),
+        (
             "echo",
             Act::respond(
                 401,

@@ -14,7 +14,10 @@ fn a_certificate_that_is_not_good_is_refused_with_a_reason() {
     let cases = [
         (BadTls::Expired, "has expired (2020-01-01"),
         (BadTls::NotYetValid, "is not valid yet (4000-01-01"),
-        (BadTls::WrongHost, "is for another host name"),
+        (
+            BadTls::WrongHost,
+            "is for another host name (elsewhere.example)",
+        ),
         (BadTls::SelfSigned, "is self-signed"),
         (BadTls::Untrusted, "machine does not trust"),
         (BadTls::PlainText, "does not speak TLS"),

@@ -203,7 +203,14 @@ static enum state check(const struct options *options)
             client, options->project, options->cluster, 0, &error);
         atlas_client_free(client); /* the list does not need it any more */
     }
-    state = list != NULL ? judge(list, options) : report(UNKNOWN, NULL, "%s", error.message);
+    if (list != NULL) {
+        state = judge(list, options);
+    } else {
+        const char *hint = hint_on(&error, "-t sets how long it may take",
+                                   options->sharded ? "leave out --sharded" : "add --sharded");
+
+        state = report(UNKNOWN, NULL, "%s%s%s", error.message, hint != NULL ? "; " : "", hint != NULL ? hint : "");
+    }
     atlas_snapshot_list_free(list); /* and the snapshots in it */
     return state;
 }

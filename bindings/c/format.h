@@ -39,18 +39,37 @@ enum { EXIT_OK = 0, EXIT_OUTPUT = 1, EXIT_USAGE = 2, EXIT_ERROR = 10 };
     "  15  no such project, cluster or snapshot\n"                             \
     "  16  Atlas did not accept the request\n"
 
-/* Text from elsewhere, with control characters as spaces: a description must not be able to steer the terminal. */
+/*
+ * How many bytes the character at `at` has if it steers a terminal, ends a line or turns the direction of writing, so
+ * that a person reads something else than it says; 0 for any other.
+ */
+static inline int control_length(const unsigned char *at)
+{
+    if (*at < 0x20 || *at == 0x7F)
+        return 1;
+    if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) /* U+0080 to U+009F */
+        return 2;
+    if (*at == 0xD8 && at[1] == 0x9C) /* U+061C */
+        return 2;
+    if (*at == 0xE2 && at[1] == 0x80 && (at[2] == 0x8E || at[2] == 0x8F)) /* U+200E, U+200F */
+        return 3;
+    if (*at == 0xE2 && at[1] == 0x80 && at[2] >= 0xA8 && at[2] <= 0xAE) /* U+2028 to U+202E */
+        return 3;
+    if (*at == 0xE2 && at[1] == 0x81 && at[2] >= 0xA6 && at[2] <= 0xA9) /* U+2066 to U+2069 */
+        return 3;
+    return 0;
+}
+
+/* Text from elsewhere, with such characters as spaces: a description must not be able to steer the terminal. */
 static inline void put_text(const char *text, FILE *out)
 {
     const unsigned char *at = (const unsigned char *)text;
 
-    for (; *at != '\0'; at++) {
-        if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { /* U+0080 to U+009F */
-            at++;
-            putc(' ', out);
-        } else {
-            putc(*at < 0x20 || *at == 0x7F ? ' ' : *at, out);
-        }
+    while (*at != '\0') {
+        int length = control_length(at);
+
+        putc(length > 0 ? ' ' : *at, out);
+        at += length > 0 ? length : 1;
     }
 }
 
@@ -134,11 +153,29 @@ static inline int64_t read_duration(const char *text, char unit, int64_t longest
     return (int64_t)(value + 0.5);
 }
 
+/*
+ * What helps against an error in the words of a program, which has options where the library has calls and settings:
+ * `on_timeout` when the time was up, `on_shards` when Atlas says that the cluster is sharded or is not. NULL for others.
+ */
+static inline const char *hint_on(const atlas_error *error, const char *on_timeout, const char *on_shards)
+{
+    int refused = error->kind == ATLAS_ERROR_BAD_REQUEST || error->kind == ATLAS_ERROR_NOT_FOUND;
+
+    if (error->kind == ATLAS_ERROR_TIMEOUT && error->http_status == 0)
+        return on_timeout;
+    /* Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it. */
+    if (refused && (strstr(error->code, "SHARD") || strstr(error->detail, "shard") || strstr(error->detail, "Shard")))
+        return on_shards;
+    return NULL;
+}
+
 /* The message first, which says what to do; then the facts that a ticket to the support should quote. */
-static inline void print_error(const char *program, const atlas_error *error)
+static inline void print_error(const char *program, const atlas_error *error, const char *hint)
 {
     fprintf(stderr, "%s: ", program);
     put_text(error->message, stderr);
+    if (hint != NULL)
+        fprintf(stderr, "\n  hint        %s", hint);
     fprintf(stderr, "\n  kind        %s", atlas_error_kind_name(error->kind));
     if (error->http_status != 0) {
         fprintf(stderr, "\n  status      %" PRId32 "%s", error->http_status, error->reason[0] != '\0' ? " " : "");

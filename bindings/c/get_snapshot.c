@@ -223,7 +223,9 @@ int main(int argc, char **argv)
         atlas_client_free(client); /* the snapshot does not need it any more */
     }
     if (snapshot == NULL) {
-        print_error(PROGRAM, &error);
+        print_error(PROGRAM, &error,
+                    hint_on(&error, "MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take",
+                            "snapshots of sharded clusters are shown by list_snapshots --sharded"));
         return EXIT_ERROR + error.kind;
     }
 

@@ -129,7 +129,9 @@ int main(int argc, char **argv)
         atlas_client_free(client); /* the list does not need it any more */
     }
     if (list == NULL) {
-        print_error(PROGRAM, &error);
+        print_error(PROGRAM, &error,
+                    hint_on(&error, "MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take",
+                            sharded ? "leave out --sharded" : "add --sharded"));
         return EXIT_ERROR + error.kind;
     }
 

@@ -241,7 +241,9 @@ int main(int argc, char **argv)
         return die_of(number, &watch);
     }
     if (snapshot == NULL) {
-        print_error(PROGRAM, &error);
+        print_error(PROGRAM, &error,
+                    hint_on(&error, "--timeout sets how long to wait, MONGODB_ATLAS_TIMEOUT_MS how long a look may take",
+                            sharded ? "leave out --sharded" : "add --sharded"));
         return EXIT_ERROR + error.kind;
     }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
 use crate::call::Call;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::http::{Answer, Outgoing};
 
 /// How often a nonce may turn out stale within one request before we stop: other threads or a strict server may use
@@ -28,13 +28,15 @@ pub(crate) struct Digest {
     public_key: String,
     private_key: Secret,
     kept: Mutex<Option<Arc<Nonce>>>,
+    redactor: Arc<Redactor>,
 }
 
 impl Digest {
-    pub(super) fn new(public_key: String, private_key: Secret) -> Digest {
+    pub(super) fn new(public_key: String, private_key: Secret, redactor: Arc<Redactor>) -> Digest {
         Digest {
             public_key,
             private_key,
+            redactor,
             kept: Mutex::new(None),
         }
     }
@@ -78,7 +80,7 @@ impl Digest {
             let Some(fresh) = self.challenged(&answer.headers)? else {
                 return match nonce {
                     Some(_) => Ok(answer),
-                    None => Err(unusable(&answer)),
+                    None => Err(unusable(&answer, &self.redactor)),
                 };
             };
             // Refused on another connection than the one it was given out for is not the key either.
@@ -313,8 +315,8 @@ impl Nonce {
 }
 
 /// The error when the key was never sent, since the server did not ask for it in a way we can answer.
-fn unusable(answer: &Answer) -> Error {
-    Error::from_answer(answer.status, Some(&answer.headers), &answer.body).adding(
+fn unusable(answer: &Answer, redactor: &Redactor) -> Error {
+    Error::from_answer(answer.status, Some(&answer.headers), &answer.body, redactor).adding(
         "the API key was not sent, since the server offers no Digest authentication that this library knows; check \
          the base URL and proxies on the way",
     )

@@ -8,6 +8,8 @@ mod token_cache;
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use ureq::http::HeaderValue;
 use zeroize::{Zeroize, Zeroizing};
@@ -16,6 +18,7 @@ use crate::call::Call;
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Answer, Outgoing};
+use crate::log::Logger;
 use digest::Digest;
 use service_account::ServiceAccount;
 
@@ -60,17 +63,18 @@ pub(crate) enum Credentials {
 }
 
 impl Credentials {
-    fn secret(&self) -> &Secret {
+    /// What of them nobody may see, in each form in which it is sent.
+    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
         match self {
             Credentials::ServiceAccount {
-                client_secret: secret,
-                ..
-            }
-            | Credentials::ApiKey {
+                client_id,
+                client_secret,
+            } => vec![client_secret.0.clone(), basic(client_id, client_secret)],
+            Credentials::ApiKey {
                 private_key: secret,
                 ..
             }
-            | Credentials::AccessToken(secret) => secret,
+            | Credentials::AccessToken(secret) => vec![secret.0.clone()],
         }
     }
 }
@@ -84,7 +88,7 @@ pub(crate) enum Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(settings: &Settings) -> Result<Auth> {
+    pub(crate) fn new(settings: &Settings, logger: &Logger) -> Result<Auth> {
         Ok(match &settings.credentials {
             Credentials::ServiceAccount {
                 client_id,
@@ -93,11 +97,16 @@ impl Auth {
                 client_id,
                 client_secret,
                 settings,
+                logger,
             )?)),
             Credentials::ApiKey {
                 public_key,
                 private_key,
-            } => Auth::ApiKey(Digest::new(public_key.clone(), private_key.clone())),
+            } => Auth::ApiKey(Digest::new(
+                public_key.clone(),
+                private_key.clone(),
+                logger.redactor().clone(),
+            )),
             Credentials::AccessToken(token) => {
                 Auth::AccessToken(secret_header("Bearer ", token.expose().as_bytes())?)
             }
@@ -106,14 +115,7 @@ impl Auth {
 
     /// Sends `request` with our credentials. An answer of 401 means that they were refused after all that could be
     /// done about it.
-    pub(crate) fn send(
-        &self,
-        settings: &Settings,
-        call: &Call,
-        request: &Outgoing,
-        send: &mut Send,
-    ) -> Result<Answer> {
-        let send = &mut hushed(settings, send);
+    pub(crate) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
         match self {
             Auth::ServiceAccount(account) => account.send(call, request, send),
             Auth::ApiKey(digest) => digest.send(call, request, send),
@@ -128,17 +130,9 @@ impl Auth {
     }
 
     /// Gives a service account's token back. Other credentials have none that would be ours to give back.
-    pub(crate) fn revoke(
-        &self,
-        settings: &Settings,
-        call: &Call,
-        again: &str,
-        send: &mut Send,
-    ) -> Result<()> {
+    pub(crate) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
         match self {
-            Auth::ServiceAccount(account) => {
-                account.revoke(call, again, &mut hushed(settings, send))
-            }
+            Auth::ServiceAccount(account) => account.revoke(call, again, send),
             Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
         }
     }
@@ -159,48 +153,12 @@ impl Auth {
             }
         }
     }
-
-    /// Takes out of an error what a server may have echoed of our secrets.
-    pub(crate) fn redact(&self, settings: &Settings, error: Error) -> Error {
-        let error = error.without(settings.credentials.secret().expose());
-        match self {
-            Auth::ServiceAccount(account) => account.redact(error),
-            Auth::ApiKey(_) | Auth::AccessToken(_) => error,
-        }
-    }
 }
 
-/// A way to send that takes out of failing answers the credentials they echo, before copies are made of such a text, or
-/// a part of it gets into a message, where it could no longer be recognized.
-fn hushed(settings: &Settings, send: &mut Send) -> impl FnMut(&Call, &Outgoing) -> Result<Answer> {
-    move |call, request| {
-        let mut answer = send(call, request)?;
-        if answer.status != 200 {
-            let secret = settings.credentials.secret().expose();
-            blank(&mut answer.body, secret.as_bytes());
-            // A Digest holds no secret, and is made once for each time it is sent.
-            if !matches!(settings.credentials, Credentials::ApiKey { .. })
-                && let Ok(Some(header)) = (request.authorization)()
-                && let Some(space) = header.as_bytes().iter().position(|byte| *byte == b' ')
-            {
-                blank(&mut answer.body, &header.as_bytes()[space + 1..]);
-            }
-        }
-        Ok(answer)
-    }
-}
-
-/// Overwrites every occurrence of `secret` with asterisks.
-fn blank(text: &mut [u8], secret: &[u8]) {
-    let mut at = 0;
-    while !secret.is_empty() && at + secret.len() <= text.len() {
-        if text[at..].starts_with(secret) {
-            text[at..at + secret.len()].fill(b'*');
-            at += secret.len();
-        } else {
-            at += 1;
-        }
-    }
+/// What HTTP Basic sends for a service account.
+fn basic(client_id: &str, client_secret: &Secret) -> Zeroizing<String> {
+    let pair = Zeroizing::new(format!("{client_id}:{}", client_secret.expose()));
+    Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -253,27 +211,4 @@ fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
         })?;
     header.set_sensitive(true);
     Ok(header)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_occurrence_of_a_secret_is_overwritten_and_nothing_else() {
-        for (text, expected) in [
-            ("", ""),
-            ("ab", "ab"),
-            ("abc", "***"),
-            ("abcab", "***ab"),
-            ("aabc", "a***"),
-            ("x abcabc y abc", "x ****** y ***"),
-        ] {
-            let mut bytes = text.as_bytes().to_vec();
-            blank(&mut bytes, b"abc");
-            assert_eq!(String::from_utf8_lossy(&bytes), expected, "{text}");
-            blank(&mut bytes, b"");
-            assert_eq!(String::from_utf8_lossy(&bytes), expected, "{text}");
-        }
-    }
 }

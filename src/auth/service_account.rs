@@ -3,13 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
 use super::token_cache::{Entry, Patience, TokenCache};
-use super::{Secret, Send, blank, secret_header, secret_text};
+use super::{Secret, Send, basic, secret_header, secret_text};
 use crate::call::{Bell, Call};
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -83,9 +81,9 @@ impl ServiceAccount {
         client_id: &str,
         client_secret: &Secret,
         settings: &Settings,
+        logger: &Logger,
     ) -> Result<ServiceAccount> {
-        let pair = Zeroizing::new(format!("{client_id}:{}", client_secret.expose()));
-        let encoded = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
+        let encoded = basic(client_id, client_secret);
         let uri = |path: &str| {
             Uri::try_from(format!("{}{path}", settings.base_url))
                 .map_err(|error| Error::new(ErrorKind::Config, format!("base_url: {error}")))
@@ -99,7 +97,7 @@ impl ServiceAccount {
             cache: settings.token_cache.as_ref().map(|directory| {
                 TokenCache::new(directory, &settings.base_url, client_id, client_secret)
             }),
-            logger: settings.logger.clone(),
+            logger: logger.clone(),
         })
     }
 
@@ -144,7 +142,7 @@ impl ServiceAccount {
         tokens.dedup_by(|one, other| one.expose() == other.expose());
         for token in &tokens {
             let form = revocation(token);
-            let mut answer = send(
+            let answer = send(
                 call,
                 &Outgoing {
                     uri: &self.revoke_uri,
@@ -157,7 +155,6 @@ impl ServiceAccount {
                 },
             )?;
             if !matches!(answer.status, 200 | 204) {
-                blank(&mut answer.body, token.expose().as_bytes());
                 return Err(self.refusal(&answer));
             }
             let mut state = self.state();
@@ -197,13 +194,6 @@ impl ServiceAccount {
             locked.clear();
         }
         Ok(())
-    }
-
-    pub(super) fn redact(&self, error: Error) -> Error {
-        match &self.state().token {
-            Some(token) => error.without(token.value.expose()),
-            None => error,
-        }
     }
 
     /// A token that lives and is not the `refused` one: ours, another thread's, another process's, or a new one.
@@ -355,7 +345,7 @@ impl ServiceAccount {
         if answer.status != 200 {
             return Err(self.refusal(answer));
         }
-        answer.refuse_encoding()?;
+        answer.refuse_encoding(self.logger.redactor())?;
         let invalid = |what: &str| {
             let mut error = Error::new(
                 ErrorKind::InvalidResponse,
@@ -382,6 +372,7 @@ impl ServiceAccount {
         let value = text(token)
             .filter(|value| !value.is_empty())
             .ok_or_else(|| invalid("gave no access_token"))?;
+        self.logger.redactor().add_token(&value);
         if text(kind).is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(invalid("gave a token that is not a bearer token"));
         }
@@ -399,7 +390,12 @@ impl ServiceAccount {
 
     /// What a token or revoke endpoint means that does not do what it was asked.
     fn refusal(&self, answer: &Answer) -> Error {
-        let mut error = Error::from_answer(answer.status, Some(&answer.headers), &answer.body);
+        let mut error = Error::from_answer(
+            answer.status,
+            Some(&answer.headers),
+            &answer.body,
+            self.logger.redactor(),
+        );
         match error.kind {
             // Not the snapshot is missing, as a caller would take it.
             ErrorKind::NotFound => {
@@ -572,7 +568,8 @@ mod tests {
         config.set_base_url(Some(b"http://127.0.0.1"));
         config.set_service_account(Some(b"mdb_sa_id_x"), Some(b"mdb_sa_sk_y"));
         let settings = config.check().unwrap();
-        ServiceAccount::new("mdb_sa_id_x", &Secret::new("mdb_sa_sk_y"), &settings).unwrap()
+        let secret = Secret::new("mdb_sa_sk_y");
+        ServiceAccount::new("mdb_sa_id_x", &secret, &settings, &settings.logger).unwrap()
     }
 
     fn token(value: &str) -> Arc<Token> {

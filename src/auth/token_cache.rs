@@ -209,7 +209,9 @@ impl TokenCache {
         let mut text = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT as usize + 64));
         File::from(file).take(SIZE_LIMIT).read_to_end(&mut text)?;
         let entry = parse(&text);
-        if entry.is_none() {
+        if let Some(entry) = &entry {
+            logger.redactor().add_token(entry.token.expose());
+        } else {
             logger.log(Level::Debug, || {
                 format!(
                     "token_cache: {} is damaged and will be rewritten",

@@ -6,12 +6,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, NaiveDateTime};
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderName};
+use zeroize::Zeroizing;
 
-use super::{Error, ErrorKind, one_line};
+use super::{Error, ErrorKind, Redactor, one_line};
 use crate::json;
 
 /// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
 const ERROR_LIMIT: usize = 256 * 1024;
+/// The longest text that is kept of an error, in bytes; `atlas_error` has room for less than a thousand.
+const TEXT_LIMIT: usize = 16 * 1024;
+/// Where the title of a page is looked for.
+const PAGE_LIMIT: usize = 2048;
+/// An IPv6 address with a zone and room to spare.
+const ADDRESS_LIMIT: usize = 64;
 
 const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 
@@ -21,22 +28,40 @@ pub(crate) const LONGEST_WAIT: u32 = 24 * 3600;
 impl Error {
     /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
     /// Atlas, enveloped or not, `{"error","error_description"}` of OAuth, or something a gateway said.
-    pub(crate) fn from_answer(status: u16, headers: Option<&HeaderMap>, body: &[u8]) -> Error {
-        let (text, is_cut) = beginning(body);
+    /// `redactor` knows what it may echo.
+    pub(crate) fn from_answer(
+        status: u16,
+        headers: Option<&HeaderMap>,
+        body: &[u8],
+        redactor: &Redactor,
+    ) -> Error {
+        let (text, is_cut) = beginning(body, redactor);
         let mut told = Told::read(&text);
         let mut inner = None;
         if let Some((status, content)) = told.envelope() {
             inner = status.filter(|status| *status >= 400);
             told = Told::read(content);
         }
-        Error::from_told(inner.unwrap_or(status), headers, &told, body, is_cut)
+        Error::from_told(
+            inner.unwrap_or(status),
+            headers,
+            &told,
+            body,
+            is_cut,
+            redactor,
+        )
     }
 
     /// The same for what was found in an envelope, under the status of that.
-    pub(crate) fn from_content(status: u16, headers: Option<&HeaderMap>, content: &str) -> Error {
-        let (text, is_cut) = beginning(content.as_bytes());
+    pub(crate) fn from_content(
+        status: u16,
+        headers: Option<&HeaderMap>,
+        content: &str,
+        redactor: &Redactor,
+    ) -> Error {
+        let (text, is_cut) = beginning(content.as_bytes(), redactor);
         let told = Told::read(&text);
-        Error::from_told(status, headers, &told, content.as_bytes(), is_cut)
+        Error::from_told(status, headers, &told, content.as_bytes(), is_cut, redactor)
     }
 
     fn from_told(
@@ -45,13 +70,14 @@ impl Error {
         told: &Told,
         body: &[u8],
         is_cut: bool,
+        redactor: &Redactor,
     ) -> Error {
         let header = |name: HeaderName| {
             headers
                 .and_then(|headers| headers.get(name))
                 .and_then(|value| value.to_str().ok())
         };
-        let text = |raw: Option<&str>| raw.and_then(json::text).unwrap_or_default();
+        let shown = |text: &str| redactor.redact(text, TEXT_LIMIT);
 
         let mut error = Error::new(ErrorKind::of_status(status), "");
         error.http_status = status;
@@ -61,32 +87,42 @@ impl Error {
         }
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
         error.truncated = is_cut && told.is_object;
-        error.reason = text(told.reason);
-        if let Some(oauth) = told.error.and_then(json::text) {
-            if oauth == "invalid_client" {
-                error.kind = ErrorKind::Unauthenticated;
-            }
-            error.code = oauth;
-            error.detail = text(told.error_description);
-        } else {
-            error.code = text(told.error_code);
-            error.detail = text(told.detail);
+        error.reason = shown_text(told.reason, redactor);
+        let oauth = told.error.and_then(json::wiped_text);
+        if oauth
+            .as_ref()
+            .is_some_and(|code| **code == "invalid_client")
+        {
+            error.kind = ErrorKind::Unauthenticated;
         }
-        if error.code.is_empty() {
-            error.code = header(X_ERROR_CODE).unwrap_or_default().to_owned();
+        let (mut code, detail) = match oauth {
+            Some(code) => (code, told.error_description),
+            None => (text_of(told.error_code), told.detail),
+        };
+        if code.is_empty() {
+            code = Zeroizing::new(header(X_ERROR_CODE).unwrap_or_default().to_owned());
         }
+        error.code = shown(&code);
+        error.detail = shown_text(detail, redactor);
         for (field, description) in told.bad_fields() {
+            if error.detail.len() > TEXT_LIMIT {
+                break;
+            }
             if !error.detail.is_empty() {
                 error.detail.push_str("; ");
             }
-            error.detail.push_str(&format!("{field}: {description}"));
+            error.detail.push_str(&shown_text(field, redactor));
+            error.detail.push_str(": ");
+            error.detail.push_str(&shown_text(description, redactor));
         }
-        error.parameters = told.parameters.map_or_else(String::new, json::compact);
-        error.message = one_line(&error.explain(told, body));
+        error.parameters = told
+            .parameters
+            .map_or_else(String::new, |raw| shown(&json::compact(raw)));
+        error.message = one_line(&error.explain(told, &code, body, redactor));
         error
     }
 
-    fn explain(&self, told: &Told, body: &[u8]) -> String {
+    fn explain(&self, told: &Told, code: &str, body: &[u8], redactor: &Redactor) -> String {
         let mut message = format!("Atlas answered {}", self.http_status);
         for part in [&self.code, &self.reason] {
             if !part.is_empty() {
@@ -96,10 +132,11 @@ impl Error {
         }
         if !self.detail.is_empty() {
             message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
-        } else if !told.is_object && !body.is_empty() {
-            message.push_str(&format!(" ({})", describe_page(body)));
+        } else if !told.is_object && !body.is_empty() && !matches!(self.http_status, 200..=299) {
+            // A body of success may hold a secret that nobody knows yet: a token.
+            message.push_str(&format!(" ({})", describe_page(body, redactor)));
         }
-        let advice = self.advice(told);
+        let advice = self.advice(told, code, redactor);
         if !advice.is_empty() {
             message.push_str("; ");
             message.push_str(&advice);
@@ -107,12 +144,16 @@ impl Error {
         message
     }
 
-    fn advice(&self, told: &Told) -> Cow<'static, str> {
-        match (self.kind, self.code.as_str()) {
+    /// `code` is the one that came, of which a short secret may have taken a part.
+    fn advice(&self, told: &Told, code: &str, redactor: &Redactor) -> Cow<'static, str> {
+        match (self.kind, code) {
             (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
-                let seen = told.parameter(0).and_then(json::text).map_or_else(
+                let seen = told.parameter(0).and_then(json::wiped_text).map_or_else(
                     || "the address of this machine".to_owned(),
-                    |address| format!("{address}, the address Atlas saw,"),
+                    |address| {
+                        let address = redactor.redact(&address, ADDRESS_LIMIT);
+                        format!("{address}, the address Atlas saw,")
+                    },
                 );
                 format!("add {seen} to the API access list of these credentials in Atlas").into()
             }
@@ -214,13 +255,13 @@ impl<'a> Told<'a> {
     /// Atlas puts the time to wait into the parameters of a 429: `[path, 55, 10, 5, 60]` means 55 seconds.
     fn seconds_to_wait(&self) -> Option<u32> {
         let raw = self.parameter(1)?;
-        let seconds = json::integer(raw).or_else(|| json::integer(&json::text(raw)?))?;
+        let seconds = json::integer(raw).or_else(|| json::integer(&json::wiped_text(raw)?))?;
         let seconds = u32::try_from(seconds).ok()?;
         (1..=LONGEST_WAIT).contains(&seconds).then_some(seconds)
     }
 
     /// Name and description of each field that Atlas refused.
-    fn bad_fields(&self) -> Vec<(String, String)> {
+    fn bad_fields(&self) -> Vec<(Option<&'a str>, Option<&'a str>)> {
         let mut fields = None;
         let _ = json::members(
             self.bad_request_detail.unwrap_or_default(),
@@ -234,14 +275,25 @@ impl<'a> Told<'a> {
         let _ = json::elements(fields.unwrap_or_default(), |field| {
             let (mut name_of, mut description) = (None, None);
             let _ = json::members(field, |name, value| match &*json::name(name) {
-                "field" => name_of = json::text(value),
-                "description" => description = json::text(value),
+                "field" => name_of = Some(value),
+                "description" => description = Some(value),
                 _ => {}
             });
-            found.push((name_of.unwrap_or_default(), description.unwrap_or_default()));
+            found.push((name_of, description));
         });
         found
     }
+}
+
+/// The text of a raw JSON value, in memory that is wiped; empty for any other value.
+fn text_of(raw: Option<&str>) -> Zeroizing<String> {
+    raw.and_then(json::wiped_text).unwrap_or_default()
+}
+
+/// The same as it may be shown. Not inlined, since what wipes a text is large.
+#[inline(never)]
+fn shown_text(raw: Option<&str>, redactor: &Redactor) -> String {
+    redactor.redact(&text_of(raw), TEXT_LIMIT)
 }
 
 /// The HTTP status that a raw JSON value in a body is; only 100 to 599 are one.
@@ -251,25 +303,32 @@ pub(crate) fn status_in_body(raw: &str) -> Option<u16> {
 }
 
 /// As much of a body as is looked into, and whether that is not all of it. What is not UTF-8 is empty, since it is no JSON.
-fn beginning(body: &[u8]) -> (Cow<'_, str>, bool) {
-    let part = &body[..body.len().min(ERROR_LIMIT)];
-    let is_cut = part.len() < body.len();
+fn beginning<'a>(body: &'a [u8], redactor: &Redactor) -> (Cow<'a, str>, bool) {
+    if body.len() <= ERROR_LIMIT {
+        return (str::from_utf8(body).unwrap_or_default().into(), false);
+    }
+    // A little more, so that no secret is cut.
+    let part = &body[..body.len().min(ERROR_LIMIT + redactor.reach(0))];
     let text = match str::from_utf8(part) {
-        Err(error) if is_cut && error.error_len().is_none() => {
-            // Only the last character is cut.
+        // Only the last character is cut.
+        Err(error) if error.error_len().is_none() => {
             str::from_utf8(&part[..error.valid_up_to()]).unwrap_or_default()
         }
         text => text.unwrap_or_default(),
     };
-    match is_cut {
-        true => (json::ended(text).into(), true),
-        false => (text.into(), false),
-    }
+    let end = redactor.place_to_cut(text, ERROR_LIMIT);
+    (json::ended(&text[..end]).into(), true)
 }
 
 /// The beginning of a body that is not Atlas' JSON, as far as it helps to recognize who wrote it.
-fn describe_page(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+fn describe_page(body: &[u8], redactor: &Redactor) -> String {
+    let start = &body[..body.len().min(redactor.reach(PAGE_LIMIT) + 1)];
+    if start[..start.len().min(PAGE_LIMIT)].contains(&0) {
+        // Perhaps UTF-16, where no secret would be recognized.
+        return "a body that is no text".into();
+    }
+    let text = Zeroizing::new(String::from_utf8_lossy(start).into_owned());
+    let text = redactor.redact(&text, PAGE_LIMIT);
     let lower = text.to_ascii_lowercase();
     if let Some((before, rest)) = lower.split_once("<title>")
         && let Some((title, _)) = rest.split_once("</title>")
@@ -319,7 +378,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {
-        Error::from_answer(status, None, body.as_bytes())
+        Error::from_answer(status, None, body.as_bytes(), &Redactor::none())
     }
 
     #[test]
@@ -372,7 +431,7 @@ mod tests {
             assert_eq!(error.parameters, "[1]", "{length}");
         }
         // A character and an escape that lie across the end; what has an error before it; what is no JSON.
-        let start = r#"{"detail":""#;
+        let start = format!(r#"{{{}"detail":""#, " ".repeat(ERROR_LIMIT - 200));
         let long = |before: usize, tail: &str| {
             let fill = "x".repeat(ERROR_LIMIT - start.len() - before);
             format!(r#"{start}{fill}{tail}{}"}}"#, "x".repeat(before))
@@ -397,7 +456,10 @@ mod tests {
         }
         let mut bytes = format!(r#"{{"errorCode":"X","detail":"{}"#, long(0, "")).into_bytes();
         bytes[100] = 0xff;
-        assert_eq!(Error::from_answer(404, None, &bytes).code, "");
+        assert_eq!(
+            Error::from_answer(404, None, &bytes, &Redactor::none()).code,
+            ""
+        );
     }
 
     #[test]
@@ -519,6 +581,8 @@ mod tests {
             let message = format!("Atlas answered 500{described}; {trouble}");
             assert_eq!(of(500, body).message, message, "{body}");
         }
+        let made = of(201, "token").message.clone();
+        assert!(made.starts_with("Atlas answered 201; "), "{made}");
         let fields = r#"{"badRequestDetail":{"fields":[{"field":"a","description":"b"},{"field":"c","description":"d"}]}}"#;
         assert_eq!(of(400, fields).detail, "a: b; c: d");
     }

@@ -1,13 +1,18 @@
 //! What can go wrong.
 
 mod answer;
+mod redact;
 
+use std::borrow::Cow;
 use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use zeroize::Zeroize;
+
 pub(crate) use answer::{LONGEST_WAIT, status_in_body};
+pub(crate) use redact::Redactor;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -122,7 +127,8 @@ impl ErrorKind {
 #[derive(Clone)]
 pub struct Error(Box<ErrorDetails>);
 
-/// What is known about a failure.
+/// What is known about a failure. Texts from outside have at most 16 KiB, and "[secret]" in the place of each secret that
+/// was echoed in them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ErrorDetails {
@@ -192,20 +198,19 @@ impl Error {
         self
     }
 
-    /// Replaces secrets that a server may have echoed.
-    pub(crate) fn without(mut self, secret: &str) -> Error {
-        if !secret.is_empty() {
-            let details = &mut *self.0;
-            for text in [
-                &mut details.code,
-                &mut details.reason,
-                &mut details.detail,
-                &mut details.parameters,
-                &mut details.message,
-            ] {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "[secret]");
-                }
+    /// Takes secrets out that are too long to be words, should one have got here after all.
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Error {
+        let details = &mut *self.0;
+        for text in [
+            &mut details.code,
+            &mut details.reason,
+            &mut details.detail,
+            &mut details.parameters,
+            &mut details.message,
+        ] {
+            if let Cow::Owned(shown) = redactor.redact_whole(text) {
+                text.zeroize();
+                *text = shown;
             }
         }
         self
@@ -248,26 +253,45 @@ impl From<TryReserveError> for Error {
     }
 }
 
-/// Text from outside on one line: control characters would forge log lines or talk to the terminal.
+/// Text from outside on one line: control characters would forge log lines or talk to the terminal, and those that turn
+/// the direction of writing would have a person read something else than it says. The programs and the Python package
+/// have the same list.
 pub(crate) fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    let is_control = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(is_control, " ")
+}
+
+/// The end of the last whole character in the first `limit` bytes of a text.
+pub(crate) fn boundary(text: &str, limit: usize) -> usize {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
 
     #[test]
-    fn a_secret_is_taken_out_of_every_text() {
-        let mut error = Error::new(ErrorKind::Server, "a s3cret");
-        error.code = "s3cret".into();
+    fn a_long_secret_is_taken_out_of_every_text() {
+        let secret = "0123456789-0123456789";
+        let redactor = Redactor::new(vec![Zeroizing::new(secret.to_owned())]);
+        let mut error = Error::new(ErrorKind::Server, format!("a {secret}"));
+        error.code = secret.into();
         error.reason = "no".into();
-        error.detail = "s3crets3cret".into();
-        error.parameters = "[\"s3cret\"]".into();
-        let error = error.without("").without("s3cret");
+        error.detail = format!("{secret}{secret}");
+        error.parameters = format!("[\"{secret}\"]");
+        let error = error.redacted(&Redactor::none()).redacted(&redactor);
         assert_eq!(error.message, "a [secret]");
         assert_eq!((&*error.code, &*error.reason), ("[secret]", "no"));
-        assert_eq!(error.detail, "[secret][secret]");
+        assert_eq!(error.detail, "[secret]");
         assert_eq!(error.parameters, "[\"[secret]\"]");
     }
 
@@ -278,7 +302,9 @@ mod tests {
             502
         );
         assert_eq!(
-            Error::from_answer(503, None, b"").answered(200).http_status,
+            Error::from_answer(503, None, b"", &Redactor::none())
+                .answered(200)
+                .http_status,
             503
         );
     }

@@ -298,9 +298,9 @@ unsafe fn get(
     unsafe {
         blocking(error, || {
             let client = borrow(client).ok_or_else(|| null("client"))?;
-            let group_id = required(group_id, "group_id")?;
-            let cluster_name = required(cluster_name, "cluster_name")?;
-            let snapshot_id = required(snapshot_id, "snapshot_id")?;
+            let group_id = required(group_id, "the project id")?;
+            let cluster_name = required(cluster_name, "the cluster name")?;
+            let snapshot_id = required(snapshot_id, "the snapshot id")?;
             client.get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
         })
     }
@@ -320,8 +320,8 @@ unsafe fn list(
     unsafe {
         blocking(error, || {
             let client = borrow(client).ok_or_else(|| null("client"))?;
-            let group_id = required(group_id, "group_id")?;
-            let cluster_name = required(cluster_name, "cluster_name")?;
+            let group_id = required(group_id, "the project id")?;
+            let cluster_name = required(cluster_name, "the cluster name")?;
             client.list_snapshots(shape, group_id, cluster_name, format(flags)?)
         })
     }
@@ -354,9 +354,9 @@ unsafe fn wait(
     unsafe {
         blocking(error, || {
             let client = borrow(client).ok_or_else(|| null("client"))?;
-            let group_id = required(ids[0], "group_id")?;
-            let cluster_name = required(ids[1], "cluster_name")?;
-            let snapshot_id = required(ids[2], "snapshot_id")?;
+            let group_id = required(ids[0], "the project id")?;
+            let cluster_name = required(ids[1], "the cluster name")?;
+            let snapshot_id = required(ids[2], "the snapshot id")?;
             let polling = Polling {
                 interval: Duration::from_millis(interval_ms.into()),
                 timeout: (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into())),
@@ -384,7 +384,7 @@ fn format(flags: u32) -> Result<Format> {
     if unknown != 0 {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format!("flags has unknown bits {unknown:#x}"),
+            format!("the flags have unknown bits: {unknown:#x}"),
         ));
     }
     Ok(Format {

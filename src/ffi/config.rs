@@ -239,7 +239,7 @@ const _: () = assert!(
         && Level::Debug as i32 == ATLAS_LOG_DEBUG
 );
 
-/// Takes a log line: UTF-8 without a newline, lent until it returns. No line holds a secret.
+/// Takes a log line: UTF-8 without a newline, at most 4 KiB with its NUL, lent until it returns. No line holds a secret.
 ///
 /// It runs on a thread that is inside a call of the client, on several at once if there are several, with no lock held.
 /// It may call only `atlas_client_cancel()` and accessors, and must not throw, longjmp or end the thread.

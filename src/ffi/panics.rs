@@ -24,6 +24,7 @@ use super::version::*;
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::ErrorKind;
+use crate::error::Redactor;
 use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
 use crate::snapshot::{Snapshot, SnapshotList};
 use crate::sys;
@@ -172,7 +173,8 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
 
     let mut headers = HeaderMap::new();
     headers.insert("name", "value".parse().unwrap());
-    let document = Snapshot::from_answer(200, headers, DOCUMENT.into(), false).unwrap();
+    let document =
+        Snapshot::from_answer(200, headers, DOCUMENT.into(), false, &Redactor::none()).unwrap();
     let snapshot: *const atlas_snapshot = from_ref(&document).cast();
     let page = r#"{"results":[{}],"totalCount":1}"#;
     let page = || SnapshotList::parse(page).unwrap();

@@ -19,7 +19,7 @@ use super::resolve::Names;
 use super::socket::{self, Socket};
 use super::tls;
 use crate::call::{Call, Stop};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Redactor};
 
 /// What may wait unread in a connection. ureq stops at its limit for headers, which is half of this, and consumes bodies
 /// as they come; but it would collect a chunk size or trailer without end.
@@ -37,6 +37,8 @@ pub(super) struct Route {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
     pub(super) names: Names,
+    /// For what a proxy or a certificate says.
+    pub(super) redactor: Arc<Redactor>,
 }
 
 /// Short: all that TLS knows would be pages, and kilobytes of code that nobody runs.
@@ -59,7 +61,7 @@ impl Route {
             Error::transient(
                 ErrorKind::Timeout,
                 format!(
-                    "connecting to {}:{} took longer than connect_timeout_ms ({}); check the network, firewalls and proxies",
+                    "connecting to {}:{} took longer than the connect timeout ({} ms); check the network, firewalls and proxies",
                     self.host,
                     self.port,
                     self.connect_timeout.as_millis()
@@ -90,7 +92,7 @@ impl Route {
                 None
             };
             proxy
-                .open_tunnel(&mut socket, &self.host, self.port, address)
+                .open_tunnel(&mut socket, &self.host, self.port, address, &self.redactor)
                 .map_err(|error| {
                     self.explain(
                         error,
@@ -101,8 +103,8 @@ impl Route {
         let Some((config, name)) = &self.tls else {
             return Ok(Stream::Plain(socket));
         };
-        let session =
-            tls_session(config, name).map_err(|error| tls::explain(&error, &self.host))?;
+        let session = tls_session(config, name)
+            .map_err(|error| tls::explain(&error, &self.host, &self.redactor))?;
         let mut stream = tls_stream(session, socket);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).map_err(|error| {
@@ -122,15 +124,20 @@ impl Route {
                 return (*stop).into();
             }
             if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-                return tls::explain(error, &self.host);
+                return tls::explain(error, &self.host, &self.redactor);
             }
             if let Some(error) = inner.downcast_ref::<Error>() {
                 return error.clone();
             }
         }
+        let mut why = error.to_string();
+        // Without what Rust adds to the system's words: " (os error 111)".
+        if let Some(at) = why.find(" (os error") {
+            why.truncate(at);
+        }
         Error::transient(
             ErrorKind::Network,
-            format!("{what} ({error}); check the network, firewalls and proxies"),
+            format!("{what} ({why}); check the network, firewalls and proxies"),
         )
     }
 }

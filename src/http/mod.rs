@@ -24,7 +24,7 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use zeroize::Zeroizing;
 
 use crate::call::Call;
-use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::log::{Level, Logger};
 use crate::sys;
 use connection::{NoResolver, Nowhere, Opener, Route};
@@ -33,6 +33,8 @@ use proxy::Proxy;
 /// The largest body we read; Atlas' largest page is below 1 MiB.
 pub(crate) const BODY_LIMIT: usize = crate::json::MAX_BODY;
 const HEADER_LIMIT: usize = 64 * 1024;
+/// How much of a header a message shows.
+const HEADER_SHOWN: usize = 256;
 /// Idle connections are kept for this long; a poller asking once a minute need not shake hands each time.
 const IDLE_AGE: Duration = Duration::from_secs(90);
 /// More threads than this at once open connections that are not kept.
@@ -126,7 +128,7 @@ fn new_settings() -> ureq::config::Config {
 }
 
 impl Http {
-    pub(crate) fn new(to: &Destination) -> Result<Http> {
+    pub(crate) fn new(to: &Destination, redactor: Arc<Redactor>) -> Result<Http> {
         let tls = match &to.roots {
             None => None,
             Some(roots) => {
@@ -146,6 +148,7 @@ impl Http {
             tls,
             connect_timeout: to.connect_timeout,
             names: Default::default(),
+            redactor,
         });
         let agent = Agent::with_parts(settings(), Opener(route.clone()), NoResolver);
         Ok(Http {
@@ -227,7 +230,9 @@ impl Http {
             return Err(Error::new(ErrorKind::Cancelled, why));
         }
         match outcome {
-            Ok(answer) if (300..=399).contains(&answer.status) => Err(redirected(&answer)),
+            Ok(answer) if (300..=399).contains(&answer.status) => {
+                Err(redirected(&answer, &self.route.redactor))
+            }
             Ok(answer) => Ok(Sent::Answer(answer)),
             Err(error) => {
                 let kept = !exchange.connected.get();
@@ -296,12 +301,17 @@ impl Http {
                 ErrorKind::Network,
                 format!("the connection to {host} ended in the middle of an answer"),
             ),
-            other => Error::new(
-                ErrorKind::InvalidResponse,
-                format!(
-                    "{host} does not speak HTTP as expected ({other}); check the base URL and proxies on the way"
-                ),
-            ),
+            other => {
+                // Some of them quote what they stumbled over.
+                let redactor = &self.route.redactor;
+                let why = redactor.redact(&other.to_string(), HEADER_SHOWN);
+                Error::new(
+                    ErrorKind::InvalidResponse,
+                    format!(
+                        "{host} does not speak HTTP as expected ({why}); check the base URL and proxies on the way"
+                    ),
+                )
+            }
         }
     }
 }
@@ -351,10 +361,11 @@ fn read_to_end(mut reader: impl Read, room: usize) -> io::Result<Zeroizing<Vec<u
 
 impl Answer {
     /// The error for an encoding that was not asked for: unpacking it would let a small answer fill the memory.
-    pub(crate) fn refuse_encoding(&self) -> Result<()> {
+    pub(crate) fn refuse_encoding(&self, redactor: &Redactor) -> Result<()> {
         match self.headers.get(CONTENT_ENCODING) {
             Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-                let encoding = String::from_utf8_lossy(encoding.as_bytes());
+                let encoding =
+                    redactor.redact(&String::from_utf8_lossy(encoding.as_bytes()), HEADER_SHOWN);
                 let mut error = Error::new(
                     ErrorKind::InvalidResponse,
                     format!(
@@ -400,26 +411,26 @@ fn is_disconnect(error: &ureq::Error) -> bool {
     }
 }
 
-fn redirected(answer: &Answer) -> Error {
-    let target = answer
-        .headers
-        .get(LOCATION)
-        .map(|location| String::from_utf8_lossy(location.as_bytes()));
+fn redirected(answer: &Answer, redactor: &Redactor) -> Error {
+    // As a whole, since a secret may have a slash, behind which the host ends.
+    let target = answer.headers.get(LOCATION).map(|location| {
+        redactor.redact(&String::from_utf8_lossy(location.as_bytes()), HEADER_SHOWN)
+    });
     let host = target.as_deref().map(|target| {
         let rest = target.split_once("//").map_or("", |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         authority.rsplit('@').next().unwrap_or_default().to_owned()
     });
-    let whither = match host.as_deref() {
-        None => "without saying whither".to_owned(),
+    let where_to = match host.as_deref() {
+        None => "without saying where to".to_owned(),
         Some("") => "to another path of the same host".to_owned(),
-        Some(host) => format!("to {}", one_line(host)),
+        Some(host) => format!("to {host}"),
     };
     let mut error = Error::new(
         ErrorKind::InvalidResponse,
         format!(
-            "the answer {} redirects {whither}, which is not followed lest credentials go astray; check the base URL \
-             and proxies on the way",
+            "the answer {} redirects {where_to}, which is not followed, so that credentials are not sent to another \
+             host; check the base URL and proxies on the way",
             answer.status
         ),
     );

@@ -8,10 +8,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind, one_line};
+use crate::error::{Error, ErrorKind, Redactor, one_line};
 
 /// How much a proxy may say before the tunnel stands.
 const REPLY_LIMIT: usize = 16 * 1024;
+/// How much of a reason phrase a message shows.
+const REASON_SHOWN: usize = 256;
 
 /// A proxy as configured.
 pub(crate) struct Proxy {
@@ -34,6 +36,13 @@ enum Kind {
 struct Login {
     user: Zeroizing<Vec<u8>>,
     password: Zeroizing<Vec<u8>>,
+}
+
+impl Login {
+    fn basic(&self) -> Zeroizing<String> {
+        let pair = Zeroizing::new([&self.user[..], b":", &self.password[..]].concat());
+        Zeroizing::new(BASE64_STANDARD.encode(&*pair))
+    }
 }
 
 impl fmt::Debug for Proxy {
@@ -110,6 +119,20 @@ impl Proxy {
         format!("{scheme}://{host}:{}", self.port)
     }
 
+    /// What of the login nobody may see, in each form in which it is sent. A user without a password is a token.
+    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
+        let Some(login) = &self.login else {
+            return Vec::new();
+        };
+        let secret = match login.password.is_empty() {
+            true => &login.user,
+            false => &login.password,
+        };
+        // What is not UTF-8 is in no text either.
+        let text = str::from_utf8(secret).unwrap_or_default();
+        vec![Zeroizing::new(text.to_owned()), login.basic()]
+    }
+
     /// Whether the name of the target has to be looked up before [`Proxy::open_tunnel`].
     pub(super) fn needs_address(&self) -> bool {
         self.kind == Kind::Socks5
@@ -122,9 +145,10 @@ impl Proxy {
         host: &str,
         port: u16,
         address: Option<IpAddr>,
+        redactor: &Redactor,
     ) -> io::Result<()> {
         match self.kind {
-            Kind::Http => self.http_connect(stream, host, port),
+            Kind::Http => self.http_connect(stream, host, port, redactor),
             Kind::Socks5 | Kind::Socks5h => self.socks_connect(stream, host, port, address),
         }
     }
@@ -134,6 +158,7 @@ impl Proxy {
         stream: &mut (impl Read + Write),
         host: &str,
         port: u16,
+        redactor: &Redactor,
     ) -> io::Result<()> {
         let target = if host.contains(':') {
             format!("[{host}]:{port}")
@@ -144,8 +169,7 @@ impl Proxy {
             "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Connection: keep-alive\r\n"
         ));
         if let Some(login) = &self.login {
-            let pair = Zeroizing::new([&login.user[..], b":", &login.password[..]].concat());
-            let encoded = Zeroizing::new(BASE64_STANDARD.encode(&*pair));
+            let encoded = login.basic();
             // Room for all, since growing would leave a copy behind that nobody wipes.
             request.reserve(encoded.len() + 64);
             request.push_str("Proxy-Authorization: Basic ");
@@ -193,6 +217,7 @@ impl Proxy {
                         return Err(self.failed(&format!("answered {code}: {what}")));
                     }
                     (code, reason) => {
+                        let reason = redactor.redact(reason, REASON_SHOWN);
                         return Err(
                             self.failed(&format!("answered {code} {reason} to CONNECT {target}"))
                         );
@@ -566,7 +591,9 @@ mod tests {
         let proxy = Proxy::parse("http://proxy:1").unwrap();
         for (host, target) in [("::1", "[::1]:443"), ("host", "host:443")] {
             let mut wire = Wire(b"HTTP/1.1 200 OK\r\n\r\n", Vec::new());
-            proxy.open_tunnel(&mut wire, host, 443, None).unwrap();
+            proxy
+                .open_tunnel(&mut wire, host, 443, None, &Redactor::none())
+                .unwrap();
             let asked = String::from_utf8(wire.1).unwrap();
             let start = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
             assert!(asked.starts_with(&start), "{asked}");

@@ -3,7 +3,7 @@
 use ureq::http::HeaderMap;
 
 use super::fields::{self, TextField};
-use crate::error::{Error, ErrorKind, Result, status_in_body};
+use crate::error::{Error, ErrorKind, Redactor, Result, status_in_body};
 use crate::json;
 
 /// What a caller reads, and so what the body of an error looks like.
@@ -80,6 +80,7 @@ impl<'a> Document<'a> {
         body: &'a str,
         expected: Expected,
         headers: Option<&HeaderMap>,
+        redactor: &Redactor,
     ) -> Result<Document<'a>> {
         let outer = Document::read(body).map_err(|error| json::malformed(&error))?;
         json::check_depth(body)?;
@@ -107,16 +108,16 @@ impl<'a> Document<'a> {
             && status >= 300
             && (enveloped || looks_enveloped)
         {
-            return Err(Error::from_content(status, headers, inner.text));
+            return Err(Error::from_content(status, headers, inner.text, redactor));
         }
         if let Some(status) = inner.error.and_then(status_in_body)
             && status >= 400
             && !inner.has_id()
         {
-            return Err(Error::from_content(status, headers, inner.text));
+            return Err(Error::from_content(status, headers, inner.text, redactor));
         }
         if number.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
-            let what = "not a JSON object as promised: the envelope has no object \"content\"";
+            let what = "expected a JSON object: the envelope has no object \"content\"";
             return Err(Error::new(ErrorKind::InvalidResponse, what));
         }
         Ok(inner)

@@ -6,7 +6,7 @@ use ureq::http::HeaderMap;
 
 use super::Snapshot;
 use super::document::{Document, Expected};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::json;
 use crate::runtime::memory;
 
@@ -64,15 +64,20 @@ impl SnapshotList {
     /// items in it, or items that take more than 256 MiB.
     pub fn parse(page: impl Into<Vec<u8>>) -> Result<SnapshotList> {
         let mut list = SnapshotList::default();
-        list.add_page(None, page.into())?;
+        list.add_page(None, page.into(), &Redactor::none())?;
         Ok(list)
     }
 
     /// Adds a page that the server answered with a status of success. The headers serve an error inside an envelope. Of
     /// the total counts the latest is kept. If it fails the list is as before.
-    pub(crate) fn add_page(&mut self, headers: Option<&HeaderMap>, body: Vec<u8>) -> Result<()> {
-        let text = json::begin(body)?;
-        let page = Document::find(&text, Expected::Page, headers)?;
+    pub(crate) fn add_page(
+        &mut self,
+        headers: Option<&HeaderMap>,
+        body: Vec<u8>,
+        redactor: &Redactor,
+    ) -> Result<()> {
+        let text = json::begin(body, headers.is_none())?;
+        let page = Document::find(&text, Expected::Page, headers, redactor)?;
         let results = page.results.filter(|results| results.starts_with('['));
         let Some(results) = results else {
             let what = "not a page of a list: it has no array \"results\"";

@@ -20,7 +20,7 @@ use chrono::DateTime;
 use once_cell::race::OnceBox;
 use ureq::http::HeaderMap;
 
-use crate::error::Result;
+use crate::error::{Redactor, Result};
 use crate::json;
 use crate::runtime::memory;
 use document::{Document, Expected};
@@ -66,7 +66,7 @@ impl Snapshot {
     /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error` from
     /// 400 to 599 and no `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
-        Snapshot::read(body.into(), Expected::Snapshot, None)
+        Snapshot::read(body.into(), Expected::Snapshot, None, &Redactor::none())
     }
 
     /// Reads what the server answered with a status of success. `enveloped` says whether an envelope was asked for; one
@@ -76,6 +76,7 @@ impl Snapshot {
         headers: HeaderMap,
         body: Vec<u8>,
         enveloped: bool,
+        redactor: &Redactor,
     ) -> Result<Snapshot> {
         let expected = if enveloped {
             Expected::Enveloped
@@ -91,6 +92,7 @@ impl Snapshot {
                 headers,
                 table,
             })),
+            redactor,
         )
     }
 
@@ -98,11 +100,12 @@ impl Snapshot {
         body: Vec<u8>,
         expected: Expected,
         response: Option<Box<ResponseHead>>,
+        redactor: &Redactor,
     ) -> Result<Snapshot> {
-        let mut text = json::begin(body)?;
+        let mut text = json::begin(body, response.is_none())?;
         text.try_reserve_exact(1)?; // for the NUL
         let headers = response.as_ref().map(|response| &response.headers);
-        let document = Document::find(&text, expected, headers)?;
+        let document = Document::find(&text, expected, headers, redactor)?;
         let (enveloped, fields) = (document.enveloped, Fields::decode(&document)?);
         Ok(Snapshot::assemble(text, enveloped, fields, response))
     }
@@ -425,7 +428,7 @@ mod tests {
             ureq::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
         );
         headers.insert("retry-after", "3".parse().unwrap());
-        Snapshot::from_answer(200, headers, body.into(), enveloped)
+        Snapshot::from_answer(200, headers, body.into(), enveloped, &Redactor::none())
     }
 
     #[test]

@@ -80,8 +80,8 @@ static void malformed_ids_are_refused_and_nothing_is_sent(void)
     size_t i;
 
     for (i = 0; i < sizeof ids / sizeof *ids; i++) {
-        refused(client, ids[i], CLUSTER, SNAPSHOT, "group_id");
-        refused(client, PROJECT, CLUSTER, ids[i], "snapshot_id");
+        refused(client, ids[i], CLUSTER, SNAPSHOT, "the project id");
+        refused(client, PROJECT, CLUSTER, ids[i], "the snapshot id");
     }
     CHECK_NUMBER(trap_connections(t), 0);
     atlas_client_free(client);
@@ -100,7 +100,7 @@ static void malformed_cluster_names_are_refused_and_nothing_is_sent(void)
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof *names; i++)
-        refused(client, PROJECT, names[i], SNAPSHOT, "cluster_name");
+        refused(client, PROJECT, names[i], SNAPSHOT, "the cluster name");
     CHECK_NUMBER(trap_connections(t), 0);
     atlas_client_free(client);
     trap_free(t);
@@ -115,9 +115,9 @@ static void ten_megabytes_of_a_are_refused_with_a_short_message(void)
 
     memset(text, 'a', size);
     text[size] = '\0';
-    refused(client, text, CLUSTER, SNAPSHOT, "group_id");
-    refused(client, PROJECT, text, SNAPSHOT, "cluster_name");
-    refused(client, PROJECT, CLUSTER, text, "snapshot_id");
+    refused(client, text, CLUSTER, SNAPSHOT, "the project id");
+    refused(client, PROJECT, text, SNAPSHOT, "the cluster name");
+    refused(client, PROJECT, CLUSTER, text, "the snapshot id");
     CHECK_NUMBER(trap_connections(t), 0);
     atlas_client_free(client);
     trap_free(t);

@@ -214,8 +214,9 @@ for cluster in error-401 error-403-ip error-404 error-400-fields error-429 error
     unknown $cluster
 done
 unknown error-403 "Project Read Only"
+unknown sharded0 "; add --sharded"
 begin=$(date +%s)
-unknown silent "time"
+unknown silent "; -t sets how long it may take"
 [ $(($(date +%s) - begin)) -le 4 ]
 ok $? "-t bounds the whole run"
 changes=$NO_CREDENTIALS

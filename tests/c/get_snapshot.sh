@@ -42,6 +42,22 @@ ask "$project" Cluster0 00000000000000000000d00a
 exits 0 && says "$out" 'description       tab  quote"' "💾" && ! grep -q "$(printf '\t')" "$out"
 ok $? "control characters in a description become blanks, other text stays"
 
+serve Cluster0 <<'END_OF_SNAPSHOT'
+{"id": "a\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u0085\u007fb\u200d\u2027\u202f\u2065c"}
+END_OF_SNAPSHOT
+ask "$project" Cluster0 "$snapshot"
+exits 0 && "$PYTHON" - "$out" <<'END'
+import sys
+line = open(sys.argv[1], encoding="utf-8").readline()
+assert line == "id                a" + 16 * " " + "b\u200d\u2027\u202f\u2065c\n", ascii(line)
+END
+ok $? "characters that turn the direction of writing become blanks"
+honest
+
+ask "$project" "$ATLAS_SIMULATOR_SHARDED_CLUSTER" "$snapshot"
+exits 16 && says "$err" "hint        snapshots of sharded clusters are shown by list_snapshots --sharded"
+ok $? "a sharded cluster is an error that says which program reads it"
+
 ask "$project" replica-asked-sharded "$snapshot"
 exits 0 && says "$out" "cluster type      shardedCluster" "config servers    DEDICATED" \
     "members           5f4007f327a3bd7b6f410300 atlas-replica-asked-sharded-shard-0 AWS" "snapshot ids      5f4007f327a3bd7b6f410300"

@@ -22,7 +22,7 @@ exits 0 && lines 3 && says "$out" "$ATLAS_SIMULATOR_SHARDED_SNAPSHOT  completed"
 ok $? "--sharded lists the snapshots of a sharded cluster"
 
 ask "$project" "$ATLAS_SIMULATOR_SHARDED_CLUSTER"
-exits 16 && [ ! -s "$out" ] && says "$err" "sharded"
+exits 16 && [ ! -s "$out" ] && says "$err" "hint        add --sharded"
 ok $? "a sharded cluster without --sharded is an error that says so"
 
 ask "$project" empty

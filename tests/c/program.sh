@@ -80,7 +80,7 @@ error() {
 # The errors that every call can meet.
 common_errors() {
     changes=MONGODB_ATLAS_TIMEOUT_MS=2000
-    error 11 "no/cluster" "invalid_argument" "cluster_name"
+    error 11 "no/cluster" "invalid_argument" 'the cluster name "no/cluster" is not'
     error 13 error-401 "unauthenticated" "$(basename "$program") --help"
     error 14 error-403 "forbidden" "Project Read Only" "USER_UNAUTHORIZED"
     error 14 error-403-ip "203.0.113.7"
@@ -101,7 +101,7 @@ passing_errors() {
     changes=MONGODB_ATLAS_TIMEOUT_MS=2000
     error 17 error-429-bucket "rate_limited"
     error 18 error-503-html "503" "may succeed later"
-    error 19 silent "timeout"
+    error 19 silent "timeout" "MONGODB_ATLAS_TIMEOUT_MS sets"
     error 20 closing "network"
     changes=
 }

@@ -40,7 +40,7 @@ ok $? "a snapshot that was deleted meanwhile exits with 15"
 
 begin=$(date +%s)
 ask --timeout 1 "$project" stuck 5f4007f327a3bd7b6f410001
-exits 19 && [ ! -s "$out" ] && says "$err" "last status seen was inProgress" && [ $(($(date +%s) - begin)) -le 3 ]
+exits 19 && [ ! -s "$out" ] && says "$err" "last status seen was inProgress" "hint        --timeout sets" && [ $(($(date +%s) - begin)) -le 3 ]
 ok $? "when the time is up it exits with 19, in the middle of a pause, too"
 
 serve Cluster0 <<'END_OF_SNAPSHOT'

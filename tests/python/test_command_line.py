@@ -87,6 +87,17 @@ def test_an_error_goes_to_stderr_in_one_line_with_an_exit_code_of_its_kind(atlas
     assert result.returncode == EXIT_CODES[cluster], result.stderr.decode()
 
 
+def test_an_error_speaks_of_the_options_of_the_command(atlas: Simulator) -> None:
+    late = {"MONGODB_ATLAS_TIMEOUT_MS": "300"}
+    result = get(atlas, cluster="silent", environment=late)
+    assert result.stderr.endswith(b"; MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take\n")
+    result = command_line("wait", "--timeout", "0.5", atlas.project, "stuck", "5f4007f327a3bd7b6f410001")
+    assert b"; --timeout sets how long to wait" in result.stderr
+    assert get(atlas, cluster="sharded0").stderr.endswith(b"; add --sharded\n")
+    result = command_line("list", "--sharded", atlas.project, atlas.cluster)
+    assert result.stderr.endswith(b"; leave out --sharded\n")
+
+
 def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
     assert get(atlas, snapshot="../x").returncode == 10 + ErrorKind.INVALID_ARGUMENT
     assert (
@@ -318,6 +329,12 @@ def test_text_from_the_server_cannot_steer_the_terminal() -> None:
     )
     assert shown.count("\n") == 5
     assert all(line.isprintable() for line in shown.splitlines())
+
+
+def test_what_turns_the_direction_of_writing_becomes_a_blank() -> None:
+    controls = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x85\x7f"
+    shown = table({"status": f"a{controls}b\u200d\u2027\u202f\u2065c"})
+    assert shown == f"status              a{16 * ' '}b\u200d\u2027\u202f\u2065c\n"
 
 
 @pytest.mark.parametrize(

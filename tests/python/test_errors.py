@@ -83,6 +83,20 @@ def test_each_documented_error_arrives_with_every_member(atlas: Simulator, clust
     assert "\n" not in error.message and len(error.message) > 40
 
 
+def test_an_error_speaks_of_the_parameters_and_methods_of_this_package(atlas: Simulator) -> None:
+    with atlas.client(timeout=0.2) as client, pytest.raises(AtlasTimeoutError) as late:
+        client.get_snapshot(atlas.project, "silent", atlas.snapshot)
+    assert str(late.value) == f"{late.value.message}; {late.value.hint}"
+    assert "timeout and connect_timeout of Client" in str(late.value) and "timeout_ms" not in str(late.value)
+    with pytest.raises(BadRequestError) as wrong:
+        atlas.get(cluster="sharded0")
+    assert "get_sharded_snapshot" in str(wrong.value) and "_sharded_" not in wrong.value.message
+    with atlas.client() as client, pytest.raises(InvalidArgumentError) as argument:
+        client.get_snapshot("a\nb", atlas.cluster, atlas.snapshot)
+    assert 'the project id "a b" is not' in str(argument.value) and argument.value.hint is None
+    assert str(pickle.loads(pickle.dumps(late.value))) == str(late.value)
+
+
 def test_a_refused_address_is_named_in_the_message(atlas: Simulator) -> None:
     with pytest.raises(ForbiddenError, match=r"203\.0\.113\.7"):
         atlas.get(cluster="error-403-ip")

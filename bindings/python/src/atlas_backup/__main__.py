@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Iterable, Iterator, List, Optional, Union
 
 from . import AtlasError, Client, Snapshot, SnapshotList, __version__
+from ._errors import hint
 from ._snapshot import DOCUMENTED
 
 DESCRIPTION = """\
@@ -39,7 +40,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         _write([output] if isinstance(output, (bytes, str)) else output)
         return 0
     except AtlasError as error:
-        print(f"atlas_backup: {error}", file=sys.stderr)
+        on_shards = "leave out --sharded" if options.sharded else "add --sharded"
+        advice = hint(error, on_timeout=options.on_timeout, on_shards=on_shards)
+        print(f"atlas_backup: {error.message}{'' if advice is None else f'; {advice}'}", file=sys.stderr)
         return 10 + error.kind
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("cluster", metavar="CLUSTER", help="name of the cluster")
         if name != "list":
             added.add_argument("snapshot", metavar="SNAPSHOT", help="id of the snapshot, 24 hexadecimal digits")
+        added.set_defaults(on_timeout="MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take")
         added.add_argument("--sharded", action="store_true", help="the cluster is a sharded one")
         added.add_argument("--json", action="store_true", help=json)
         added.add_argument(
@@ -90,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     wait = command("wait", "Wait until a snapshot is completed, and show it.", "print Atlas' last answer as received")
     wait.add_argument("--interval", metavar="TIME", type=_duration, help="pause between two looks: 5, 1m (4 seconds)")
     wait.add_argument("--timeout", metavar="TIME", type=_duration, help="give up after: 90, 30m, 2h, 1.5d (never)")
-    wait.set_defaults(run=_wait)
+    wait.set_defaults(
+        run=_wait,
+        on_timeout="--timeout sets how long to wait, MONGODB_ATLAS_TIMEOUT_MS how many milliseconds a look may take",
+    )
     return parser
 
 
@@ -259,9 +266,14 @@ def _distance(moment: datetime) -> str:
     return f"in {words}" if seconds > 0 else f"{words} ago"
 
 
+# What steers a terminal, ends a line or turns the direction of writing: the library and its C programs have the same list.
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+_BLANKS = dict.fromkeys(_CONTROLS, " ")
+
+
 def _printable(text: str) -> str:
-    """Text from the server may not steer the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    """Text from the server may not steer the terminal, nor have a person read something else than it says."""
+    return text.translate(_BLANKS)
 
 
 def _write(output: Iterable[Union[str, bytes]]) -> None:

@@ -52,7 +52,9 @@ class AtlasError(Exception):
     kind: ErrorKind = ErrorKind.NONE
     """What went wrong, to switch on. The class says the same."""
     message: str
-    """One line for people."""
+    """One line for people, in the library's words."""
+    hint: Optional[str] = None
+    """What may help, in the words of this package; None if the message says it all. ``str(error)`` has both."""
     http_status: Optional[int] = None
     """HTTP status of Atlas' answer (inside an envelope: the inner one), None if there was no answer."""
     retry_after: Optional[int] = None
@@ -83,7 +85,7 @@ class AtlasError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        return self.message
+        return self.message if self.hint is None else f"{self.message}; {self.hint}"
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), (self.message,), dict(self.__dict__)
@@ -163,7 +165,20 @@ def from_library(error: Error) -> AtlasError:
     exception.reason = _text(error.reason)
     exception.detail = _text(error.detail)
     exception.parameters = _json(_text(error.parameters))
+    exception.hint = hint(
+        exception,
+        on_timeout="timeout and connect_timeout of Client set how long a call may take, timeout of a wait how long to wait",
+        on_shards="a sharded cluster has methods of its own, get_sharded_snapshot and so on",
+    )
     return exception
+
+
+def hint(error: AtlasError, on_timeout: str, on_shards: str) -> Optional[str]:
+    """The hint of the two that helps: when the time was up, or when Atlas says that a cluster is sharded or is not."""
+    if error.kind == ErrorKind.TIMEOUT and error.http_status is None:
+        return on_timeout
+    refused = error.kind in (ErrorKind.BAD_REQUEST, ErrorKind.NOT_FOUND)
+    return on_shards if refused and "shard" in f"{error.code} {error.detail}".lower() else None
 
 
 def _text(value: bytes) -> Optional[str]:
