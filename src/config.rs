@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::DateTime;
 use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
@@ -300,7 +300,7 @@ impl Config {
             return Ok(API_VERSION);
         };
         let date = text.printable()?;
-        if date.len() != 10 || NaiveDate::parse_from_str(date, "%Y-%m-%d").is_err() {
+        if date.len() != 10 || DateTime::parse_from_rfc3339(&format!("{date}T00:00:00Z")).is_err() {
             return Err(text.wrong("is not a date like 2024-05-30"));
         }
         Ok(date)

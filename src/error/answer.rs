@@ -1,9 +1,8 @@
 //! What an answer other than the promised one means, and what a person can do about it.
 
 use std::borrow::Cow;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use chrono::{DateTime, NaiveDateTime};
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderName};
 use zeroize::Zeroizing;
@@ -353,28 +352,19 @@ fn seconds_until(value: &str) -> Option<u32> {
         let seconds: u32 = value.parse().unwrap_or(u32::MAX);
         return Some(seconds.min(i32::MAX as u32)).filter(|seconds| *seconds > 0);
     }
-    let date = DateTime::parse_from_rfc2822(value)
-        .map(|date| date.to_utc())
-        .or_else(|_| {
-            NaiveDateTime::parse_from_str(value, "%A, %d-%b-%y %H:%M:%S GMT")
-                .or_else(|_| NaiveDateTime::parse_from_str(value, "%a %b %e %H:%M:%S %Y"))
-                .map(|date| date.and_utc())
-        })
-        .ok()?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let date = httpdate::parse_http_date(value).ok()?;
+    let wait = date.duration_since(SystemTime::now()).ok()?;
     // Rounded up: coming back a fraction of a second early earns another refusal.
-    let millis = date
-        .timestamp_millis()
-        .saturating_sub_unsigned(now.as_millis() as u64)
-        .max(0);
-    let seconds = ((millis + 999) / 1000).min(i64::from(i32::MAX)) as u32;
-    Some(seconds).filter(|seconds| *seconds > 0)
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Some(seconds.min(i32::MAX as u64) as u32).filter(|seconds| *seconds > 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use chrono::DateTime;
+
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {

@@ -9,8 +9,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{
     WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,
 };
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::SigningKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, OtherError,
     RootCertStore, SignatureScheme,
@@ -22,6 +24,19 @@ use crate::error::{Error, ErrorKind, Redactor};
 /// How much of a certificate's names a message shows.
 const NAMES_SHOWN: usize = 256;
 
+/// No private keys: no server is shown a certificate of ours. Those that ring would load take 25 KB of the library.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("there are no client keys".into()))
+    }
+}
+
 /// How a client of ours talks TLS: rustls' defaults, trusting `roots`.
 pub(super) fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, Error> {
     let defect = |error: &dyn fmt::Display| {
@@ -30,7 +45,10 @@ pub(super) fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfi
             format!("TLS cannot be set up: {error}"),
         )
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(CryptoProvider {
+        key_provider: &NoKeys,
+        ..rustls::crypto::ring::default_provider()
+    });
     let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
         .build()
         .map_err(|error| defect(&error))?;
