@@ -13,10 +13,10 @@ use once_cell::race::OnceBox;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::auth::Auth;
-use crate::call::{Call, Canceller, Stop};
+use crate::call::{Canceller, Context, Interrupted};
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::{self, Answer, Http, Outgoing};
+use crate::http::{self, Http, Request, Response};
 use crate::log::{Level, Logger};
 use crate::retry::{self, RateLimits};
 use crate::snapshot::{Snapshot, SnapshotList, Status};
@@ -34,7 +34,7 @@ pub struct Format {
 
 /// Which of Atlas' two kinds of cluster, and so which of its resources, a call is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum ClusterType {
     /// A replica set.
     ReplicaSet,
     /// A sharded cluster.
@@ -73,7 +73,7 @@ pub struct Client {
 /// What a client has going in one process. A child of `fork()` finds its parent's here and puts its own behind it:
 /// the parent's locks may be held for ever, and its connections are the parent's to use.
 struct Process {
-    generation: u32,
+    fork_epoch: u32,
     /// Taken only when dropped.
     parts: Option<Parts>,
     next: OnceBox<Process>,
@@ -88,9 +88,9 @@ struct Parts {
 }
 
 /// A call in progress, and what it uses.
-struct Entered<'a> {
+struct CallInProgress<'a> {
     parts: &'a Parts,
-    call: Call,
+    context: Context,
 }
 
 impl Process {
@@ -103,7 +103,7 @@ impl Process {
             logger,
         };
         Ok(Process {
-            generation: sys::generation(),
+            fork_epoch: sys::fork_epoch(),
             parts: Some(parts),
             next: OnceBox::new(),
         })
@@ -113,7 +113,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // The parent's parts are leaked: freeing them could wait for a lock or speak on a connection of the parent.
-        if self.generation != sys::generation() {
+        if self.fork_epoch != sys::fork_epoch() {
             mem::forget(self.parts.take());
         }
     }
@@ -126,13 +126,13 @@ impl Client {
     ///
     /// `Config`, naming the setting that is missing, contradictory or unreadable.
     pub fn new(config: &Config) -> Result<Client> {
-        sys::watch_forks(http::settle).map_err(|error| {
+        sys::watch_forks(http::initialise_ureq).map_err(|error| {
             Error::new(
                 ErrorKind::Internal,
                 format!("pthread_atfork failed: {error}"),
             )
         })?;
-        http::settle();
+        http::initialise_ureq();
         let settings = config
             .check()
             .map_err(|error| error.during("set up a client"))?;
@@ -155,7 +155,7 @@ impl Client {
     /// Any [`ErrorKind`] but `SnapshotFailed`.
     pub fn get_snapshot(
         &self,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &str,
         cluster_name: &str,
         snapshot_id: &str,
@@ -164,7 +164,7 @@ impl Client {
         self.reported(|| {
             let target = self.target(
                 "get snapshot",
-                shape,
+                cluster_type,
                 group_id,
                 cluster_name,
                 Some(snapshot_id),
@@ -182,13 +182,14 @@ impl Client {
     /// snapshots or 256 MiB of them.
     pub fn list_snapshots(
         &self,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &str,
         cluster_name: &str,
         format: Format,
     ) -> Result<SnapshotList> {
         self.reported(|| {
-            let target = self.target("list snapshots", shape, group_id, cluster_name, None)?;
+            let target =
+                self.target("list snapshots", cluster_type, group_id, cluster_name, None)?;
             let mut entered = self.enter(Some(self.settings.timeout))?;
             let mut limits = RateLimits::default();
             let mut list = SnapshotList::default();
@@ -197,21 +198,21 @@ impl Client {
             // This ends: each page but the last adds as many items as were asked for, or more, and a list takes no more
             // than a certain number of them.
             loop {
-                let query = match shape {
-                    Shape::ReplicaSet => format!("itemsPerPage={PAGE_SIZE}&pageNum={number}"),
-                    Shape::ShardedCluster => String::new(),
+                let query = match cluster_type {
+                    ClusterType::ReplicaSet => format!("itemsPerPage={PAGE_SIZE}&pageNum={number}"),
+                    ClusterType::ShardedCluster => String::new(),
                 };
                 let uri = target.uri(&self.settings.base_url, &query, format)?;
                 let start = list.len();
-                self.ask(&mut entered, &mut limits, &uri, |mut answer, redactor| {
-                    let body = mem::take(&mut *answer.body);
-                    list.add_page(Some(&answer.headers), body, redactor)
+                self.ask(&mut entered, &mut limits, &uri, |mut response, redactor| {
+                    let body = mem::take(&mut *response.body);
+                    list.add_page(Some(&response.headers), body, redactor)
                 })
                 .map_err(|error| target.explain(error))?;
                 let page = || list.iter().skip(start);
                 warn_of_oddities(&entered.parts.logger, &list.iter().as_slice()[start..]);
                 let count = list.len() - start;
-                if count < PAGE_SIZE || shape == Shape::ShardedCluster {
+                if count < PAGE_SIZE || cluster_type == ClusterType::ShardedCluster {
                     return Ok(list);
                 }
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
@@ -239,7 +240,7 @@ impl Client {
     /// the last status seen; `Cancelled`; and what [`get_snapshot`](Self::get_snapshot) fails with for good.
     pub fn wait_for_snapshot(
         &self,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &str,
         cluster_name: &str,
         snapshot_id: &str,
@@ -249,7 +250,7 @@ impl Client {
         self.reported(|| {
             let target = self.target(
                 "wait for snapshot",
-                shape,
+                cluster_type,
                 group_id,
                 cluster_name,
                 Some(snapshot_id),
@@ -258,9 +259,9 @@ impl Client {
             let mut last_status: Option<String> = None;
             let mut limits = RateLimits::default();
             loop {
-                let mut poll = Entered {
+                let mut poll = CallInProgress {
                     parts: whole.parts,
-                    call: whole.call.within(self.settings.timeout),
+                    context: whole.context.within(self.settings.timeout),
                 };
                 let spread = retry::part_of(polling.interval / 5, retry::random());
                 let mut pause = (polling.interval - polling.interval / 10).saturating_add(spread);
@@ -298,14 +299,14 @@ impl Client {
                     Err(error) => return Err(error),
                 };
                 self.reenter(&mut whole)?;
-                let whole = &whole.call;
+                let whole = &whole.context;
                 let resume = Instant::now().checked_add(pause);
                 let ends_before = |at: &Instant| whole.deadline().is_some_and(|end| end <= *at);
                 let Some(resume) = resume.filter(|at| !ends_before(at)) else {
                     // The rest of the time is waited out, so that a cancellation can still come.
                     if let Some(end) = whole.deadline()
                         && let Err(stop) = whole.sleep_until(end)
-                        && stop != Stop::TimeUp
+                        && stop != Interrupted::DeadlinePassed
                     {
                         return Err(target.explain(stop.into()));
                     }
@@ -326,13 +327,20 @@ impl Client {
     pub fn revoke_token(&self) -> Result<()> {
         self.reported(|| {
             let mut entered = self.enter(Some(self.settings.timeout))?;
-            self.run(&mut entered, |parts, call| {
+            self.run(&mut entered, |parts, context| {
                 let mut limits = RateLimits::default();
-                retry::run(call, self.settings.max_retries, &mut limits, |again| {
-                    parts.auth.revoke(call, again, &mut |call, request| {
-                        self.send(parts, call, request)
-                    })
-                })
+                retry::run(
+                    context,
+                    self.settings.max_retries,
+                    &mut limits,
+                    |retry_reason| {
+                        parts
+                            .auth
+                            .revoke(context, retry_reason, &mut |context, request| {
+                                self.send(parts, context, request)
+                            })
+                    },
+                )
             })
             .map_err(|error| error.during("revoke the access token"))
         })
@@ -347,17 +355,23 @@ impl Client {
 
     fn fetch<'a>(
         &'a self,
-        entered: &mut Entered<'a>,
+        entered: &mut CallInProgress<'a>,
         limits: &mut RateLimits,
         target: &Target,
         format: Format,
     ) -> Result<Snapshot> {
         let uri = target.uri(&self.settings.base_url, "", format)?;
         let snapshot = self
-            .ask(entered, limits, &uri, |mut answer, redactor| {
-                let body = mem::take(&mut *answer.body);
+            .ask(entered, limits, &uri, |mut response, redactor| {
+                let body = mem::take(&mut *response.body);
                 let enveloped = format.envelope;
-                Snapshot::from_answer(answer.status, answer.headers, body, enveloped, redactor)
+                Snapshot::from_response(
+                    response.status,
+                    response.headers,
+                    body,
+                    enveloped,
+                    redactor,
+                )
             })
             .map_err(|error| target.explain(error))?;
         warn_of_oddities(&entered.parts.logger, slice::from_ref(&snapshot));
@@ -367,36 +381,38 @@ impl Client {
     /// Sends a GET until it succeeds or fails for good, and has the answer read.
     fn ask<'a, T>(
         &'a self,
-        entered: &mut Entered<'a>,
+        entered: &mut CallInProgress<'a>,
         limits: &mut RateLimits,
         uri: &Uri,
-        mut read: impl FnMut(Answer, &Redactor) -> Result<T>,
+        mut read: impl FnMut(Response, &Redactor) -> Result<T>,
     ) -> Result<T> {
-        self.run(entered, |parts, call| {
+        self.run(entered, |parts, context| {
             let redactor = parts.logger.redactor();
-            retry::run(call, self.settings.max_retries, limits, |again| {
-                let request = Outgoing {
+            retry::run(context, self.settings.max_retries, limits, |retry_reason| {
+                let request = Request {
                     uri,
                     accept: &self.settings.accept,
                     authorization: &|| Ok(None),
                     may_resend: true,
                     form: None,
-                    again,
+                    retry_reason,
                     logger: &parts.logger,
                 };
-                let answer = parts.auth.send(call, &request, &mut |call, request| {
-                    self.send(parts, call, request)
-                })?;
-                let status = answer.status;
+                let response = parts
+                    .auth
+                    .send(context, &request, &mut |context, request| {
+                        self.send(parts, context, request)
+                    })?;
+                let status = response.status;
                 let outcome = match status {
-                    200 => answer
+                    200 => response
                         .refuse_encoding(redactor)
-                        .and_then(|()| read(answer, redactor))
+                        .and_then(|()| read(response, redactor))
                         .map_err(|error| error.answered(status)),
-                    _ => Err(Error::from_answer(
+                    _ => Err(Error::from_response(
                         status,
-                        Some(&answer.headers),
-                        &answer.body,
+                        Some(&response.headers),
+                        &response.body,
                         redactor,
                     )),
                 };
@@ -409,10 +425,10 @@ impl Client {
     }
 
     /// One round trip, whose headers are looked at whatever its status is.
-    fn send(&self, parts: &Parts, call: &Call, request: &Outgoing) -> Result<Answer> {
-        let answer = parts.http.send(call, request)?;
-        self.warn_of_end(&parts.logger, &answer.headers);
-        Ok(answer)
+    fn send(&self, parts: &Parts, context: &Context, request: &Request) -> Result<Response> {
+        let response = parts.http.send(context, request)?;
+        self.warn_of_end(&parts.logger, &response.headers);
+        Ok(response)
     }
 
     /// Warns, once for each client, when Atlas announces that it will stop serving what was asked for.
@@ -444,14 +460,14 @@ impl Client {
     /// Runs a call that has been entered; once more, if the logger forked, in the child.
     fn run<'a, T>(
         &'a self,
-        entered: &mut Entered<'a>,
-        mut body: impl FnMut(&Parts, &Call) -> Result<T>,
+        entered: &mut CallInProgress<'a>,
+        mut body: impl FnMut(&Parts, &Context) -> Result<T>,
     ) -> Result<T> {
         loop {
             // The logger may have forked since, for a page of a list that is odd.
             self.reenter(entered)?;
             let before = entered.parts;
-            let outcome = body(before, &entered.call);
+            let outcome = body(before, &entered.context);
             self.reenter(entered)?;
             if outcome.is_ok() || ptr::eq(before, entered.parts) {
                 return outcome;
@@ -460,29 +476,29 @@ impl Client {
     }
 
     /// Enters a call that may take `timeout`.
-    fn enter(&self, timeout: Option<Duration>) -> Result<Entered<'_>> {
+    fn enter(&self, timeout: Option<Duration>) -> Result<CallInProgress<'_>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let parts = self.parts()?;
-        let call = parts.canceller.enter(deadline)?;
-        Ok(Entered { parts, call })
+        let context = parts.canceller.enter(deadline)?;
+        Ok(CallInProgress { parts, context })
     }
 
     /// After a callback, which may have forked: the child goes on with parts of its own, and hears no cancellation of
     /// its parent.
-    fn reenter<'a>(&'a self, entered: &mut Entered<'a>) -> Result<()> {
+    fn reenter<'a>(&'a self, entered: &mut CallInProgress<'a>) -> Result<()> {
         let parts = self.parts()?;
         if !ptr::eq(parts, entered.parts) {
-            let call = parts.canceller.enter(entered.call.deadline())?;
-            *entered = Entered { parts, call };
+            let context = parts.canceller.enter(entered.context.deadline())?;
+            *entered = CallInProgress { parts, context };
         }
         Ok(())
     }
 
     /// What belongs to this process.
     fn parts(&self) -> Result<&Parts> {
-        let generation = sys::generation();
+        let fork_epoch = sys::fork_epoch();
         let mut process = &self.first;
-        while process.generation != generation {
+        while process.fork_epoch != fork_epoch {
             process = process
                 .next
                 .get_or_try_init(|| Process::new(&self.settings).map(Box::new))?;
@@ -497,13 +513,20 @@ impl Client {
     fn target<'a>(
         &self,
         doing: &'static str,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &'a str,
         cluster_name: &'a str,
         snapshot_id: Option<&'a str>,
     ) -> Result<Target<'a>> {
         let redactor = self.parts()?.logger.redactor();
-        Target::new(doing, shape, group_id, cluster_name, snapshot_id, redactor)
+        Target::new(
+            doing,
+            cluster_type,
+            group_id,
+            cluster_name,
+            snapshot_id,
+            redactor,
+        )
     }
 
     /// Runs a call and logs its failure.

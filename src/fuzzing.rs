@@ -11,7 +11,7 @@ use crate::call::Canceller;
 use crate::client::redactor;
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::{self, Answer, Outgoing};
+use crate::http::{self, Request, Response};
 use crate::log::Logger;
 use crate::snapshot::Snapshot;
 
@@ -48,12 +48,12 @@ impl Scripted {
     /// The answer as the error it is.
     pub fn error(&self) -> Error {
         let redactor = Redactor::none();
-        Error::from_answer(self.status, Some(&self.headers), &self.body, &redactor)
+        Error::from_response(self.status, Some(&self.headers), &self.body, &redactor)
     }
 
     /// The answer as a snapshot, asked for with an envelope or without.
     pub fn snapshot(&self, enveloped: bool) -> Result<Snapshot> {
-        Snapshot::from_answer(
+        Snapshot::from_response(
             self.status,
             self.headers.clone(),
             self.body.clone(),
@@ -92,41 +92,41 @@ impl Account {
     }
 
     /// Sends a request for a snapshot and whatever has to be sent before; without an answer left the network fails.
-    pub fn exchange(&self, answers: impl IntoIterator<Item = Scripted>) -> Exchange {
-        let mut answers: VecDeque<Scripted> = answers.into_iter().collect();
+    pub fn exchange(&self, responses: impl IntoIterator<Item = Scripted>) -> Exchange {
+        let mut responses: VecDeque<Scripted> = responses.into_iter().collect();
         let mut sent = Vec::new();
         let uri = Uri::from_static("http://localhost/snapshot?pretty=true");
-        let request = Outgoing {
+        let request = Request {
             uri: &uri,
             accept: &self.settings.accept,
             authorization: &|| Ok(None),
             may_resend: true,
             form: None,
-            again: "",
+            retry_reason: "",
             logger: &self.logger,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
-            .and_then(|call| {
-                self.auth.send(&call, &request, &mut |_, request| {
+            .and_then(|context| {
+                self.auth.send(&context, &request, &mut |_, request| {
                     let authorization = (request.authorization)()?;
                     sent.push((
                         request.uri.path().to_owned(),
                         authorization
                             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
                     ));
-                    let answer = answers.pop_front().ok_or_else(|| {
+                    let response = responses.pop_front().ok_or_else(|| {
                         Error::new(ErrorKind::Network, "the script has no more answers")
                     })?;
-                    Ok(Answer {
-                        status: answer.status,
-                        headers: answer.headers,
-                        body: answer.body.into(),
+                    Ok(Response {
+                        status: response.status,
+                        headers: response.headers,
+                        body: response.body.into(),
                     })
                 })
             })
-            .map(|answer| answer.status)
+            .map(|response| response.status)
             .map_err(|error| error.redacted(self.logger.redactor()));
         Exchange { sent, outcome }
     }

@@ -1,7 +1,6 @@
 //! Reads MongoDB Atlas cloud backup snapshots: the safe core, and the C ABI over it.
 //!
-//! The map of the house. A snapshot's way in: `ffi::client` → [`client`] → `auth` signs → `http` sends → `retry`
-//! judges → [`snapshot`] parses → `ffi::snapshot` hands out pointers. Each arrow goes one way.
+//! The layers, each of which calls only those below it, and the life of a request: docs/architecture.md.
 
 #![deny(unsafe_code, missing_docs, unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks)]
@@ -32,7 +31,7 @@ mod sys; // what the system offers only to unsafe code: fork detection, signal m
 #[doc(hidden)]
 pub mod fuzzing; // what the fuzz targets in fuzz/ call
 
-pub use client::{Client, Format, Polling, Shape};
+pub use client::{Client, ClusterType, Format, Polling};
 pub use config::Config;
 pub use error::{Error, ErrorKind, Result};
 pub use log::Level;

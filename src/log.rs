@@ -107,12 +107,12 @@ impl HeldBack<'_> {
     /// Writes the lines. An error if the host's logger forked and this is the child: what was done until now is the
     /// parent's, and the client does it anew with parts of its own.
     pub(crate) fn release(self) -> Result<()> {
-        let generation = sys::generation();
+        let fork_epoch = sys::fork_epoch();
         let lines = mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         for (level, line) in lines {
             self.to.log(level, || line);
         }
-        if generation == sys::generation() {
+        if fork_epoch == sys::fork_epoch() {
             Ok(())
         } else {
             let why = "the process was forked during the call";

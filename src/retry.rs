@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::call::Call;
+use crate::call::Context;
 use crate::error::{Error, ErrorKind, LONGEST_WAIT, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -43,11 +43,11 @@ impl RateLimits {
 }
 
 /// Runs `attempt` until it succeeds, fails for good, or `max_retries` more tries or the deadline are used up. The
-/// attempt is told why it is made once more; the first time that is empty.
+/// attempt gets the reason for the retry; the first time that is empty.
 ///
 /// When the time is up after something was seen, that is the error: it says more than "timeout".
 pub(crate) fn run<T>(
-    call: &Call,
+    context: &Context,
     max_retries: u32,
     limits: &mut RateLimits,
     mut attempt: impl FnMut(&str) -> Result<T>,
@@ -55,7 +55,7 @@ pub(crate) fn run<T>(
     let mut seen: Option<Error> = None;
     let mut retries = 0;
     loop {
-        let again = match &seen {
+        let retry_reason = match &seen {
             None => String::new(),
             Some(error) if error.http_status != 0 => {
                 format!(
@@ -65,7 +65,7 @@ pub(crate) fn run<T>(
             }
             Some(error) => format!("of {}, retry {retries} of {max_retries}", error.kind.name()),
         };
-        let error = match attempt(&again) {
+        let error = match attempt(&retry_reason) {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -93,10 +93,13 @@ pub(crate) fn run<T>(
         let Some(resume) = Instant::now().checked_add(pause) else {
             return Err(error);
         };
-        if call.deadline().is_some_and(|deadline| resume >= deadline) {
+        if context
+            .deadline()
+            .is_some_and(|deadline| resume >= deadline)
+        {
             return Err(error.adding("the time set for the call leaves none for another try"));
         }
-        call.sleep_until(resume)?;
+        context.sleep_until(resume)?;
         seen = Some(error);
         retries += 1;
     }
@@ -202,17 +205,17 @@ mod tests {
 
     #[test]
     fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
-        let call = crate::call::Canceller::default().enter(None).unwrap();
-        let mut told = Vec::new();
-        let outcome: Result<()> = run(&call, 2, &mut RateLimits::default(), |again| {
-            told.push(again.to_owned());
+        let context = crate::call::Canceller::default().enter(None).unwrap();
+        let mut body_members = Vec::new();
+        let outcome: Result<()> = run(&context, 2, &mut RateLimits::default(), |retry_reason| {
+            body_members.push(retry_reason.to_owned());
             let mut error = Error::transient(ErrorKind::Network, "it failed");
-            error.http_status = if told.len() == 1 { 503 } else { 0 };
+            error.http_status = if body_members.len() == 1 { 503 } else { 0 };
             error.retry_after = Some(0);
             Err(error)
         });
         assert_eq!(
-            told,
+            body_members,
             [
                 "",
                 "of status 503, retry 1 of 2",
@@ -223,10 +226,10 @@ mod tests {
     }
     #[test]
     fn only_our_own_deadline_is_told_as_one() {
-        let call = crate::call::Canceller::default().enter(None).unwrap();
-        let told = |errors: &[Error]| {
+        let context = crate::call::Canceller::default().enter(None).unwrap();
+        let body_members = |errors: &[Error]| {
             let mut errors = errors.iter().cloned();
-            let outcome: Result<()> = run(&call, 9, &mut RateLimits::default(), |_| {
+            let outcome: Result<()> = run(&context, 9, &mut RateLimits::default(), |_| {
                 Err(errors.next().unwrap())
             });
             outcome.unwrap_err().message.clone()
@@ -237,14 +240,20 @@ mod tests {
         let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
         connecting.retry_after = Some(0);
         let lasting = "late; the server did not answer in time; try again or allow more time";
-        assert_eq!(told(std::slice::from_ref(&late)), lasting);
+        assert_eq!(body_members(std::slice::from_ref(&late)), lasting);
         let during = "the time was up during another try";
-        assert_eq!(told(&[seen, late.clone()]), format!("reset; {during}"));
         assert_eq!(
-            told(&[connecting, late.clone()]),
+            body_members(&[seen, late.clone()]),
+            format!("reset; {during}")
+        );
+        assert_eq!(
+            body_members(&[connecting, late.clone()]),
             format!("no connection; {during}")
         );
-        assert_eq!(told(&[late.answered(408)]), "late");
-        assert_eq!(told(&[Error::new(ErrorKind::Tls, "refused")]), "refused");
+        assert_eq!(body_members(&[late.answered(408)]), "late");
+        assert_eq!(
+            body_members(&[Error::new(ErrorKind::Tls, "refused")]),
+            "refused"
+        );
     }
 }

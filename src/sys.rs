@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 
 use crate::runtime::panic::silenced;
 
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+static FORK_EPOCH: AtomicU32 = AtomicU32::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// How many `fork()`s lie between the process that loaded the library and this one: what was made in another
 /// generation is the parent's. Cheaper than `getpid()`, which is a system call.
-pub(crate) fn generation() -> u32 {
-    GENERATION.load(Ordering::Relaxed)
+pub(crate) fn fork_epoch() -> u32 {
+    FORK_EPOCH.load(Ordering::Relaxed)
 }
 
-/// Makes [`generation`] count, and has `before` run before each fork, on the thread that forks. To be called before
+/// Makes [`fork_epoch`] count, and has `before` run before each fork, on the thread that forks. To be called before
 /// anything is kept that a child must not use.
 pub(crate) fn watch_forks(before: extern "C" fn()) -> io::Result<()> {
     if !WATCHED.load(Ordering::Acquire) {
@@ -52,7 +52,7 @@ const WAITED_FOR: u32 = 1 << 30;
 static FORKS: AtomicU32 = AtomicU32::new(0);
 /// How long lookups and forks wait for each other. What must not meet is at the beginning and end of a lookup and takes
 /// a fraction of that; the rest may take seconds.
-const AT_THE_GATE: Duration = Duration::from_millis(20);
+const FORK_WAIT: Duration = Duration::from_millis(20);
 
 /// Runs a lookup of names, as the last thing a thread does, apart from forks: glibc reads nsswitch.conf and resolv.conf
 /// behind locks that, in a child forked at that moment, would be held for ever.
@@ -60,7 +60,7 @@ pub(crate) fn look_up<T>(body: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let slot = loop {
         let slot = enter_lookup();
-        if FORKS.load(Ordering::SeqCst) == 0 || start.elapsed() > AT_THE_GATE {
+        if FORKS.load(Ordering::SeqCst) == 0 || start.elapsed() > FORK_WAIT {
             break slot;
         }
         if let Some(slot) = slot {
@@ -102,7 +102,7 @@ extern "C" fn before_fork() {
             if thread == 0 || thread & (ENDING | WAITED_FOR) == WAITED_FOR {
                 break;
             }
-            if is_alive(thread) && start.elapsed() < AT_THE_GATE {
+            if is_alive(thread) && start.elapsed() < FORK_WAIT {
                 thread::sleep(Duration::from_micros(50));
                 continue;
             }
@@ -124,7 +124,7 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
+    FORK_EPOCH.fetch_add(1, Ordering::Relaxed);
     // Whoever looked up or was about to fork is not here.
     for slot in &LOOKUPS {
         slot.store(0, Ordering::SeqCst);
@@ -209,6 +209,6 @@ mod tests {
             in_parent();
         }
         // Lookups of other tests of this process may each cost a wait too.
-        assert!(start.elapsed() < AT_THE_GATE * 100, "{:?}", start.elapsed());
+        assert!(start.elapsed() < FORK_WAIT * 100, "{:?}", start.elapsed());
     }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 
 use ureq::http::Uri;
 
-use crate::client::{Format, Shape, VALUE_SHOWN};
+use crate::client::{ClusterType, Format, VALUE_SHOWN};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 
 /// A snapshot, or the list of a cluster's, with what is done to it.
 pub(crate) struct Target<'a> {
     doing: &'static str,
-    shape: Shape,
+    cluster_type: ClusterType,
     group_id: &'a str,
     cluster_name: &'a str,
     /// `None`: all of the cluster's.
@@ -18,10 +18,10 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Checks the names against Atlas' patterns, so that none can lead a request astray.
+    /// Checks the names against Atlas' patterns, so that no request can go to another resource.
     pub(crate) fn new(
         doing: &'static str,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &'a str,
         cluster_name: &'a str,
         snapshot_id: Option<&'a str>,
@@ -44,7 +44,7 @@ impl<'a> Target<'a> {
         }
         Ok(Target {
             doing,
-            shape,
+            cluster_type,
             group_id,
             cluster_name,
             snapshot_id,
@@ -64,10 +64,10 @@ impl<'a> Target<'a> {
         ] {
             url.push_str(part);
         }
-        match (self.shape, self.snapshot_id) {
-            (Shape::ReplicaSet, _) => {}
-            (Shape::ShardedCluster, Some(_)) => url.push_str("/shardedCluster"),
-            (Shape::ShardedCluster, None) => url.push_str("/shardedClusters"),
+        match (self.cluster_type, self.snapshot_id) {
+            (ClusterType::ReplicaSet, _) => {}
+            (ClusterType::ShardedCluster, Some(_)) => url.push_str("/shardedCluster"),
+            (ClusterType::ShardedCluster, None) => url.push_str("/shardedClusters"),
         }
         if let Some(id) = self.snapshot_id {
             url.push('/');
@@ -99,9 +99,13 @@ impl<'a> Target<'a> {
             .contains("shard");
         let error = match error.kind {
             ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
-                error.adding(match self.shape {
-                    Shape::ReplicaSet => "for a sharded cluster use the calls for sharded clusters",
-                    Shape::ShardedCluster => "for a replica set use the calls for replica sets",
+                error.adding(match self.cluster_type {
+                    ClusterType::ReplicaSet => {
+                        "for a sharded cluster use the calls for sharded clusters"
+                    }
+                    ClusterType::ShardedCluster => {
+                        "for a replica set use the calls for replica sets"
+                    }
                 })
             }
             _ => error,

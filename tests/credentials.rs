@@ -16,7 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use atlas_backup::client::Polling;
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Level, Result, Shape, Snapshot};
+use atlas_backup::{
+    Client, ClusterType, Config, Error, ErrorKind, Format, Level, Result, Snapshot,
+};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, NonceCount, PRIVATE_KEY, PROJECT,
     PUBLIC_KEY, SNAPSHOT, Seen, Simulator, Target,
@@ -52,7 +54,7 @@ impl Watched {
 
     fn get(&self) -> Result<Snapshot> {
         let outcome = self.client.get_snapshot(
-            Shape::ReplicaSet,
+            ClusterType::ReplicaSet,
             PROJECT,
             CLUSTER,
             SNAPSHOT,
@@ -78,7 +80,7 @@ impl Watched {
             format: Format::default(),
         };
         self.client.wait_for_snapshot(
-            Shape::ReplicaSet,
+            ClusterType::ReplicaSet,
             PROJECT,
             CLUSTER,
             SNAPSHOT,
@@ -408,7 +410,7 @@ fn a_thread_whose_nonce_went_stale_takes_the_one_that_another_has_got_since() {
         until("it was asked", || atlas.requests().len() == 1);
         atlas.forget_nonces();
         let format = Format::default();
-        let list = client.list_snapshots(Shape::ReplicaSet, PROJECT, CLUSTER, format);
+        let list = client.list_snapshots(ClusterType::ReplicaSet, PROJECT, CLUSTER, format);
         assert_eq!(list.expect("a list").len(), 2);
     });
     // The late one, the list twice, the late one again.
@@ -466,7 +468,7 @@ fn ten_thousand_requests_over_eight_threads_cost_ten_round_trips_more_at_most() 
         for _ in 0..1250 {
             let format = Format::default();
             client
-                .get_snapshot(Shape::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, format)
+                .get_snapshot(ClusterType::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, format)
                 .unwrap();
         }
     });
@@ -1212,7 +1214,7 @@ fn a_token_that_a_server_echoes_is_not_shown() {
         pretty: false,
     };
     let error = client
-        .get_snapshot(Shape::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, format)
+        .get_snapshot(ClusterType::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, format)
         .expect_err("a failure");
     assert_eq!(error.detail, "[secret]");
     assert_hushed(&format!("{error:?}"));

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Polling, Shape};
+use atlas_backup::{Client, ClusterType, Config, Error, ErrorKind, Format, Polling};
 use atlas_simulator::{
     Act, BadTls, CLIENT_ID, CLIENT_SECRET, CLUSTER, PROJECT, SNAPSHOT, Simulator, Target,
 };
@@ -83,15 +83,22 @@ fn wait(client: &Client, cluster: &str, timeout: Option<Duration>) -> Result<(),
         timeout,
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(shape, PROJECT, cluster, SNAPSHOT, polling, &mut |_| true)
+        .wait_for_snapshot(
+            cluster_type,
+            PROJECT,
+            cluster,
+            SNAPSHOT,
+            polling,
+            &mut |_| true,
+        )
         .map(drop)
 }
 
 fn list(client: &Client, cluster: &str) -> Result<(), Error> {
     client
-        .list_snapshots(Shape::ReplicaSet, PROJECT, cluster, Format::default())
+        .list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default())
         .map(drop)
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{env, fs, mem, thread};
 
 use atlas_backup::client::Polling;
-use atlas_backup::{Config, ErrorKind, Format, Shape};
+use atlas_backup::{ClusterType, Config, ErrorKind, Format};
 use atlas_simulator::{CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Simulator};
 use common::{client, config, config_for, get, get_of, in_child, is_child, until};
 
@@ -106,8 +106,15 @@ fn a_system_that_refuses_to_wait_is_named_and_takes_no_time() {
                 timeout: Some(Duration::from_secs(60)),
                 format: Format::default(),
             };
-            let shape = Shape::ReplicaSet;
-            client.wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
+            let cluster_type = ClusterType::ReplicaSet;
+            client.wait_for_snapshot(
+                cluster_type,
+                PROJECT,
+                CLUSTER,
+                SNAPSHOT,
+                polling,
+                &mut |_| true,
+            )
         };
         for outcome in [
             without(&[libc::SYS_ppoll], || get(&client)),

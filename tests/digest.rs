@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use atlas_backup::client::Polling;
-use atlas_backup::{Config, ErrorKind, Format, Shape};
+use atlas_backup::{ClusterType, Config, ErrorKind, Format};
 use atlas_simulator::{
     Act, CLUSTER, DigestSettings, NonceCount, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Seen,
     Simulator, Target,
@@ -170,9 +170,15 @@ fn a_wait_with_a_key_goes_on_when_connections_die() {
             timeout: Some(Duration::from_secs(60)),
             format: Format::default(),
         };
-        let shape = Shape::ReplicaSet;
-        let outcome =
-            client.wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true);
+        let cluster_type = ClusterType::ReplicaSet;
+        let outcome = client.wait_for_snapshot(
+            cluster_type,
+            PROJECT,
+            CLUSTER,
+            SNAPSHOT,
+            polling,
+            &mut |_| true,
+        );
         outcome.unwrap_or_else(|error| panic!("{rule}: {error}"));
     }
 }

@@ -1,6 +1,6 @@
 //! Every documented error of Atlas, as the user of the Rust API meets it.
 
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Shape};
+use atlas_backup::{Client, ClusterType, Config, Error, ErrorKind, Format};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
     SEEN_ADDRESS, SNAPSHOT, Simulator, Target,
@@ -21,7 +21,7 @@ fn client(atlas: &Simulator) -> Client {
 
 fn get(client: &Client, cluster: &str, format: Format) -> Error {
     client
-        .get_snapshot(Shape::ReplicaSet, PROJECT, cluster, SNAPSHOT, format)
+        .get_snapshot(ClusterType::ReplicaSet, PROJECT, cluster, SNAPSHOT, format)
         .expect_err(cluster)
 }
 
@@ -406,7 +406,8 @@ fn each_way_of_authenticating_reads_a_snapshot() {
         config.set_ca_file(Some(atlas.ca_file().as_os_str().as_encoded_bytes()));
         set(&mut config);
         let client = Client::new(&config).unwrap();
-        let snapshot = client.get_snapshot(Shape::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, PLAIN);
+        let snapshot =
+            client.get_snapshot(ClusterType::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, PLAIN);
         assert_eq!(snapshot.unwrap().id(), Some(SNAPSHOT), "{name}");
     }
 }
@@ -467,7 +468,7 @@ fn nothing_is_sent_for_arguments_against_their_pattern() {
     let names = bad_names.iter().map(|name| (PROJECT, *name, SNAPSHOT));
     for (group, cluster, snapshot) in ids.chain(names) {
         let error = client
-            .get_snapshot(Shape::ReplicaSet, group, cluster, snapshot, PLAIN)
+            .get_snapshot(ClusterType::ReplicaSet, group, cluster, snapshot, PLAIN)
             .expect_err("a bad argument was sent");
         assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error:?}");
         assert!(

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
-use atlas_backup::{Client, Config, ErrorKind, Format, Polling, Result, Shape, Snapshot};
+use atlas_backup::{Client, ClusterType, Config, ErrorKind, Format, Polling, Result, Snapshot};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
     SNAPSHOT, Seen, Simulator, Target,
@@ -86,9 +86,9 @@ fn wait(
     interval: Duration,
     progress: &mut dyn FnMut(&Snapshot) -> bool,
 ) -> Result<Snapshot> {
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client.wait_for_snapshot(
-        shape,
+        cluster_type,
         PROJECT,
         cluster,
         SNAPSHOT,
@@ -459,9 +459,9 @@ fn what_was_read_before_can_be_read_and_freed_in_the_child() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let snapshot = get(&client).unwrap();
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     let list = client
-        .list_snapshots(shape, PROJECT, CLUSTER, Format::default())
+        .list_snapshots(cluster_type, PROJECT, CLUSTER, Format::default())
         .unwrap();
     let status = snapshot.status().unwrap().to_owned();
     fork(|| {
@@ -606,7 +606,7 @@ fn a_fork_in_the_logger_leaves_two_calls_that_know_nothing_of_each_other() {
             let outcome = match cluster {
                 "retried" => get_of(&client, "slow-1").map(drop),
                 _ => client
-                    .list_snapshots(Shape::ReplicaSet, PROJECT, cluster, Format::default())
+                    .list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default())
                     .map(|list| assert_eq!(list.len(), 1200)),
             };
             if process::id() != parent {
@@ -717,7 +717,7 @@ fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
     );
     let client = client(&config);
     let parent = process::id();
-    let list = client.list_snapshots(Shape::ReplicaSet, PROJECT, CLUSTER, Format::default());
+    let list = client.list_snapshots(ClusterType::ReplicaSet, PROJECT, CLUSTER, Format::default());
     if process::id() != parent {
         end(list.is_ok_and(|list| list.len() == 500));
     }

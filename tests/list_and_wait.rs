@@ -5,7 +5,9 @@ mod common;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, Error, ErrorKind, Format, Polling, Shape, Snapshot, SnapshotList};
+use atlas_backup::{
+    Client, ClusterType, Error, ErrorKind, Format, Polling, Snapshot, SnapshotList,
+};
 use atlas_simulator::{
     Act, CLUSTER, PROJECT, SHARDED_CLUSTER, SHARDED_SNAPSHOT, SNAPSHOT, Simulator, Target,
 };
@@ -17,7 +19,7 @@ const PLAIN: Format = Format {
 };
 
 fn list(client: &Client, cluster: &str) -> Result<SnapshotList, Error> {
-    client.list_snapshots(Shape::ReplicaSet, PROJECT, cluster, PLAIN)
+    client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, PLAIN)
 }
 
 /// Waits with short pauses; the timeout is what a test can afford.
@@ -33,7 +35,7 @@ fn wait(
         format: PLAIN,
     };
     client.wait_for_snapshot(
-        Shape::ReplicaSet,
+        ClusterType::ReplicaSet,
         PROJECT,
         cluster,
         SNAPSHOT,
@@ -144,7 +146,7 @@ fn the_list_of_a_sharded_cluster_is_one_request_whatever_its_length() {
     for (cluster, length) in [("empty", 0), ("many-500", 500), ("many-1234", 1234)] {
         atlas.clear();
         let list = client
-            .list_snapshots(Shape::ShardedCluster, PROJECT, cluster, PLAIN)
+            .list_snapshots(ClusterType::ShardedCluster, PROJECT, cluster, PLAIN)
             .unwrap();
         assert_eq!(list.len(), length, "{cluster}");
         let requests = atlas.requests();
@@ -182,13 +184,17 @@ fn fifty_thousand_snapshots_are_listed_and_one_more_is_an_error() {
         (&[50_001, 0], 1, false),
     ];
     let sharded: &[(&[usize], usize, bool)] = &[(&[50_000], 1, true), (&[50_001], 1, false)];
-    let replica_set = replica_set.iter().map(|case| (Shape::ReplicaSet, case));
-    let sharded = sharded.iter().map(|case| (Shape::ShardedCluster, case));
-    for (shape, &(lengths, requests, is_listed)) in replica_set.chain(sharded) {
+    let replica_set = replica_set
+        .iter()
+        .map(|case| (ClusterType::ReplicaSet, case));
+    let sharded = sharded
+        .iter()
+        .map(|case| (ClusterType::ShardedCluster, case));
+    for (cluster_type, &(lengths, requests, is_listed)) in replica_set.chain(sharded) {
         atlas.clear();
         atlas.script(Target::Api, pages(lengths));
-        let outcome = client.list_snapshots(shape, PROJECT, CLUSTER, PLAIN);
-        let what = format!("{shape:?} {:?}", &lengths[..lengths.len().min(4)]);
+        let outcome = client.list_snapshots(cluster_type, PROJECT, CLUSTER, PLAIN);
+        let what = format!("{cluster_type:?} {:?}", &lengths[..lengths.len().min(4)]);
         assert_eq!(atlas.requests().len(), requests, "{what}");
         match outcome {
             Ok(list) => assert_eq!((list.len(), is_listed), (50_000, true), "{what}"),
@@ -323,12 +329,12 @@ fn lists_come_in_envelopes_too() {
     for in_content in [false, true] {
         atlas.change(|settings| settings.lists_in_content = in_content);
         let list = client
-            .list_snapshots(Shape::ReplicaSet, PROJECT, "many-501", format)
+            .list_snapshots(ClusterType::ReplicaSet, PROJECT, "many-501", format)
             .unwrap();
         assert_eq!(list.len(), 501, "in content: {in_content}");
     }
     let error = client
-        .list_snapshots(Shape::ReplicaSet, PROJECT, "error-404", format)
+        .list_snapshots(ClusterType::ReplicaSet, PROJECT, "error-404", format)
         .unwrap_err();
     assert_eq!(
         (error.kind, error.http_status),
@@ -343,7 +349,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
     let client = client(&config(&atlas));
     let snapshot = client
         .get_snapshot(
-            Shape::ShardedCluster,
+            ClusterType::ShardedCluster,
             PROJECT,
             SHARDED_CLUSTER,
             SHARDED_SNAPSHOT,
@@ -357,7 +363,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
     );
     assert_eq!(snapshot.members().len(), 3);
     let list = client
-        .list_snapshots(Shape::ShardedCluster, PROJECT, SHARDED_CLUSTER, PLAIN)
+        .list_snapshots(ClusterType::ShardedCluster, PROJECT, SHARDED_CLUSTER, PLAIN)
         .unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(list.get(0).unwrap().members().len(), 3);
@@ -387,7 +393,13 @@ fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_whi
         "{error}"
     );
     let error = client
-        .get_snapshot(Shape::ShardedCluster, PROJECT, CLUSTER, SNAPSHOT, PLAIN)
+        .get_snapshot(
+            ClusterType::ShardedCluster,
+            PROJECT,
+            CLUSTER,
+            SNAPSHOT,
+            PLAIN,
+        )
         .unwrap_err();
     assert!(
         error.message.contains("use the calls for replica sets"),
@@ -595,7 +607,7 @@ fn a_wait_polls_at_the_interval_give_or_take_a_tenth() {
     };
     let mut count = 0;
     let outcome = client.wait_for_snapshot(
-        Shape::ReplicaSet,
+        ClusterType::ReplicaSet,
         PROJECT,
         "stuck",
         SNAPSHOT,
@@ -631,10 +643,10 @@ fn a_sharded_snapshot_is_waited_for_as_well() {
             pretty: false,
         },
     };
-    let shape = Shape::ShardedCluster;
+    let cluster_type = ClusterType::ShardedCluster;
     let snapshot = client
         .wait_for_snapshot(
-            shape,
+            cluster_type,
             PROJECT,
             SHARDED_CLUSTER,
             SHARDED_SNAPSHOT,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, ErrorKind, Format, Level, Polling, Shape};
+use atlas_backup::{Client, ClusterType, ErrorKind, Format, Level, Polling};
 use atlas_simulator::{
     Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, Payload, SNAPSHOT,
     Simulator, Target,
@@ -393,7 +393,7 @@ fn a_panic_in_a_callback_spoils_neither_thread_nor_client() {
         let waiting = || {
             let panic = &mut |_: &_| panic!("the callback, as the test wants it");
             client.wait_for_snapshot(
-                Shape::ReplicaSet,
+                ClusterType::ReplicaSet,
                 PROJECT,
                 CLUSTER,
                 SNAPSHOT,
@@ -478,7 +478,7 @@ fn levels_filter_the_log() {
         let client = client(&config);
         let _ = get_of(&client, "error-404");
         let list = |client: &Client| {
-            client.list_snapshots(Shape::ReplicaSet, PROJECT, "odd", Format::default())
+            client.list_snapshots(ClusterType::ReplicaSet, PROJECT, "odd", Format::default())
         };
         list(&client).unwrap();
         let levels: HashSet<i32> = lines.all().iter().map(|(level, _)| *level as i32).collect();

@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, Error, ErrorKind, Format, Level, Polling, Shape};
+use atlas_backup::{Client, ClusterType, Error, ErrorKind, Format, Level, Polling};
 use atlas_simulator::{
     Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PROJECT, SNAPSHOT, Simulator, Target,
 };
@@ -32,9 +32,16 @@ fn wait(client: &Client) -> Result<(), Error> {
         timeout: Some(Duration::from_secs(30)),
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
+        .wait_for_snapshot(
+            cluster_type,
+            PROJECT,
+            CLUSTER,
+            SNAPSHOT,
+            polling,
+            &mut |_| true,
+        )
         .map(drop)
 }
 

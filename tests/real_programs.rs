@@ -800,7 +800,7 @@ fn curl_reads_the_same_from_apache() {
     assert_eq!(ours.json(), theirs);
     // Both were challenged once, and said the same but for nonces and counts.
     let lines = server.lines("log", "kept=", 4);
-    let shape = |line: &str| {
+    let cluster_type = |line: &str| {
         let names = line
             .split([' ', ','])
             .filter_map(|it| it.split_once('='))
@@ -809,5 +809,9 @@ fn curl_reads_the_same_from_apache() {
         names.sort();
         names
     };
-    assert_eq!(shape(&lines[1]), shape(&lines[3]), "{lines:?}");
+    assert_eq!(
+        cluster_type(&lines[1]),
+        cluster_type(&lines[3]),
+        "{lines:?}"
+    );
 }

@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use atlas_backup::client::Polling;
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Level, Result, Shape, Snapshot};
+use atlas_backup::{
+    Client, ClusterType, Config, Error, ErrorKind, Format, Level, Result, Snapshot,
+};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
     SNAPSHOT, Simulator, Target,
@@ -54,8 +56,15 @@ fn wait(client: &Client, timeout_ms: u64) -> Result<Snapshot> {
         timeout: Some(Duration::from_millis(timeout_ms)),
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
-    client.wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
+    let cluster_type = ClusterType::ReplicaSet;
+    client.wait_for_snapshot(
+        cluster_type,
+        PROJECT,
+        CLUSTER,
+        SNAPSHOT,
+        polling,
+        &mut |_| true,
+    )
 }
 
 /// Everything a caller gets to see.
@@ -429,7 +438,7 @@ fn a_secret_given_for_an_id_is_not_shown() {
     let atlas = Simulator::start();
     let token = ACCESS_TOKEN.repeat(3);
     let logged = logged(with_token(&atlas, &token));
-    let (shape, format) = (Shape::ReplicaSet, Format::default());
+    let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
     for ids in [
         [token.as_str(), CLUSTER, SNAPSHOT],
         [PROJECT, &token, SNAPSHOT],
@@ -437,7 +446,7 @@ fn a_secret_given_for_an_id_is_not_shown() {
     ] {
         let outcome = logged
             .client
-            .get_snapshot(shape, ids[0], ids[1], ids[2], format);
+            .get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.as_ref().unwrap_err();
         assert!(error.message.contains("\"[secret]\""), "{error}");
         assert_hidden("an id", ACCESS_TOKEN, &seen(&outcome, &logged.lines));
@@ -449,8 +458,8 @@ fn an_argument_that_is_refused_is_shown_up_to_64_bytes() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let message = |ids: [&str; 3]| {
-        let (shape, format) = (Shape::ReplicaSet, Format::default());
-        let outcome = client.get_snapshot(shape, ids[0], ids[1], ids[2], format);
+        let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
+        let outcome = client.get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidArgument);
         error.message.clone()
@@ -543,10 +552,10 @@ fn a_page_of_odd_snapshots_is_one_line_for_each_field() {
     let odd = json!({"results": items}).to_string();
     atlas.script_forever(Target::Api, [Act::respond(200, odd)]);
     let logged = logged(config(&atlas));
-    let (shape, format) = (Shape::ReplicaSet, Format::default());
+    let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
     logged
         .client
-        .list_snapshots(shape, PROJECT, CLUSTER, format)
+        .list_snapshots(cluster_type, PROJECT, CLUSTER, format)
         .unwrap();
     let warnings: Vec<String> = logged
         .lines

@@ -10,7 +10,7 @@ use std::fs;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use atlas_backup::{Client, ErrorKind, Format, Shape, Snapshot, SnapshotList};
+use atlas_backup::{Client, ClusterType, ErrorKind, Format, Snapshot, SnapshotList};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, PROJECT, Payload, Simulator, Target,
 };
@@ -184,7 +184,8 @@ fn what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works() {
 }
 
 fn fails_for_want_of_memory(client: &Client, cluster: &str) {
-    let list = || client.list_snapshots(Shape::ReplicaSet, PROJECT, cluster, Format::default());
+    let list =
+        || client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default());
     let is_page = cluster.contains("items");
     let failure = in_small_blocks(|| match is_page {
         true => list().err(),
@@ -273,7 +274,12 @@ fn a_limit_on_the_address_space_is_met_with_an_error_or_at_worst_an_abort() {
                     get(&client).err(),
                     get_of(&client, "large").err(),
                     client
-                        .list_snapshots(Shape::ReplicaSet, PROJECT, "many-2000", Format::default())
+                        .list_snapshots(
+                            ClusterType::ReplicaSet,
+                            PROJECT,
+                            "many-2000",
+                            Format::default(),
+                        )
                         .err(),
                 ];
                 for error in outcomes.iter().flatten() {

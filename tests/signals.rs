@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Polling, Shape};
+use atlas_backup::{Client, ClusterType, Config, Error, ErrorKind, Format, Polling};
 use atlas_simulator::{
     Act, BadTls, CLIENT_ID, CLIENT_SECRET, CLUSTER, PROJECT, SNAPSHOT, Simulator, Target,
 };
@@ -100,9 +100,16 @@ fn wait(client: &Client, interval: Duration, timeout: Duration) -> Result<(), Er
         timeout: Some(timeout),
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(shape, PROJECT, "stuck", SNAPSHOT, polling, &mut |_| true)
+        .wait_for_snapshot(
+            cluster_type,
+            PROJECT,
+            "stuck",
+            SNAPSHOT,
+            polling,
+            &mut |_| true,
+        )
         .map(drop)
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use atlas_backup::{Client, ErrorKind, Format, Shape};
+use atlas_backup::{Client, ClusterType, ErrorKind, Format};
 use atlas_simulator::{CLIENT_ID, CLIENT_SECRET, PRIVATE_KEY, PROJECT, PUBLIC_KEY, Simulator};
 use common::{client, config, get_id, until};
 
@@ -56,9 +56,12 @@ impl Crowd {
 
     fn list(&self, length: usize) -> atlas_backup::Result<()> {
         let cluster = format!("many-{length}");
-        let list =
-            self.client
-                .list_snapshots(Shape::ReplicaSet, PROJECT, &cluster, Format::default())?;
+        let list = self.client.list_snapshots(
+            ClusterType::ReplicaSet,
+            PROJECT,
+            &cluster,
+            Format::default(),
+        )?;
         assert_eq!(list.len(), length);
         Ok(())
     }

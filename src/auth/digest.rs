@@ -14,9 +14,9 @@ use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
-use crate::call::Call;
+use crate::call::Context;
 use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::{Answer, Outgoing};
+use crate::http::{Request, Response};
 
 /// How often a nonce may turn out stale within one request before we stop: other threads or a strict server may use
 /// it up meanwhile, but not for ever.
@@ -42,12 +42,17 @@ impl Digest {
     }
 
     /// Sends `request` signed; an answer of 401 means that the key was refused.
-    pub(super) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+    pub(super) fn send(
+        &self,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<Response> {
         let mut nonce = self.kept();
         // A nonce of our own is used by nobody else until it has worked, so its refusal is the key's.
         let mut is_ours = false;
         let mut stale = 0;
-        let mut again = request.again;
+        let mut retry_reason = request.retry_reason;
         let mut may_resend = true;
         loop {
             let sent = Cell::new(0);
@@ -58,12 +63,12 @@ impl Digest {
                     .map(|nonce| nonce.sign(&self.public_key, request))
                     .transpose()
             };
-            let answer = send(
-                call,
-                &Outgoing {
+            let response = send(
+                context,
+                &Request {
                     authorization: &sign,
                     may_resend,
-                    again,
+                    retry_reason,
                     ..request.clone()
                 },
             )?;
@@ -71,25 +76,25 @@ impl Digest {
             // otherwise be asked twice for each challenge, and end as one that refuses the key.
             let was_resent = sent.get() > 1;
             may_resend &= !was_resent;
-            if answer.status != 401 {
+            if response.status != 401 {
                 if let (true, Some(nonce)) = (is_ours, nonce) {
                     self.keep(nonce);
                 }
-                return Ok(answer);
+                return Ok(response);
             }
-            let Some(fresh) = self.challenged(&answer.headers)? else {
+            let Some(fresh) = self.challenged(&response.headers)? else {
                 return match nonce {
-                    Some(_) => Ok(answer),
-                    None => Err(unusable(&answer, &self.redactor)),
+                    Some(_) => Ok(response),
+                    None => Err(unusable(&response, &self.redactor)),
                 };
             };
             // Refused on another connection than the one it was given out for is not the key either.
             if is_ours && !fresh.stale && !was_resent || stale == STALE_LIMIT {
-                return Ok(answer);
+                return Ok(response);
             }
-            again = "the server challenged";
+            retry_reason = "the server challenged";
             if let Some(used) = &nonce {
-                again = "the nonce was stale";
+                retry_reason = "the nonce was stale";
                 stale += 1;
                 // Another thread may have had the same answer and already a nonce that works. The last try has a nonce
                 // of its own, which nobody can overtake.
@@ -252,7 +257,7 @@ impl Nonce {
     }
 
     /// The `Authorization` for one request; no two are counted alike.
-    fn sign(&self, public_key: &str, request: &Outgoing) -> Result<HeaderValue> {
+    fn sign(&self, public_key: &str, request: &Request) -> Result<HeaderValue> {
         let count = format!(
             "{:08x}",
             self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
@@ -315,8 +320,8 @@ impl Nonce {
 }
 
 /// The error when the key was never sent, since the server did not ask for it in a way we can answer.
-fn unusable(answer: &Answer, redactor: &Redactor) -> Error {
-    Error::from_answer(answer.status, Some(&answer.headers), &answer.body, redactor).adding(
+fn unusable(response: &Response, redactor: &Redactor) -> Error {
+    Error::from_response(response.status, Some(&response.headers), &response.body, redactor).adding(
         "the API key was not sent, since the server offers no Digest authentication that this library knows; check \
          the base URL and proxies on the way",
     )

@@ -14,16 +14,16 @@ use bytes::Bytes;
 use ureq::http::HeaderValue;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::call::Call;
+use crate::call::Context;
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Answer, Outgoing};
+use crate::http::{Request, Response};
 use crate::log::Logger;
 use digest::Digest;
 use service_account::ServiceAccount;
 
 /// One round trip, bounded by a call.
-pub(crate) type Send<'a> = dyn FnMut(&Call, &Outgoing) -> Result<Answer> + 'a;
+pub(crate) type Send<'a> = dyn FnMut(&Context, &Request) -> Result<Response> + 'a;
 
 /// Text that is wiped when freed and never shown.
 #[derive(Clone)]
@@ -115,13 +115,18 @@ impl Auth {
 
     /// Sends `request` with our credentials. An answer of 401 means that they were refused after all that could be
     /// done about it.
-    pub(crate) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+    pub(crate) fn send(
+        &self,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<Response> {
         match self {
-            Auth::ServiceAccount(account) => account.send(call, request, send),
-            Auth::ApiKey(digest) => digest.send(call, request, send),
+            Auth::ServiceAccount(account) => account.send(context, request, send),
+            Auth::ApiKey(digest) => digest.send(context, request, send),
             Auth::AccessToken(header) => send(
-                call,
-                &Outgoing {
+                context,
+                &Request {
                     authorization: &|| Ok(Some(header.clone())),
                     ..request.clone()
                 },
@@ -130,9 +135,14 @@ impl Auth {
     }
 
     /// Gives a service account's token back. Other credentials have none that would be ours to give back.
-    pub(crate) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
+    pub(crate) fn revoke(
+        &self,
+        context: &Context,
+        retry_reason: &str,
+        send: &mut Send,
+    ) -> Result<()> {
         match self {
-            Auth::ServiceAccount(account) => account.revoke(call, again, send),
+            Auth::ServiceAccount(account) => account.revoke(context, retry_reason, send),
             Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
         }
     }

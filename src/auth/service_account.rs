@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
-use super::token_cache::{Entry, Patience, TokenCache};
+use super::token_cache::{Entry, LockWait, TokenCache};
 use super::{Secret, Send, basic, secret_header, secret_text};
-use crate::call::{Bell, Call};
+use crate::call::{Context, Event};
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Answer, Outgoing};
+use crate::http::{Request, Response};
 use crate::json;
 use crate::log::{Level, Logger};
 
@@ -20,7 +20,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
 /// No token is believed to live longer; a refused one is replaced anyway.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// A token that claims to live for less than this is not believed, lest every request fetch its own.
+/// A token that claims to live for less than this is not believed, since every request would fetch its own.
 const BRIEF: Duration = Duration::from_millis(10);
 /// A token that is not believed is used for this long.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
@@ -64,12 +64,12 @@ struct Token {
 /// A fetch going on, which other threads may wait for.
 #[derive(Debug)]
 struct Fetch {
-    bell: Bell,
+    event: Event,
     outcome: OnceLock<Result<Arc<Token>>>,
 }
 
 /// What a thread in need of a token does.
-enum Turn {
+enum TokenSource {
     Use(Arc<Token>),
     Wait(Arc<Fetch>),
     /// Fetch; the old token still lives if it is there.
@@ -102,33 +102,43 @@ impl ServiceAccount {
     }
 
     /// Sends `request` with the token; a refused token is dropped and replaced once.
-    pub(super) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
-        let token = self.token(call, None, send)?;
-        let answer = send(
-            call,
-            &Outgoing {
+    pub(super) fn send(
+        &self,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<Response> {
+        let token = self.token(context, None, send)?;
+        let response = send(
+            context,
+            &Request {
                 authorization: &|| Ok(Some(token.header.clone())),
                 ..request.clone()
             },
         )?;
-        if answer.status != 401 {
-            return Ok(answer);
+        if response.status != 401 {
+            return Ok(response);
         }
         self.forget(&token);
-        let token = self.token(call, Some(&token), send)?;
-        let again = "the access token was refused";
+        let token = self.token(context, Some(&token), send)?;
+        let retry_reason = "the access token was refused";
         send(
-            call,
-            &Outgoing {
+            context,
+            &Request {
                 authorization: &|| Ok(Some(token.header.clone())),
-                again,
+                retry_reason,
                 ..request.clone()
             },
         )
     }
 
     /// Gives the token back, and that of the cache if it is another; having none is fine.
-    pub(super) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
+    pub(super) fn revoke(
+        &self,
+        context: &Context,
+        retry_reason: &str,
+        send: &mut Send,
+    ) -> Result<()> {
         let held = self.state().token.clone().map(|token| token.value.clone());
         let held_back = self.logger.hold_back();
         let cached = self
@@ -142,20 +152,20 @@ impl ServiceAccount {
         tokens.dedup_by(|one, other| one.expose() == other.expose());
         for token in &tokens {
             let form = revocation(token);
-            let answer = send(
-                call,
-                &Outgoing {
+            let response = send(
+                context,
+                &Request {
                     uri: &self.revoke_uri,
                     accept: &JSON,
                     authorization: &|| Ok(Some(self.basic.clone())),
                     may_resend: true,
                     form: Some(form.as_bytes()),
-                    again,
+                    retry_reason,
                     logger: &self.logger,
                 },
             )?;
-            if !matches!(answer.status, 200 | 204) {
-                return Err(self.refusal(&answer));
+            if !matches!(response.status, 200 | 204) {
+                return Err(self.refusal(&response));
             }
             let mut state = self.state();
             if state
@@ -170,7 +180,7 @@ impl ServiceAccount {
             && !tokens.is_empty()
         {
             let held_back = self.logger.hold_back();
-            let cleared = self.clear_entry(cache, &tokens, call, &held_back.logger);
+            let cleared = self.clear_entry(cache, &tokens, context, &held_back.logger);
             held_back.release()?;
             cleared?;
         }
@@ -182,10 +192,10 @@ impl ServiceAccount {
         &self,
         cache: &TokenCache,
         tokens: &[Secret],
-        call: &Call,
+        context: &Context,
         logger: &Logger,
     ) -> Result<()> {
-        if let Some(locked) = cache.lock(call, Patience::Half, logger)?
+        if let Some(locked) = cache.lock(context, LockWait::Half, logger)?
             && let Some(Some(entry)) = locked.read()
             && tokens
                 .iter()
@@ -197,17 +207,22 @@ impl ServiceAccount {
     }
 
     /// A token that lives and is not the `refused` one: ours, another thread's, another process's, or a new one.
-    fn token(&self, call: &Call, refused: Option<&Token>, send: &mut Send) -> Result<Arc<Token>> {
+    fn token(
+        &self,
+        context: &Context,
+        refused: Option<&Token>,
+        send: &mut Send,
+    ) -> Result<Arc<Token>> {
         let is_refused = |token: &Token| {
             refused.is_some_and(|refused| refused.value.expose() == token.value.expose())
         };
         loop {
-            match self.turn()? {
+            match self.token_source()? {
                 // Another thread may have found it in the cache once more.
-                Turn::Use(token) if is_refused(&token) => self.forget(&token),
-                Turn::Use(token) => return Ok(token),
-                Turn::Wait(fetch) => {
-                    call.wait_for(&fetch.bell, None)?;
+                TokenSource::Use(token) if is_refused(&token) => self.forget(&token),
+                TokenSource::Use(token) => return Ok(token),
+                TokenSource::Wait(fetch) => {
+                    context.wait_for(&fetch.event, None)?;
                     match fetch.outcome.get() {
                         Some(Ok(token)) if !is_refused(token) => return Ok(token.clone()),
                         // Another call's cancellation or deadline is not ours; nor is a panic, which leaves nothing.
@@ -219,16 +234,16 @@ impl ServiceAccount {
                         _ => {}
                     }
                 }
-                Turn::Fetch(fetch, old) => {
+                TokenSource::Fetch(fetch, old) => {
                     let held_back = self.logger.hold_back();
                     let logger = &held_back.logger;
-                    let finish = Finish {
+                    let finish = FetchGuard {
                         account: self,
                         fetch: &fetch,
                     };
-                    let outcome = self.obtain(call, refused, old.as_deref(), send, logger);
+                    let outcome = self.obtain(context, refused, old.as_deref(), send, logger);
                     let outcome = match (outcome, old) {
-                        (Err(error), Some(old)) => make_do(&old, error, logger),
+                        (Err(error), Some(old)) => fall_back_to(&old, error, logger),
                         (outcome, _) => outcome,
                     }
                     .map(Arc::new);
@@ -247,18 +262,18 @@ impl ServiceAccount {
     /// A token from the cache, or a new one that is put there.
     fn obtain(
         &self,
-        call: &Call,
+        context: &Context,
         refused: Option<&Token>,
         old: Option<&Token>,
         send: &mut Send,
         logger: &Logger,
     ) -> Result<Token> {
         let Some(cache) = &self.cache else {
-            return self.fetch(call, old, send, logger);
+            return self.fetch(context, old, send, logger);
         };
         let usable = |entry: Option<Entry>| Token::cached(entry?, refused);
         let Some(entry) = cache.read(logger) else {
-            return self.fetch(call, old, send, logger);
+            return self.fetch(context, old, send, logger);
         };
         let cached = match usable(entry) {
             Some(token) if token.is_fresh() => return Ok(token),
@@ -267,13 +282,13 @@ impl ServiceAccount {
         // Whoever still has a living token need not wait until another process has refreshed it.
         let living = cached.as_ref().or(old);
         let patience = match living {
-            Some(_) => Patience::None,
-            None => Patience::Half,
+            Some(_) => LockWait::None,
+            None => LockWait::Half,
         };
-        let Some(locked) = cache.lock(call, patience, logger)? else {
+        let Some(locked) = cache.lock(context, patience, logger)? else {
             return match living {
-                Some(living) => living.used_on(),
-                None => self.fetch(call, None, send, logger),
+                Some(living) => living.fall_back(),
+                None => self.fetch(context, None, send, logger),
             };
         };
         let cached = match locked.read().and_then(usable) {
@@ -281,40 +296,40 @@ impl ServiceAccount {
             cached => cached,
         };
         let living = cached.as_ref().or(old);
-        match (self.fetch(call, living, send, logger), living) {
+        match (self.fetch(context, living, send, logger), living) {
             (Ok(token), _) => {
                 locked.write(&token.entry());
                 Ok(token)
             }
-            (Err(error), Some(living)) => make_do(living, error, logger),
+            (Err(error), Some(living)) => fall_back_to(living, error, logger),
             (Err(error), None) => Err(error),
         }
     }
 
-    fn turn(&self) -> Result<Turn> {
+    fn token_source(&self) -> Result<TokenSource> {
         let mut state = self.state();
         let living = state.token.clone().filter(|token| token.lives());
         let (fetching, living) = match (&state.fetching, living) {
-            (_, Some(token)) if token.is_fresh() => return Ok(Turn::Use(token)),
+            (_, Some(token)) if token.is_fresh() => return Ok(TokenSource::Use(token)),
             // Somebody refreshes it already, and it still lives.
-            (Some(_), Some(token)) => return Ok(Turn::Use(token)),
+            (Some(_), Some(token)) => return Ok(TokenSource::Use(token)),
             (fetching, living) => (fetching.clone(), living),
         };
         if let Some(fetch) = fetching {
-            return Ok(Turn::Wait(fetch));
+            return Ok(TokenSource::Wait(fetch));
         }
         let fetch = Arc::new(Fetch {
-            bell: Bell::new()?,
+            event: Event::new()?,
             outcome: OnceLock::new(),
         });
         state.fetching = Some(fetch.clone());
-        Ok(Turn::Fetch(fetch, living))
+        Ok(TokenSource::Fetch(fetch, living))
     }
 
     /// A new token. If a `living` one is there, half the time of the call is left for using that.
     fn fetch(
         &self,
-        call: &Call,
+        context: &Context,
         living: Option<&Token>,
         send: &mut Send,
         logger: &Logger,
@@ -322,40 +337,40 @@ impl ServiceAccount {
         let asked = Instant::now();
         let limited = living.map(|_| {
             let half = |deadline: Instant| deadline.saturating_duration_since(asked) / 2;
-            call.within(call.deadline().map_or(REFRESH_LIMIT, half))
+            context.within(context.deadline().map_or(REFRESH_LIMIT, half))
         });
-        let answer = send(
-            limited.as_ref().unwrap_or(call),
-            &Outgoing {
+        let response = send(
+            limited.as_ref().unwrap_or(context),
+            &Request {
                 uri: &self.token_uri,
                 accept: &JSON,
                 authorization: &|| Ok(Some(self.basic.clone())),
                 may_resend: true,
                 form: Some(b"grant_type=client_credentials"),
-                again: "",
+                retry_reason: "",
                 logger,
             },
         )
         .map_err(|error| error.during("fetch an access token"))?;
-        self.read(&answer, asked)
+        self.read(&response, asked)
             .map_err(|error| error.during("fetch an access token"))
     }
 
-    fn read(&self, answer: &Answer, asked: Instant) -> Result<Token> {
-        if answer.status != 200 {
-            return Err(self.refusal(answer));
+    fn read(&self, response: &Response, asked: Instant) -> Result<Token> {
+        if response.status != 200 {
+            return Err(self.refusal(response));
         }
-        answer.refuse_encoding(self.logger.redactor())?;
+        response.refuse_encoding(self.logger.redactor())?;
         let invalid = |what: &str| {
             let mut error = Error::new(
                 ErrorKind::InvalidResponse,
                 format!("the token endpoint {what}"),
             );
-            error.http_status = answer.status;
+            error.http_status = response.status;
             error
         };
         let (mut token, mut kind, mut life) = (None, None, None);
-        Some(&answer.body[..])
+        Some(&response.body[..])
             .filter(|body| body.len() <= ANSWER_LIMIT)
             .and_then(|body| str::from_utf8(body).ok())
             .and_then(|body| {
@@ -389,11 +404,11 @@ impl ServiceAccount {
     }
 
     /// What a token or revoke endpoint means that does not do what it was asked.
-    fn refusal(&self, answer: &Answer) -> Error {
-        let mut error = Error::from_answer(
-            answer.status,
-            Some(&answer.headers),
-            &answer.body,
+    fn refusal(&self, response: &Response) -> Error {
+        let mut error = Error::from_response(
+            response.status,
+            Some(&response.headers),
+            &response.body,
             self.logger.redactor(),
         );
         match error.kind {
@@ -480,7 +495,7 @@ impl Token {
     }
 
     /// The same token after a failed refresh, which is not to be tried again at once.
-    fn used_on(&self) -> Result<Token> {
+    fn fall_back(&self) -> Result<Token> {
         Ok(Token {
             value: self.value.clone(),
             header: self.header.clone(),
@@ -492,27 +507,27 @@ impl Token {
 }
 
 /// After a failed refresh, the old token while it lives.
-fn make_do(old: &Token, error: Error, logger: &Logger) -> Result<Token> {
+fn fall_back_to(old: &Token, error: Error, logger: &Logger) -> Result<Token> {
     if error.kind == ErrorKind::Cancelled || !old.lives() {
         return Err(error);
     }
     logger.log(Level::Warning, || {
         format!("the access token could not be refreshed and is used on: {error}")
     });
-    old.used_on()
+    old.fall_back()
 }
 
 /// Ends a fetch, whatever became of it: others wait for it.
-struct Finish<'a> {
+struct FetchGuard<'a> {
     account: &'a ServiceAccount,
     fetch: &'a Arc<Fetch>,
 }
 
-impl Drop for Finish<'_> {
+impl Drop for FetchGuard<'_> {
     fn drop(&mut self) {
         // No callback runs in between, so this is no child that one forked, where the lock might be held for ever.
         self.account.state().fetching = None;
-        self.fetch.bell.ring();
+        self.fetch.event.notify();
     }
 }
 
@@ -578,16 +593,16 @@ mod tests {
 
     /// What a call gets whose token "refused" was refused; the token endpoint has "fetched" for it.
     fn needed(account: &ServiceAccount) -> Result<String> {
-        let call = Canceller::default().enter(None).unwrap();
-        let mut send = |_: &Call, _: &Outgoing| {
-            Ok(Answer {
+        let context = Canceller::default().enter(None).unwrap();
+        let mut send = |_: &Context, _: &Request| {
+            Ok(Response {
                 status: 200,
                 headers: Default::default(),
                 body: br#"{"access_token":"fetched"}"#.to_vec().into(),
             })
         };
         let refused = token("refused");
-        let outcome = account.token(&call, Some(&refused), &mut send);
+        let outcome = account.token(&context, Some(&refused), &mut send);
         outcome.map(|token| token.value.expose().to_owned())
     }
 
@@ -603,14 +618,14 @@ mod tests {
     #[test]
     fn a_token_has_8_kib_at_most() {
         for (length, fits) in [(8 * 1024, true), (8 * 1024 + 1, false)] {
-            let answer = Answer {
+            let response = Response {
                 status: 200,
                 headers: Default::default(),
                 body: format!(r#"{{"access_token":"{}"}}"#, "t".repeat(length))
                     .into_bytes()
                     .into(),
             };
-            let token = account().read(&answer, Instant::now());
+            let token = account().read(&response, Instant::now());
             assert_eq!(token.is_ok(), fits, "{length}: {token:?}");
         }
     }
@@ -664,7 +679,7 @@ mod tests {
             (Duration::ZERO, ErrorKind::Server, false),
         ] {
             let failure = Error::new(kind, "it failed");
-            let outcome = make_do(&old(left), failure, &Logger::default());
+            let outcome = fall_back_to(&old(left), failure, &Logger::default());
             let got = outcome.map(|token| token.is_fresh() && token.lives());
             let got = got.map_err(|error| error.kind);
             assert_eq!(got, if serves { Ok(true) } else { Err(kind) });
@@ -684,7 +699,7 @@ mod tests {
         ] {
             let account = account();
             let fetch = Arc::new(Fetch {
-                bell: Bell::new().unwrap(),
+                event: Event::new().unwrap(),
                 outcome: OnceLock::new(),
             });
             account.state().fetching = Some(fetch.clone());
@@ -695,7 +710,7 @@ mod tests {
                 }
                 fetch.outcome.set(outcome).unwrap();
                 account.state().fetching = None;
-                fetch.bell.ring();
+                fetch.event.notify();
                 got.join().unwrap()
             });
             let got = got.as_deref().map_err(|error| error.kind);

@@ -19,7 +19,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::{Secret, hex, secret_text};
-use crate::call::{Call, Stop};
+use crate::call::{Context, Interrupted};
 use crate::json;
 use crate::log::{Level, Logger};
 use crate::sys;
@@ -54,7 +54,7 @@ pub(super) struct Locked<'a> {
 /// Why the cache is not used.
 enum Fault {
     /// Something that is not ours stands where the file should.
-    Alien(String),
+    Untrusted(String),
     Io(io::Error),
 }
 
@@ -101,24 +101,24 @@ impl TokenCache {
     /// `logger` gets must be held back until the lock is dropped.
     pub(super) fn lock<'a>(
         &'a self,
-        call: &Call,
-        patience: Patience,
+        context: &Context,
+        patience: LockWait,
         logger: &'a Logger,
-    ) -> Result<Option<Locked<'a>>, Stop> {
+    ) -> Result<Option<Locked<'a>>, Interrupted> {
         let Some(directory) = self.warned(self.open_directory(), logger) else {
             return Ok(None);
         };
         let Some(lock) = self.warned(self.open_lock(&directory), logger) else {
             return Ok(None);
         };
-        let give_up = match (patience, call.deadline()) {
-            (Patience::None, _) => Some(Instant::now()),
+        let give_up = match (patience, context.deadline()) {
+            (LockWait::None, _) => Some(Instant::now()),
             // A process that was stopped while it held the lock must not stop all others.
-            (Patience::Half, Some(deadline)) => {
+            (LockWait::Half, Some(deadline)) => {
                 let now = Instant::now();
                 Some(now + deadline.saturating_duration_since(now) / 2)
             }
-            (Patience::Half, None) => None,
+            (LockWait::Half, None) => None,
         };
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -136,7 +136,7 @@ impl TokenCache {
                     if give_up.is_some_and(|give_up| now >= give_up) {
                         return Ok(None);
                     }
-                    call.sleep_until(now + LOCK_POLL)?;
+                    context.sleep_until(now + LOCK_POLL)?;
                 }
                 Err(errno) => {
                     self.warned::<()>(Err(errno.into()), logger);
@@ -162,10 +162,14 @@ impl TokenCache {
         let stat = fstat(&directory)?;
         let owner = stat.st_uid;
         if owner != geteuid().as_raw() && owner != 0 {
-            return Err(Fault::Alien("the directory belongs to another user".into()));
+            return Err(Fault::Untrusted(
+                "the directory belongs to another user".into(),
+            ));
         }
         if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
-            return Err(Fault::Alien("the directory is writable by others".into()));
+            return Err(Fault::Untrusted(
+                "the directory is writable by others".into(),
+            ));
         }
         Ok(directory)
     }
@@ -200,7 +204,10 @@ impl TokenCache {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
-                return Err(Fault::Alien(format!("{} is a symbolic link", self.name)));
+                return Err(Fault::Untrusted(format!(
+                    "{} is a symbolic link",
+                    self.name
+                )));
             }
             Err(errno) => return Err(errno.into()),
         };
@@ -227,7 +234,7 @@ impl TokenCache {
             .map_err(|fault| {
                 logger.log(Level::Warning, || {
                     let why = match fault {
-                        Fault::Alien(why) => why,
+                        Fault::Untrusted(why) => why,
                         Fault::Io(error) => error.to_string(),
                     };
                     format!(
@@ -242,7 +249,7 @@ impl TokenCache {
 
 /// How long to wait for a lock somebody else holds.
 #[derive(Clone, Copy)]
-pub(super) enum Patience {
+pub(super) enum LockWait {
     /// Not at all.
     None,
     /// Half the time the call has left.
@@ -343,13 +350,15 @@ fn is_ours(file: impl AsFd) -> Result<(), Fault> {
     let stat = fstat(file)?;
     let mode = Mode::from_raw_mode(stat.st_mode);
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Fault::Alien("what stands there is no plain file".into()));
+        return Err(Fault::Untrusted(
+            "what stands there is no plain file".into(),
+        ));
     }
     if stat.st_uid != geteuid().as_raw() {
-        return Err(Fault::Alien("the file belongs to another user".into()));
+        return Err(Fault::Untrusted("the file belongs to another user".into()));
     }
     if mode.intersection(Mode::RWXU | Mode::RWXG | Mode::RWXO) != PRIVATE {
-        return Err(Fault::Alien(format!(
+        return Err(Fault::Untrusted(format!(
             "the file has mode {:04o}, not 0600",
             mode.as_raw_mode() & 0o7777
         )));
@@ -410,11 +419,11 @@ mod tests {
         let secret = Secret::new("secret");
         let cache = TokenCache::new(&place, "https://x", "id", &secret);
         let logger = Logger::default();
-        let call = |limit| {
+        let context = |limit| {
             let deadline = Instant::now() + Duration::from_millis(limit);
             Canceller::default().enter(Some(deadline)).unwrap()
         };
-        let Ok(Some(held)) = cache.lock(&call(1000), Patience::None, &logger) else {
+        let Ok(Some(held)) = cache.lock(&context(1000), LockWait::None, &logger) else {
             panic!("not locked");
         };
         // Sleeping, but for a look now and then.
@@ -425,12 +434,12 @@ mod tests {
                 .map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
         };
         let (start, before): (Instant, u64) = (Instant::now(), worked());
-        let lock = |patience| cache.lock(&call(400), patience, &logger);
-        assert!(matches!(lock(Patience::Half), Ok(None)));
+        let lock = |patience| cache.lock(&context(400), patience, &logger);
+        assert!(matches!(lock(LockWait::Half), Ok(None)));
         assert!(start.elapsed() >= Duration::from_millis(200));
         let spent = Duration::from_nanos(worked() - before);
         assert!(spent < Duration::from_millis(20), "{spent:?}");
-        assert!(matches!(lock(Patience::None), Ok(None)));
+        assert!(matches!(lock(LockWait::None), Ok(None)));
         let token = "t".repeat(8 * 1024);
         held.write(&Entry {
             token: Secret::new(&token),
@@ -439,7 +448,7 @@ mod tests {
         });
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                let locked = cache.lock(&call(20_000), Patience::Half, &logger);
+                let locked = cache.lock(&context(20_000), LockWait::Half, &logger);
                 let entry = locked.ok().flatten().and_then(|locked| locked.read());
                 entry.flatten().map(|entry| entry.token.expose().len())
             });

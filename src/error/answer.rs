@@ -28,23 +28,23 @@ impl Error {
     /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
     /// Atlas, enveloped or not, `{"error","error_description"}` of OAuth, or something a gateway said.
     /// `redactor` knows what it may echo.
-    pub(crate) fn from_answer(
+    pub(crate) fn from_response(
         status: u16,
         headers: Option<&HeaderMap>,
         body: &[u8],
         redactor: &Redactor,
     ) -> Error {
         let (text, is_cut) = beginning(body, redactor);
-        let mut told = Told::read(&text);
+        let mut body_members = ApiErrorBody::read(&text);
         let mut inner = None;
-        if let Some((status, content)) = told.envelope() {
+        if let Some((status, content)) = body_members.envelope() {
             inner = status.filter(|status| *status >= 400);
-            told = Told::read(content);
+            body_members = ApiErrorBody::read(content);
         }
-        Error::from_told(
+        Error::from_members(
             inner.unwrap_or(status),
             headers,
-            &told,
+            &body_members,
             body,
             is_cut,
             redactor,
@@ -59,14 +59,21 @@ impl Error {
         redactor: &Redactor,
     ) -> Error {
         let (text, is_cut) = beginning(content.as_bytes(), redactor);
-        let told = Told::read(&text);
-        Error::from_told(status, headers, &told, content.as_bytes(), is_cut, redactor)
+        let body_members = ApiErrorBody::read(&text);
+        Error::from_members(
+            status,
+            headers,
+            &body_members,
+            content.as_bytes(),
+            is_cut,
+            redactor,
+        )
     }
 
-    fn from_told(
+    fn from_members(
         status: u16,
         headers: Option<&HeaderMap>,
-        told: &Told,
+        body_members: &ApiErrorBody,
         body: &[u8],
         is_cut: bool,
         redactor: &Redactor,
@@ -82,12 +89,12 @@ impl Error {
         error.http_status = status;
         error.retry_after = header(RETRY_AFTER).and_then(seconds_until);
         if status == 429 {
-            error.retry_after = error.retry_after.or_else(|| told.seconds_to_wait());
+            error.retry_after = error.retry_after.or_else(|| body_members.seconds_to_wait());
         }
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
-        error.truncated = is_cut && told.is_object;
-        error.reason = shown_text(told.reason, redactor);
-        let oauth = told.error.and_then(json::wiped_text);
+        error.truncated = is_cut && body_members.is_object;
+        error.reason = shown_text(body_members.reason, redactor);
+        let oauth = body_members.error.and_then(json::wiped_text);
         if oauth
             .as_ref()
             .is_some_and(|code| **code == "invalid_client")
@@ -95,15 +102,15 @@ impl Error {
             error.kind = ErrorKind::Unauthenticated;
         }
         let (mut code, detail) = match oauth {
-            Some(code) => (code, told.error_description),
-            None => (text_of(told.error_code), told.detail),
+            Some(code) => (code, body_members.error_description),
+            None => (text_of(body_members.error_code), body_members.detail),
         };
         if code.is_empty() {
             code = Zeroizing::new(header(X_ERROR_CODE).unwrap_or_default().to_owned());
         }
         error.code = shown(&code);
         error.detail = shown_text(detail, redactor);
-        for (field, description) in told.bad_fields() {
+        for (field, description) in body_members.bad_fields() {
             if error.detail.len() > TEXT_LIMIT {
                 break;
             }
@@ -114,14 +121,20 @@ impl Error {
             error.detail.push_str(": ");
             error.detail.push_str(&shown_text(description, redactor));
         }
-        error.parameters = told
+        error.parameters = body_members
             .parameters
             .map_or_else(String::new, |raw| shown(&json::compact(raw)));
-        error.message = one_line(&error.explain(told, &code, body, redactor));
+        error.message = one_line(&error.explain(body_members, &code, body, redactor));
         error
     }
 
-    fn explain(&self, told: &Told, code: &str, body: &[u8], redactor: &Redactor) -> String {
+    fn explain(
+        &self,
+        body_members: &ApiErrorBody,
+        code: &str,
+        body: &[u8],
+        redactor: &Redactor,
+    ) -> String {
         let mut message = format!("Atlas answered {}", self.http_status);
         for part in [&self.code, &self.reason] {
             if !part.is_empty() {
@@ -131,11 +144,14 @@ impl Error {
         }
         if !self.detail.is_empty() {
             message.push_str(&format!(" ({})", self.detail.trim_end_matches('.')));
-        } else if !told.is_object && !body.is_empty() && !matches!(self.http_status, 200..=299) {
+        } else if !body_members.is_object
+            && !body.is_empty()
+            && !matches!(self.http_status, 200..=299)
+        {
             // A body of success may hold a secret that nobody knows yet: a token.
             message.push_str(&format!(" ({})", describe_page(body, redactor)));
         }
-        let advice = self.advice(told, code, redactor);
+        let advice = self.advice(body_members, code, redactor);
         if !advice.is_empty() {
             message.push_str("; ");
             message.push_str(&advice);
@@ -144,10 +160,15 @@ impl Error {
     }
 
     /// `code` is the one that came, of which a short secret may have taken a part.
-    fn advice(&self, told: &Told, code: &str, redactor: &Redactor) -> Cow<'static, str> {
+    fn advice(
+        &self,
+        body_members: &ApiErrorBody,
+        code: &str,
+        redactor: &Redactor,
+    ) -> Cow<'static, str> {
         match (self.kind, code) {
             (ErrorKind::Forbidden, "IP_ADDRESS_NOT_ON_ACCESS_LIST") => {
-                let seen = told.parameter(0).and_then(json::wiped_text).map_or_else(
+                let seen = body_members.parameter(0).and_then(json::wiped_text).map_or_else(
                     || "the address of this machine".to_owned(),
                     |address| {
                         let address = redactor.redact(&address, ADDRESS_LIMIT);
@@ -189,7 +210,7 @@ impl Error {
 
 /// The members of an error's body that mean something to us, as raw JSON text; those that are null count as missing.
 #[derive(Default)]
-struct Told<'a> {
+struct ApiErrorBody<'a> {
     is_object: bool,
     /// Atlas' number, or OAuth's text.
     error: Option<&'a str>,
@@ -204,30 +225,30 @@ struct Told<'a> {
     content: Option<&'a str>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ApiErrorBody<'a> {
     /// Nothing for what is not a JSON object.
-    fn read(body: &'a str) -> Told<'a> {
-        let mut told = Told::default();
+    fn read(body: &'a str) -> ApiErrorBody<'a> {
+        let mut body_members = ApiErrorBody::default();
         let read = json::members(body, |name, value| {
             let value = Some(value).filter(|value| *value != "null");
             match &*json::name(name) {
-                "error" => told.error = value,
-                "errorCode" => told.error_code = value,
-                "error_description" => told.error_description = value,
-                "reason" => told.reason = value,
-                "detail" => told.detail = value,
-                "parameters" => told.parameters = value,
-                "badRequestDetail" => told.bad_request_detail = value,
-                "status" => told.status = value,
-                "content" => told.content = value,
+                "error" => body_members.error = value,
+                "errorCode" => body_members.error_code = value,
+                "error_description" => body_members.error_description = value,
+                "reason" => body_members.reason = value,
+                "detail" => body_members.detail = value,
+                "parameters" => body_members.parameters = value,
+                "badRequestDetail" => body_members.bad_request_detail = value,
+                "status" => body_members.status = value,
+                "content" => body_members.content = value,
                 _ => {}
             }
         });
         if read.is_err() {
-            return Told::default();
+            return ApiErrorBody::default();
         }
-        told.is_object = true;
-        told
+        body_members.is_object = true;
+        body_members
     }
 
     /// Status and content, if this is an envelope: an object `content` beside an integer `status`.
@@ -368,7 +389,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {
-        Error::from_answer(status, None, body.as_bytes(), &Redactor::none())
+        Error::from_response(status, None, body.as_bytes(), &Redactor::none())
     }
 
     #[test]
@@ -408,9 +429,12 @@ mod tests {
 
     #[test]
     fn a_body_is_looked_into_up_to_256_kib() {
-        let told = r#"{"errorCode":"X","reason":"R","detail":"D","parameters":[1]"#;
+        let body_members = r#"{"errorCode":"X","reason":"R","detail":"D","parameters":[1]"#;
         for (length, truncated) in [(ERROR_LIMIT, false), (ERROR_LIMIT + 1, true)] {
-            let body = format!("{told}{}}}", " ".repeat(length - told.len() - 1));
+            let body = format!(
+                "{body_members}{}}}",
+                " ".repeat(length - body_members.len() - 1)
+            );
             let error = of(404, &body);
             assert_eq!(
                 (&*error.code, error.truncated),
@@ -447,7 +471,7 @@ mod tests {
         let mut bytes = format!(r#"{{"errorCode":"X","detail":"{}"#, long(0, "")).into_bytes();
         bytes[100] = 0xff;
         assert_eq!(
-            Error::from_answer(404, None, &bytes, &Redactor::none()).code,
+            Error::from_response(404, None, &bytes, &Redactor::none()).code,
             ""
         );
     }

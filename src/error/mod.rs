@@ -302,7 +302,7 @@ mod tests {
             502
         );
         assert_eq!(
-            Error::from_answer(503, None, b"", &Redactor::none())
+            Error::from_response(503, None, b"", &Redactor::none())
                 .answered(200)
                 .http_status,
             503

@@ -38,7 +38,7 @@ pub(crate) struct Redactor {
     configured: Vec<Secret>,
     tokens: Mutex<VecDeque<Secret>>,
     /// In which process the lock is sure to be given back.
-    generation: u32,
+    fork_epoch: u32,
 }
 
 impl Default for Redactor {
@@ -58,13 +58,13 @@ impl Redactor {
         Redactor {
             configured: secrets,
             tokens: Mutex::default(),
-            generation: sys::generation(),
+            fork_epoch: sys::fork_epoch(),
         }
     }
 
     /// `None` in a child of a fork that happened while another thread was looking; that child soon has its own.
     fn tokens(&self) -> Option<MutexGuard<'_, VecDeque<Secret>>> {
-        if self.generation == sys::generation() {
+        if self.fork_epoch == sys::fork_epoch() {
             return Some(self.tokens.lock().unwrap_or_else(PoisonError::into_inner));
         }
         match self.tokens.try_lock() {
@@ -391,7 +391,7 @@ mod tests {
     fn a_child_that_cannot_know_the_tokens_shows_nothing_from_outside() {
         let mut redactor = redactor(&["configured"]);
         redactor.add_token("a-token");
-        redactor.generation += 1;
+        redactor.fork_epoch += 1;
         assert_eq!(redactor.redact("a-token and more", 99), "[secret] and more");
         let held = redactor.tokens.lock();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret]");

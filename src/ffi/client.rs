@@ -9,7 +9,7 @@ use super::handle::{
     atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list, borrow, free,
 };
 use super::{attempt, blocking, cancellation, guard, null, required};
-use crate::client::{Client, Format, Polling, Shape};
+use crate::client::{Client, ClusterType, Format, Polling};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::panic::audible;
 
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn atlas_client_get_snapshot(
     // SAFETY: the same contract.
     unsafe {
         get(
-            Shape::ReplicaSet,
+            ClusterType::ReplicaSet,
             client,
             group_id,
             cluster_name,
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
     // SAFETY: the same contract.
     unsafe {
         get(
-            Shape::ShardedCluster,
+            ClusterType::ShardedCluster,
             client,
             group_id,
             cluster_name,
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn atlas_client_list_snapshots(
     // SAFETY: the same contract.
     unsafe {
         list(
-            Shape::ReplicaSet,
+            ClusterType::ReplicaSet,
             client,
             group_id,
             cluster_name,
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     // SAFETY: the same contract.
     unsafe {
         list(
-            Shape::ShardedCluster,
+            ClusterType::ShardedCluster,
             client,
             group_id,
             cluster_name,
@@ -239,7 +239,7 @@ pub unsafe extern "C" fn atlas_client_wait_for_snapshot(
     // SAFETY: the same contract.
     unsafe {
         wait(
-            Shape::ReplicaSet,
+            ClusterType::ReplicaSet,
             client,
             [group_id, cluster_name, snapshot_id],
             flags,
@@ -272,7 +272,7 @@ pub unsafe extern "C" fn atlas_client_wait_for_sharded_snapshot(
     // SAFETY: the same contract.
     unsafe {
         wait(
-            Shape::ShardedCluster,
+            ClusterType::ShardedCluster,
             client,
             [group_id, cluster_name, snapshot_id],
             flags,
@@ -286,7 +286,7 @@ pub unsafe extern "C" fn atlas_client_wait_for_sharded_snapshot(
 /// # Safety
 /// As for [`atlas_client_get_snapshot`].
 unsafe fn get(
-    shape: Shape,
+    cluster_type: ClusterType,
     client: *const atlas_client,
     group_id: *const c_char,
     cluster_name: *const c_char,
@@ -301,7 +301,13 @@ unsafe fn get(
             let group_id = required(group_id, "the project id")?;
             let cluster_name = required(cluster_name, "the cluster name")?;
             let snapshot_id = required(snapshot_id, "the snapshot id")?;
-            client.get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
+            client.get_snapshot(
+                cluster_type,
+                group_id,
+                cluster_name,
+                snapshot_id,
+                format(flags)?,
+            )
         })
     }
 }
@@ -309,7 +315,7 @@ unsafe fn get(
 /// # Safety
 /// As for [`atlas_client_list_snapshots`].
 unsafe fn list(
-    shape: Shape,
+    cluster_type: ClusterType,
     client: *const atlas_client,
     group_id: *const c_char,
     cluster_name: *const c_char,
@@ -322,7 +328,7 @@ unsafe fn list(
             let client = borrow(client).ok_or_else(|| null("client"))?;
             let group_id = required(group_id, "the project id")?;
             let cluster_name = required(cluster_name, "the cluster name")?;
-            client.list_snapshots(shape, group_id, cluster_name, format(flags)?)
+            client.list_snapshots(cluster_type, group_id, cluster_name, format(flags)?)
         })
     }
 }
@@ -336,7 +342,7 @@ struct Report {
 /// # Safety
 /// As for [`atlas_client_wait_for_snapshot`]; `ids` are group, cluster and snapshot.
 unsafe fn wait(
-    shape: Shape,
+    cluster_type: ClusterType,
     client: *const atlas_client,
     ids: [*const c_char; 3],
     flags: u32,
@@ -363,7 +369,7 @@ unsafe fn wait(
                 format: format(flags)?,
             };
             client.wait_for_snapshot(
-                shape,
+                cluster_type,
                 group_id,
                 cluster_name,
                 snapshot_id,

@@ -15,10 +15,10 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::framing::{self, Chunks, Faulty};
 use super::proxy::Proxy;
-use super::resolve::Names;
+use super::resolve::DnsCache;
 use super::socket::{self, Socket};
 use super::tls;
-use crate::call::{Call, Stop};
+use crate::call::{Context, Interrupted};
 use crate::error::{Error, ErrorKind, Redactor};
 
 /// What may wait unread in a connection. ureq stops at its limit for headers, which is half of this, and consumes bodies
@@ -36,7 +36,7 @@ pub(super) struct Route {
     /// `None`: plain HTTP, to this machine only.
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
-    pub(super) names: Names,
+    pub(super) names: DnsCache,
     /// For what a proxy or a certificate says.
     pub(super) redactor: Arc<Redactor>,
 }
@@ -49,12 +49,12 @@ impl fmt::Debug for Route {
 }
 
 impl Route {
-    fn open(&self, call: &Call) -> Result<Stream, Error> {
-        let limited = call.within(self.connect_timeout);
+    fn open(&self, context: &Context) -> Result<Stream, Error> {
+        let limited = context.within(self.connect_timeout);
         let (outcome, exchange) = socket::exchange(&limited, false, || self.open_within(&limited));
         drop(exchange);
         outcome.map_err(|error| {
-            let ours_is_up = call.deadline().is_some_and(|deadline| deadline <= Instant::now());
+            let ours_is_up = context.deadline().is_some_and(|deadline| deadline <= Instant::now());
             if error.kind != ErrorKind::Timeout || ours_is_up {
                 return error;
             }
@@ -70,13 +70,13 @@ impl Route {
         })
     }
 
-    fn open_within(&self, call: &Call) -> Result<Stream, Error> {
+    fn open_within(&self, context: &Context) -> Result<Stream, Error> {
         let (host, port) = match &self.proxy {
             Some(proxy) => (proxy.host.as_str(), proxy.port),
             None => (self.host.as_str(), self.port),
         };
-        let addresses = self.names.resolve(call, host, port)?;
-        let mut socket = Socket::connect(call, &addresses).map_err(|error| {
+        let addresses = self.names.resolve(context, host, port)?;
+        let mut socket = Socket::connect(context, &addresses).map_err(|error| {
             self.names.forget(host);
             let whom = match &self.proxy {
                 Some(proxy) => format!("the proxy {}", proxy.shown()),
@@ -86,7 +86,7 @@ impl Route {
         })?;
         if let Some(proxy) = &self.proxy {
             let address = if proxy.needs_address() {
-                let found = self.names.resolve(call, &self.host, self.port)?;
+                let found = self.names.resolve(context, &self.host, self.port)?;
                 found.first().map(std::net::SocketAddr::ip)
             } else {
                 None
@@ -120,7 +120,7 @@ impl Route {
     /// What a failed read, write or connect means; `what` says what was being done.
     pub(super) fn explain(&self, error: io::Error, what: &str) -> Error {
         if let Some(inner) = error.get_ref() {
-            if let Some(stop) = inner.downcast_ref::<Stop>() {
+            if let Some(stop) = inner.downcast_ref::<Interrupted>() {
                 return (*stop).into();
             }
             if let Some(error) = inner.downcast_ref::<rustls::Error>() {
@@ -163,9 +163,9 @@ fn tls_stream(
 
 /// Opens connections for ureq.
 #[derive(Debug)]
-pub(super) struct Opener(pub(super) Arc<Route>);
+pub(super) struct TcpConnector(pub(super) Arc<Route>);
 
-impl Connector for Opener {
+impl Connector for TcpConnector {
     type Out = Connection;
 
     fn connect(
@@ -173,11 +173,12 @@ impl Connector for Opener {
         _: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let call = socket::current(|exchange| {
+        let context = socket::current(|exchange| {
             exchange.connected.set(true);
-            exchange.call.clone()
+            exchange.context.clone()
         })?;
-        let opened = Room::new().and_then(|buffers| Ok((buffers, self.0.open(&call)?)));
+        let opened =
+            ConnectionBuffers::new().and_then(|buffers| Ok((buffers, self.0.open(&context)?)));
         let (buffers, stream) = opened.map_err(|error| ureq::Error::Other(Box::new(error)))?;
         Ok(Some(Connection {
             stream,
@@ -190,9 +191,9 @@ impl Connector for Opener {
 
 /// Opens no connection at all.
 #[derive(Debug)]
-pub(super) struct Nowhere;
+pub(super) struct NoConnector;
 
-impl Connector for Nowhere {
+impl Connector for NoConnector {
     type Out = Connection;
 
     fn connect(
@@ -204,7 +205,7 @@ impl Connector for Nowhere {
     }
 }
 
-/// Tells ureq nothing: [`Opener`] looks up names itself, since it may be the proxy's that counts.
+/// Tells ureq nothing: [`TcpConnector`] looks up names itself, since it may be the proxy's that counts.
 #[derive(Debug)]
 pub(super) struct NoResolver;
 
@@ -227,7 +228,7 @@ enum Stream {
 /// An open connection.
 pub(super) struct Connection {
     stream: Stream,
-    buffers: Room,
+    buffers: ConnectionBuffers,
     route: Arc<Route>,
     /// Whether it was kept after an answer.
     kept: bool,
@@ -345,7 +346,7 @@ impl Transport for Connection {
 
 /// The buffers of a connection: small to begin with, since most answers are, and grown for long headers. Tokens and
 /// credentials pass through them.
-struct Room {
+struct ConnectionBuffers {
     input: Zeroizing<Vec<u8>>,
     consumed: usize,
     filled: usize,
@@ -357,9 +358,9 @@ struct Room {
     failure: Option<Error>,
 }
 
-impl Room {
-    fn new() -> Result<Room, Error> {
-        Ok(Room {
+impl ConnectionBuffers {
+    fn new() -> Result<ConnectionBuffers, Error> {
+        Ok(ConnectionBuffers {
             input: zeros(8 * 1024)?,
             consumed: 0,
             filled: 0,
@@ -431,7 +432,7 @@ fn zeros(count: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(bytes)
 }
 
-impl Buffers for Room {
+impl Buffers for ConnectionBuffers {
     fn output(&mut self) -> &mut [u8] {
         &mut self.output
     }

@@ -20,14 +20,14 @@ use ureq::Agent;
 use ureq::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
 };
-use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use ureq::http::{HeaderMap, HeaderValue, Method, Uri};
 use zeroize::Zeroizing;
 
-use crate::call::Call;
+use crate::call::Context;
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::log::{Level, Logger};
 use crate::sys;
-use connection::{NoResolver, Nowhere, Opener, Route};
+use connection::{NoConnector, NoResolver, Route, TcpConnector};
 use proxy::Proxy;
 
 /// The largest body we read; Atlas' largest page is below 1 MiB.
@@ -45,7 +45,7 @@ pub(crate) type Authorize<'a> = dyn Fn() -> Result<Option<HeaderValue>> + 'a;
 
 /// What to send.
 #[derive(Clone)]
-pub(crate) struct Outgoing<'a> {
+pub(crate) struct Request<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) accept: &'a HeaderValue,
     /// Called each time the request is sent, also on a new connection in place of a dead one: the server may have seen
@@ -56,14 +56,14 @@ pub(crate) struct Outgoing<'a> {
     /// A form to POST; without one it is a GET. We send nothing else, so nothing can be changed or deleted.
     pub(crate) form: Option<&'a [u8]>,
     /// Why it is sent once more; empty the first time.
-    pub(crate) again: &'a str,
+    pub(crate) retry_reason: &'a str,
     /// Takes a line for each time it is sent.
     pub(crate) logger: &'a Logger,
 }
 
 /// What came back, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     /// Wiped when freed, since it may be a token.
@@ -88,19 +88,19 @@ pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
     user_agent: HeaderValue,
-    generation: u32,
+    fork_epoch: u32,
 }
 
 /// Has ureq make what it makes once per process, behind a lock that a child forked meanwhile would find held for ever.
 /// Run before each fork it either finds that done or waits until it is; run before the first request it spares forks that.
-pub(crate) extern "C" fn settle() {
-    static SETTLED: AtomicBool = AtomicBool::new(false);
-    if !SETTLED.load(Ordering::Acquire) {
-        let mut request = Request::new(());
+pub(crate) extern "C" fn initialise_ureq() {
+    static INITIALISED: AtomicBool = AtomicBool::new(false);
+    if !INITIALISED.load(Ordering::Acquire) {
+        let mut request = ureq::http::Request::new(());
         *request.uri_mut() = Uri::from_static("http://localhost/");
         // Fails without a connection, but not before the request's head was made.
-        let _ = Agent::with_parts(settings(), Nowhere, NoResolver).run(request);
-        SETTLED.store(true, Ordering::Release);
+        let _ = Agent::with_parts(settings(), NoConnector, NoResolver).run(request);
+        INITIALISED.store(true, Ordering::Release);
     }
 }
 
@@ -150,28 +150,28 @@ impl Http {
             names: Default::default(),
             redactor,
         });
-        let agent = Agent::with_parts(settings(), Opener(route.clone()), NoResolver);
+        let agent = Agent::with_parts(settings(), TcpConnector(route.clone()), NoResolver);
         Ok(Http {
             agent,
             route,
             user_agent: to.user_agent.clone(),
-            generation: sys::generation(),
+            fork_epoch: sys::fork_epoch(),
         })
     }
 
     /// Sends `request` and reads the answer to its end, whatever its status, except that a redirect is an error.
-    pub(crate) fn send(&self, call: &Call, request: &Outgoing) -> Result<Answer> {
-        match self.send_once(call, request, false)? {
-            Sent::Answer(answer) => Ok(answer),
+    pub(crate) fn send(&self, context: &Context, request: &Request) -> Result<Response> {
+        match self.send_once(context, request, false)? {
+            Sent::Response(response) => Ok(response),
             // A server may close an idle connection at any time, so this is nobody's fault and counts as no retry.
             // Its neighbours in the pool were probably closed too.
             Sent::Stale => {
-                let again = Outgoing {
-                    again: "the kept connection was closed",
+                let retry_reason = Request {
+                    retry_reason: "the kept connection was closed",
                     ..request.clone()
                 };
-                match self.send_once(call, &again, true)? {
-                    Sent::Answer(answer) => Ok(answer),
+                match self.send_once(context, &retry_reason, true)? {
+                    Sent::Response(response) => Ok(response),
                     Sent::Stale => Err(Error::transient(
                         ErrorKind::Network,
                         format!("{} closes every connection at once", self.route.host),
@@ -181,11 +181,11 @@ impl Http {
         }
     }
 
-    fn send_once(&self, call: &Call, request: &Outgoing, only_new: bool) -> Result<Sent> {
+    fn send_once(&self, context: &Context, request: &Request, only_new: bool) -> Result<Sent> {
         let authorization = (request.authorization)()?;
         let start = Instant::now();
         let mut status = 0;
-        let (outcome, exchange) = socket::exchange(call, only_new, || {
+        let (outcome, exchange) = socket::exchange(context, only_new, || {
             self.run(request, authorization).and_then(|response| {
                 status = response.status().as_u16();
                 let chunked = framing::is_chunked(response.version(), response.headers());
@@ -210,12 +210,12 @@ impl Http {
                 Err(_) => format!("{status} cut off"),
                 Ok(_) => status.to_string(),
             };
-            let again = match request.again {
+            let retry_reason = match request.retry_reason {
                 "" => String::new(),
-                again => format!(", again because {again}"),
+                retry_reason => format!(", again because {retry_reason}"),
             };
             format!(
-                "{method} {} {answered} in {} ms, {connection} connection{again}",
+                "{method} {} {answered} in {} ms, {connection} connection{retry_reason}",
                 request
                     .uri
                     .path_and_query()
@@ -225,15 +225,15 @@ impl Http {
         });
         // The logger forked, and this is the child. What became of the parent's request is the parent's, like the
         // connection and the nonce or token it was sent with; the client asks anew with its own.
-        if self.generation != sys::generation() {
+        if self.fork_epoch != sys::fork_epoch() {
             let why = "the process was forked during the call";
             return Err(Error::new(ErrorKind::Cancelled, why));
         }
         match outcome {
-            Ok(answer) if (300..=399).contains(&answer.status) => {
-                Err(redirected(&answer, &self.route.redactor))
+            Ok(response) if (300..=399).contains(&response.status) => {
+                Err(redirected(&response, &self.route.redactor))
             }
-            Ok(answer) => Ok(Sent::Answer(answer)),
+            Ok(response) => Ok(Sent::Response(response)),
             Err(error) => {
                 let kept = !exchange.connected.get();
                 let may_resend = kept && request.may_resend;
@@ -251,10 +251,10 @@ impl Http {
 
     fn run(
         &self,
-        request: &Outgoing,
+        request: &Request,
         authorization: Option<HeaderValue>,
-    ) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
-        let mut message = Request::new(());
+    ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let mut message = ureq::http::Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
@@ -317,12 +317,12 @@ impl Http {
 }
 
 enum Sent {
-    Answer(Answer),
+    Response(Response),
     /// A kept connection turned out dead before a byte came back.
     Stale,
 }
 
-fn read(response: Response<ureq::Body>) -> std::result::Result<Answer, ureq::Error> {
+fn read(response: ureq::http::Response<ureq::Body>) -> std::result::Result<Response, ureq::Error> {
     let (parts, body) = response.into_parts();
     let length = body.content_length();
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
@@ -331,7 +331,7 @@ fn read(response: Response<ureq::Body>) -> std::result::Result<Answer, ureq::Err
     let reader = body.into_with_config().limit(BODY_LIMIT as u64).reader();
     // One byte of room more than needed shows the end, the rest is for the NUL.
     let room = length.map_or(4096, |length| length as usize + 2);
-    Ok(Answer {
+    Ok(Response {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: read_to_end(reader, room)?,
@@ -359,7 +359,7 @@ fn read_to_end(mut reader: impl Read, room: usize) -> io::Result<Zeroizing<Vec<u
     }
 }
 
-impl Answer {
+impl Response {
     /// The error for an encoding that was not asked for: unpacking it would let a small answer fill the memory.
     pub(crate) fn refuse_encoding(&self, redactor: &Redactor) -> Result<()> {
         match self.headers.get(CONTENT_ENCODING) {
@@ -411,9 +411,9 @@ fn is_disconnect(error: &ureq::Error) -> bool {
     }
 }
 
-fn redirected(answer: &Answer, redactor: &Redactor) -> Error {
+fn redirected(response: &Response, redactor: &Redactor) -> Error {
     // As a whole, since a secret may have a slash, behind which the host ends.
-    let target = answer.headers.get(LOCATION).map(|location| {
+    let target = response.headers.get(LOCATION).map(|location| {
         redactor.redact(&String::from_utf8_lossy(location.as_bytes()), HEADER_SHOWN)
     });
     let host = target.as_deref().map(|target| {
@@ -431,9 +431,9 @@ fn redirected(answer: &Answer, redactor: &Redactor) -> Error {
         format!(
             "the answer {} redirects {where_to}, which is not followed, so that credentials are not sent to another \
              host; check the base URL and proxies on the way",
-            answer.status
+            response.status
         ),
     );
-    error.http_status = answer.status;
+    error.http_status = response.status;
     error
 }

@@ -252,9 +252,9 @@ impl Proxy {
                 message.push(login.password.len() as u8);
                 message.extend_from_slice(&login.password);
                 stream.write_all(&message)?;
-                let mut answer = [0; 2];
-                self.read(stream, &mut answer)?;
-                if answer[1] != 0 {
+                let mut response = [0; 2];
+                self.read(stream, &mut response)?;
+                if response[1] != 0 {
                     return Err(
                         self.failed("refused the user name or password in the proxy setting")
                     );
@@ -547,8 +547,8 @@ mod tests {
                 thread::spawn(move || {
                     for mut stream in listener.incoming().flatten() {
                         let _ = stream.read(&mut [0; 4096]);
-                        let answer = format!("HTTP/1.0 200 OK\r\n\r\n{word}");
-                        let _ = stream.write_all(answer.as_bytes());
+                        let response = format!("HTTP/1.0 200 OK\r\n\r\n{word}");
+                        let _ = stream.write_all(response.as_bytes());
                     }
                 });
                 port

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::call::{Bell, Call};
+use crate::call::{Context, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
 
@@ -19,7 +19,7 @@ const THREADS: usize = 8;
 
 /// The names a client has looked up: its host's and its proxy's.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct DnsCache {
     known: Mutex<Vec<Known>>,
     /// Each thread that asks the resolver holds a clone, so that they can be counted.
     threads: Arc<()>,
@@ -41,19 +41,19 @@ struct Known {
 /// more than once.
 #[derive(Debug)]
 struct Lookup {
-    answered: Bell,
-    answer: OnceLock<Answer>,
+    answered: Event,
+    response: OnceLock<Response>,
 }
 
 #[derive(Debug)]
-struct Answer {
+struct Response {
     since: Instant,
     addresses: std::result::Result<Vec<IpAddr>, String>,
 }
 
-impl Default for Names {
-    fn default() -> Names {
-        Names::asking(|host| {
+impl Default for DnsCache {
+    fn default() -> DnsCache {
+        DnsCache::asking(|host| {
             Ok((host, 0)
                 .to_socket_addrs()?
                 .map(|address| address.ip())
@@ -62,9 +62,9 @@ impl Default for Names {
     }
 }
 
-impl Names {
-    fn asking(ask: fn(&str) -> io::Result<Vec<IpAddr>>) -> Names {
-        Names {
+impl DnsCache {
+    fn asking(ask: fn(&str) -> io::Result<Vec<IpAddr>>) -> DnsCache {
+        DnsCache {
             known: Mutex::default(),
             threads: Arc::default(),
             ask,
@@ -73,7 +73,12 @@ impl Names {
     }
 
     /// The addresses of `host`, at least one.
-    pub(super) fn resolve(&self, call: &Call, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    pub(super) fn resolve(
+        &self,
+        context: &Context,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>> {
         let with_port = |addresses: &[IpAddr]| {
             addresses
                 .iter()
@@ -91,11 +96,11 @@ impl Names {
         }
         let lookup = loop {
             let (lookup, overdue_at) = self.lookup(host)?;
-            if call.wait_for(&lookup.answered, overdue_at)? {
+            if context.wait_for(&lookup.answered, overdue_at)? {
                 break lookup;
             }
         };
-        let why = match lookup.answer.get().map(|answer| &answer.addresses) {
+        let why = match lookup.response.get().map(|response| &response.addresses) {
             Some(Ok(addresses)) => return Ok(with_port(addresses)),
             Some(Err(why)) => why,
             None => "the resolver gave no answer",
@@ -111,7 +116,7 @@ impl Names {
     /// Forgets a name whose addresses did not answer: they may have changed.
     pub(super) fn forget(&self, host: &str) {
         self.lock()
-            .retain(|known| known.name != host || known.lookup.answer.get().is_none());
+            .retain(|known| known.name != host || known.lookup.response.get().is_none());
     }
 
     /// The lookup of `host` that goes on or is known well enough, or a new one; and when to ask for it again, should it
@@ -123,7 +128,7 @@ impl Names {
         if let Some(known) = list.iter_mut().find(|known| known.name == host) {
             let lookup = known.lookup.clone();
             let overdue = known.asked + self.overdue_after <= now;
-            if lookup.answer.get().is_none() && overdue {
+            if lookup.response.get().is_none() && overdue {
                 // Without another thread there is still the answer of the first to wait for.
                 if self.start(host, &lookup).is_err() {
                     return Ok((lookup, None));
@@ -133,8 +138,8 @@ impl Names {
             return Ok((lookup, Some(known.asked + self.overdue_after)));
         }
         let lookup = Arc::new(Lookup {
-            answered: Bell::new()?,
-            answer: OnceLock::new(),
+            answered: Event::new()?,
+            response: OnceLock::new(),
         });
         self.start(host, &lookup).map_err(|why| {
             // Looking up on this thread would need no other, but could not be bounded in time.
@@ -159,11 +164,11 @@ impl Names {
         let (ask, name, lookup) = (self.ask, host.to_owned(), lookup.clone());
         sys::spawn("atlas-resolver", move || {
             let addresses = sys::look_up(|| ask(&name)).map_err(|error| error.to_string());
-            let _ = lookup.answer.set(Answer {
+            let _ = lookup.response.set(Response {
                 since: Instant::now(),
                 addresses,
             });
-            lookup.answered.ring();
+            lookup.answered.notify();
             drop(counted);
         })
         .map_err(|error| {
@@ -189,9 +194,9 @@ fn is_this_machine(host: &str) -> bool {
 
 impl Lookup {
     fn is_of_use(&self) -> bool {
-        self.answer
-            .get()
-            .is_none_or(|answer| answer.addresses.is_ok() && answer.since.elapsed() < KEPT_FOR)
+        self.response.get().is_none_or(|response| {
+            response.addresses.is_ok() && response.since.elapsed() < KEPT_FOR
+        })
     }
 }
 
@@ -205,7 +210,7 @@ mod tests {
     use crate::call::Canceller;
     use crate::error::ErrorKind;
 
-    fn call(milliseconds: u64) -> Call {
+    fn context(milliseconds: u64) -> Context {
         let deadline = Instant::now() + Duration::from_millis(milliseconds);
         Canceller::default().enter(Some(deadline)).unwrap()
     }
@@ -216,18 +221,18 @@ mod tests {
         Ok(vec![Ipv4Addr::new(127, 0, 0, count).into()])
     }
 
-    fn answer(names: &Names) -> String {
-        names.resolve(&call(5000), "host", 1).unwrap()[0].to_string()
+    fn response(names: &DnsCache) -> String {
+        names.resolve(&context(5000), "host", 1).unwrap()[0].to_string()
     }
 
     #[test]
     fn a_resolver_that_hangs_costs_no_more_than_the_callers_time() {
-        let names = Names::asking(|_| {
+        let names = DnsCache::asking(|_| {
             thread::sleep(Duration::from_millis(600));
             Ok(vec![Ipv4Addr::LOCALHOST.into()])
         });
         let start = Instant::now();
-        let error = names.resolve(&call(100), "host", 1).unwrap_err();
+        let error = names.resolve(&context(100), "host", 1).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Timeout);
         let canceller = Canceller::default();
         let cancelled = canceller.enter(None).unwrap();
@@ -240,36 +245,36 @@ mod tests {
         });
         assert!(start.elapsed() < Duration::from_millis(500));
         // The answer that nobody waited for is of use to the next.
-        assert_eq!(answer(&names), "127.0.0.1:1");
+        assert_eq!(response(&names), "127.0.0.1:1");
     }
 
     #[test]
     fn addresses_are_kept_for_half_a_minute_unless_they_fail() {
         static ASKED: AtomicU8 = AtomicU8::new(0);
-        let names = Names::asking(|_| next(&ASKED));
-        assert_eq!(answer(&names), "127.0.0.0:1");
-        assert_eq!(answer(&names), "127.0.0.0:1");
+        let names = DnsCache::asking(|_| next(&ASKED));
+        assert_eq!(response(&names), "127.0.0.0:1");
+        assert_eq!(response(&names), "127.0.0.0:1");
         names.forget("another");
-        assert_eq!(answer(&names), "127.0.0.0:1");
+        assert_eq!(response(&names), "127.0.0.0:1");
         names.forget("host");
-        assert_eq!(answer(&names), "127.0.0.1:1");
+        assert_eq!(response(&names), "127.0.0.1:1");
 
         let aged = |age| {
             let asked = Instant::now().checked_sub(age).unwrap();
             let lookup = Lookup {
-                answered: Bell::new().unwrap(),
-                answer: OnceLock::from(Answer {
+                answered: Event::new().unwrap(),
+                response: OnceLock::from(Response {
                     since: asked,
                     addresses: Ok(vec![Ipv4Addr::LOCALHOST.into()]),
                 }),
             };
-            lookup.answered.ring();
+            lookup.answered.notify();
             *names.lock() = vec![Known {
                 name: "host".into(),
                 asked,
                 lookup: Arc::new(lookup),
             }];
-            answer(&names)
+            response(&names)
         };
         assert_eq!(aged(Duration::from_secs(29)), "127.0.0.1:1");
         assert_eq!(aged(Duration::from_secs(31)), "127.0.0.2:1");
@@ -278,56 +283,56 @@ mod tests {
     #[test]
     fn a_name_that_was_not_found_is_asked_for_again() {
         static ASKED: AtomicU8 = AtomicU8::new(0);
-        let names = Names::asking(|_| match ASKED.load(Ordering::Relaxed) {
+        let names = DnsCache::asking(|_| match ASKED.load(Ordering::Relaxed) {
             0 => {
                 ASKED.store(1, Ordering::Relaxed);
                 Err(io::Error::other("not now"))
             }
             _ => next(&ASKED),
         });
-        let error = names.resolve(&call(5000), "host", 1).unwrap_err();
+        let error = names.resolve(&context(5000), "host", 1).unwrap_err();
         assert!(
             error.kind == ErrorKind::Network && error.transient,
             "{error}"
         );
         assert!(error.message.contains("not now"), "{error}");
-        assert_eq!(answer(&names), "127.0.0.1:1");
+        assert_eq!(response(&names), "127.0.0.1:1");
     }
 
     #[test]
     fn a_lookup_that_hangs_is_superseded_within_the_call_and_for_later_ones() {
         static ASKED: AtomicU8 = AtomicU8::new(0);
-        let mut names = Names::asking(|_| match next(&ASKED) {
+        let mut names = DnsCache::asking(|_| match next(&ASKED) {
             Ok(addresses) if addresses[0] == IpAddr::from([127, 0, 0, 0]) => loop {
                 thread::park();
             },
             addresses => addresses,
         });
         names.overdue_after = Duration::from_millis(200);
-        let error = names.resolve(&call(50), "host", 1).unwrap_err();
+        let error = names.resolve(&context(50), "host", 1).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Timeout);
         let start = Instant::now();
-        assert_eq!(answer(&names), "127.0.0.1:1");
+        assert_eq!(response(&names), "127.0.0.1:1");
         assert!(start.elapsed() < Duration::from_secs(3));
-        assert_eq!(answer(&names), "127.0.0.1:1");
+        assert_eq!(response(&names), "127.0.0.1:1");
     }
 
     #[test]
     fn a_resolver_that_never_answers_costs_eight_threads_at_most() {
         static ASKED: AtomicU8 = AtomicU8::new(0);
-        let mut names = Names::asking(|_| {
+        let mut names = DnsCache::asking(|_| {
             ASKED.fetch_add(1, Ordering::Relaxed);
             loop {
                 thread::park();
             }
         });
         names.overdue_after = Duration::from_millis(5);
-        let error = names.resolve(&call(500), "host", 1).unwrap_err();
+        let error = names.resolve(&context(500), "host", 1).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Timeout);
         while ASKED.load(Ordering::Relaxed) < 8 {
             thread::yield_now();
         }
-        let error = names.resolve(&call(500), "another", 1).unwrap_err();
+        let error = names.resolve(&context(500), "another", 1).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Network, "{error}");
         assert!(error.message.contains("8 lookups hang"), "{error}");
         assert_eq!(ASKED.load(Ordering::Relaxed), 8);
@@ -335,8 +340,8 @@ mod tests {
 
     #[test]
     fn localhost_is_this_machine_whatever_the_resolver_says() {
-        let names = Names::asking(|_| Ok(vec![Ipv4Addr::new(192, 0, 2, 1).into()]));
-        let resolve = |host| names.resolve(&call(5000), host, 1).unwrap();
+        let names = DnsCache::asking(|_| Ok(vec![Ipv4Addr::new(192, 0, 2, 1).into()]));
+        let resolve = |host| names.resolve(&context(5000), host, 1).unwrap();
         for host in ["localhost", "LocalHost", "localhost.", "a.b.localhost"] {
             let addresses: Vec<String> = resolve(host).iter().map(|it| it.to_string()).collect();
             assert_eq!(addresses, ["127.0.0.1:1", "[::1]:1"], "{host}");

@@ -1,4 +1,4 @@
-//! Our socket: connects to the fastest of several addresses, and hardly blocks but in [`Call::wait`].
+//! Our socket: connects to the fastest of several addresses, and hardly blocks but in [`Context::wait`].
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
@@ -14,7 +14,7 @@ use rustix::net::{
     sockopt,
 };
 
-use crate::call::Call;
+use crate::call::Context;
 use crate::error::{Error, ErrorKind};
 use crate::sys;
 
@@ -26,9 +26,9 @@ const HEAD_WIRE_LIMIT: usize = 4 * super::HEADER_LIMIT;
 /// What may be read from then on: the largest body in rather small chunks.
 const BODY_WIRE_LIMIT: usize = 4 * super::BODY_LIMIT;
 
-/// How long a read may block outside [`Call::wait`], where neither the deadline nor a cancellation ends it: long enough
+/// How long a read may block outside [`Context::wait`], where neither the deadline nor a cancellation ends it: long enough
 /// for a near server's answer, so that reading that takes one system call, and short enough to be late by.
-const PATIENCE: Duration = Duration::from_millis(40);
+const BLOCKING_READ: Duration = Duration::from_millis(40);
 
 /// How long a kept connection may leave what we sent without the peer's acknowledgement, before it counts as dead and
 /// the request is sent on a new one: a third of the time there is, within these bounds. The peer's system acknowledges
@@ -40,7 +40,7 @@ const UNACKNOWLEDGED_AT_MOST: Duration = Duration::from_secs(5);
 /// timeout, so the socket finds the call it works for here.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) call: Call,
+    pub(super) context: Context,
     /// Whether no kept connection may be used.
     pub(super) only_new: bool,
     /// Whether a new connection was opened for it, or would have been.
@@ -66,9 +66,13 @@ fn replace_current(exchange: Option<Exchange>) -> Option<Exchange> {
     ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(exchange)))
 }
 
-/// Runs `body` with `call` bounding every read and write on this thread, on a kept connection unless there shall be
+/// Runs `body` with `context` bounding every read and write on this thread, on a kept connection unless there shall be
 /// `only_new` ones; returns what became of the exchange too.
-pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T) -> (T, Exchange) {
+pub(super) fn exchange<T>(
+    context: &Context,
+    only_new: bool,
+    body: impl FnOnce() -> T,
+) -> (T, Exchange) {
     /// Restores the outer exchange even when `body` panics.
     struct Restore(Option<Exchange>);
     impl Drop for Restore {
@@ -77,7 +81,7 @@ pub(super) fn exchange<T>(call: &Call, only_new: bool, body: impl FnOnce() -> T)
         }
     }
     let inner = Exchange {
-        call: call.clone(),
+        context: context.clone(),
         only_new,
         connected: Cell::new(false),
         received: Cell::new(false),
@@ -110,13 +114,13 @@ pub(super) fn current<T>(body: impl FnOnce(&Exchange) -> T) -> io::Result<T> {
     })
 }
 
-/// A connected TCP socket. It blocks in reads alone, and there for no longer than [`PATIENCE`].
+/// A connected TCP socket. It blocks in reads alone, and there for no longer than [`BLOCKING_READ`].
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
     /// Connects to the first of `addresses` that answers, trying them in turn with a head start for each (RFC 8305).
-    pub(super) fn connect(call: &Call, addresses: &[SocketAddr]) -> io::Result<Socket> {
+    pub(super) fn connect(context: &Context, addresses: &[SocketAddr]) -> io::Result<Socket> {
         let mut waiting = interleaved(addresses).into_iter();
         let mut trying: Vec<(OwnedFd, SocketAddr)> = Vec::new();
         let mut next_start = Instant::now();
@@ -143,7 +147,7 @@ impl Socket {
                 .iter()
                 .map(|(fd, _)| PollFd::new(fd, PollFlags::OUT))
                 .collect();
-            call.wait_any(&mut fds, until)?;
+            context.wait_any(&mut fds, until)?;
             let settled = fds.iter().position(|fd| !fd.revents().is_empty());
             if let Some(index) = settled {
                 let (fd, address) = trying.swap_remove(index);
@@ -161,14 +165,14 @@ impl Socket {
 
     fn ready(fd: OwnedFd) -> io::Result<Socket> {
         sockopt::set_tcp_nodelay(&fd, true)?;
-        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(PATIENCE))?;
+        sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(BLOCKING_READ))?;
         ioctl_fionbio(&fd, false)?;
         Ok(Socket(fd))
     }
 
     /// From now on, has a peer that acknowledges nothing fail reads with an error.
     pub(super) fn expect_acknowledgement(&self) -> io::Result<()> {
-        let deadline = current(|exchange| exchange.call.deadline())?;
+        let deadline = current(|exchange| exchange.context.deadline())?;
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = left.map_or(UNACKNOWLEDGED_AT_MOST, |left| {
             (left / 3).clamp(UNACKNOWLEDGED_AT_LEAST, UNACKNOWLEDGED_AT_MOST)
@@ -196,14 +200,14 @@ impl Socket {
         current(|exchange| {
             exchange.asked.replace(false)
                 && exchange
-                    .call
+                    .context
                     .deadline()
-                    .is_none_or(|deadline| Instant::now() + 2 * PATIENCE < deadline)
+                    .is_none_or(|deadline| Instant::now() + 2 * BLOCKING_READ < deadline)
         })
     }
 
     fn wait(&self, interest: PollFlags) -> io::Result<()> {
-        current(|exchange| exchange.call.wait(self.0.as_fd(), interest, None))??;
+        current(|exchange| exchange.context.wait(self.0.as_fd(), interest, None))??;
         Ok(())
     }
 }
@@ -344,7 +348,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
         let limit = Instant::now() + Duration::from_secs(10);
-        let call = Canceller::default().enter(Some(limit)).unwrap();
+        let context = Canceller::default().enter(Some(limit)).unwrap();
         for (addresses, head_starts) in [
             (vec![good, swallowing], 0),
             (vec![closed, good], 0),
@@ -359,7 +363,7 @@ mod tests {
                 thread::sleep(expected);
                 start.elapsed()
             });
-            let socket = Socket::connect(&call, &addresses).unwrap();
+            let socket = Socket::connect(&context, &addresses).unwrap();
             let took = start.elapsed();
             let reached = rustix::net::getpeername(&socket.0).unwrap();
             assert_eq!(SocketAddr::try_from(reached.unwrap()).unwrap(), good);
@@ -370,9 +374,9 @@ mod tests {
                 "{addresses:?}: {late:?} late"
             );
         }
-        let error = Socket::connect(&call, &[closed, closed]).unwrap_err();
+        let error = Socket::connect(&context, &[closed, closed]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        let limited = call.within(Duration::from_millis(300));
+        let limited = context.within(Duration::from_millis(300));
         assert!(Socket::connect(&limited, &[swallowing]).is_err());
     }
 

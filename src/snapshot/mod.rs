@@ -71,7 +71,7 @@ impl Snapshot {
 
     /// Reads what the server answered with a status of success. `enveloped` says whether an envelope was asked for; one
     /// that nobody asked for is opened, too. The body is not copied if it has room for one more byte.
-    pub(crate) fn from_answer(
+    pub(crate) fn from_response(
         status: u16,
         headers: HeaderMap,
         body: Vec<u8>,
@@ -410,7 +410,7 @@ mod tests {
 
     const ENVELOPE: &str = r#"{"status":200,"content":{"id":"a"}}"#;
 
-    fn answer(body: &str, enveloped: bool) -> Result<Snapshot> {
+    fn response(body: &str, enveloped: bool) -> Result<Snapshot> {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("RateLimit-Remaining", "7"),
@@ -428,12 +428,12 @@ mod tests {
             ureq::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
         );
         headers.insert("retry-after", "3".parse().unwrap());
-        Snapshot::from_answer(200, headers, body.into(), enveloped, &Redactor::none())
+        Snapshot::from_response(200, headers, body.into(), enveloped, &Redactor::none())
     }
 
     #[test]
     fn headers_are_found_in_any_case_and_the_first_of_several_counts() {
-        let snapshot = answer(r#"{"id":"a"}"#, false).unwrap();
+        let snapshot = response(r#"{"id":"a"}"#, false).unwrap();
         for snapshot in [snapshot.clone(), snapshot] {
             assert_eq!(snapshot.http_status(), Some(200));
             assert_eq!(snapshot.header("ratelimit-REMAINING"), Some("7"));
@@ -449,9 +449,12 @@ mod tests {
     #[test]
     fn an_envelope_is_opened_whether_asked_for_or_not() {
         for enveloped in [false, true] {
-            let snapshot = answer(ENVELOPE, enveloped).unwrap();
+            let snapshot = response(ENVELOPE, enveloped).unwrap();
             assert_eq!((snapshot.id(), snapshot.json()), (Some("a"), ENVELOPE));
-            assert_eq!(answer(r#"{"id":"a"}"#, enveloped).unwrap().id(), Some("a"));
+            assert_eq!(
+                response(r#"{"id":"a"}"#, enveloped).unwrap().id(),
+                Some("a")
+            );
         }
     }
 
@@ -463,20 +466,20 @@ mod tests {
             r#"{"status":200,"content":[]}"#,
         ] {
             assert_eq!(
-                answer(body, true).unwrap_err().kind,
+                response(body, true).unwrap_err().kind,
                 crate::ErrorKind::InvalidResponse,
                 "{body}"
             );
         }
         assert_eq!(
-            answer(r#"{"status":503}"#, true).unwrap_err().http_status,
+            response(r#"{"status":503}"#, true).unwrap_err().http_status,
             503
         );
     }
 
     #[test]
     fn an_enveloped_error_keeps_what_the_headers_say() {
-        let error = answer(
+        let error = response(
             r#"{"status":429,"content":{"error":429,"errorCode":"RATE_LIMITED"}}"#,
             true,
         )

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use atlas_backup::log::Sink;
-use atlas_backup::{Client, Config, Format, Level, Result, Shape, Snapshot};
+use atlas_backup::{Client, ClusterType, Config, Format, Level, Result, Snapshot};
 use atlas_simulator::{ACCESS_TOKEN, CLUSTER, PROJECT, SNAPSHOT, Simulator};
 
 /// Where `make test` has everything collected that the library says, and looks for secrets in it in the end.
@@ -71,8 +71,8 @@ pub fn get_of(client: &Client, cluster: &str) -> Result<Snapshot> {
 }
 
 pub fn get_id(client: &Client, cluster: &str, id: &str) -> Result<Snapshot> {
-    let (shape, format) = (Shape::ReplicaSet, Format::default());
-    let outcome = client.get_snapshot(shape, PROJECT, cluster, id, format);
+    let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
+    let outcome = client.get_snapshot(cluster_type, PROJECT, cluster, id, format);
     record(&format!("{outcome:?}"));
     outcome
 }
