@@ -19,8 +19,10 @@ mod call; // one call's deadline and its cancellation: everything that blocks wa
 mod http; // one request, one answer
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
+mod retry_after; // how long a server asks to wait
 mod runtime; // what the library needs of the process it runs in
-mod target; // what a call is about: where Atlas has it, what messages call it
+mod target;
+mod text; // text for people and logs // what a call is about: where Atlas has it, what messages call it
 
 #[allow(unsafe_code)]
 mod ffi; // the C ABI

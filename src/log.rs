@@ -4,8 +4,9 @@ use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, ErrorKind, Redactor, Result, boundary, one_line};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::sys;
+use crate::text::{boundary, one_line};
 
 /// How important a line is. The numbers are those of `ATLAS_LOG_…` in the C header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::call::Context;
 use crate::config::Settings;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::http::{Request, Response};
 use crate::log::Logger;
 use digest::Digest;
@@ -150,17 +150,11 @@ impl Auth {
     /// Completes the error for an answer of 401: which credentials were refused, and what to do.
     pub(crate) fn refused(&self, settings: &Settings, error: Error) -> Error {
         match &settings.credentials {
-            Credentials::ServiceAccount { client_id, .. } => error.adding(&format!(
-                "an access token of the service account {client_id} was refused: check that it belongs to this \
-                 project's organization and still exists"
-            )),
-            Credentials::ApiKey { public_key, .. } => error.adding(&format!(
-                "the API key with the public key {public_key} was refused: check both halves, and that it belongs to \
-                 this project's organization"
-            )),
-            Credentials::AccessToken(_) => {
-                error.adding("the access token was refused: it is wrong or over (tokens live an hour); fetch a new one")
+            Credentials::ServiceAccount { client_id, .. } => {
+                error.hint(Hint::service_account_token_refused(client_id))
             }
+            Credentials::ApiKey { public_key, .. } => error.hint(Hint::api_key_refused(public_key)),
+            Credentials::AccessToken(_) => error.hint(Hint::ACCESS_TOKEN_REFUSED),
         }
     }
 }

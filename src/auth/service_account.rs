@@ -10,7 +10,7 @@ use super::token_cache::{Entry, LockWait, TokenCache};
 use super::{Secret, Send, basic, secret_header, secret_text};
 use crate::call::{Context, Event};
 use crate::config::Settings;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::http::{Request, Response};
 use crate::json;
 use crate::log::{Level, Logger};
@@ -405,7 +405,7 @@ impl ServiceAccount {
 
     /// What a token or revoke endpoint means that does not do what it was asked.
     fn refusal(&self, response: &Response) -> Error {
-        let mut error = Error::from_response(
+        let error = Error::from_response(
             response.status,
             Some(&response.headers),
             &response.body,
@@ -413,15 +413,15 @@ impl ServiceAccount {
         );
         match error.kind {
             // Not the snapshot is missing, as a caller would take it.
-            ErrorKind::NotFound => {
-                error.kind = ErrorKind::InvalidResponse;
-                error.message = "there is no such endpoint (404); check the base URL".into();
-                error
+            ErrorKind::NotFound => error
+                .instead(
+                    ErrorKind::InvalidResponse,
+                    "there is no such endpoint (404)",
+                )
+                .hint(Hint::CHECK_BASE_URL),
+            ErrorKind::Unauthenticated => {
+                error.hint(Hint::service_account_refused(&self.client_id))
             }
-            ErrorKind::Unauthenticated => error.adding(&format!(
-                "the service account {} was refused: check client id and secret, and that the secret has not expired",
-                self.client_id
-            )),
             _ => error,
         }
     }

@@ -18,9 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use zeroize::Zeroizing;
 
-use super::boundary;
 use crate::json;
 use crate::sys;
+use crate::text::boundary;
 
 /// What stands in the place of secrets.
 const MARK: &str = "[secret]";
