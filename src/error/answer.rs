@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use ureq::http::header::RETRY_AFTER;
-use ureq::http::{HeaderMap, HeaderName};
+use ::http::header::RETRY_AFTER;
+use ::http::{HeaderMap, HeaderName};
 use zeroize::Zeroizing;
 
 use super::{Error, ErrorKind, Redactor, one_line};

@@ -13,14 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use ::http::{HeaderMap, HeaderValue, Method, Uri};
 use once_cell::race::OnceBox;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use ureq::Agent;
-use ureq::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
-};
-use ureq::http::{HeaderMap, HeaderValue, Method, Uri};
 use zeroize::Zeroizing;
 
 use crate::call::Context;
@@ -96,7 +94,7 @@ pub(crate) struct Http {
 pub(crate) extern "C" fn initialise_ureq() {
     static INITIALISED: AtomicBool = AtomicBool::new(false);
     if !INITIALISED.load(Ordering::Acquire) {
-        let mut request = ureq::http::Request::new(());
+        let mut request = ::http::Request::new(());
         *request.uri_mut() = Uri::from_static("http://localhost/");
         // Fails without a connection, but not before the request's head was made.
         let _ = Agent::with_parts(settings(), NoConnector, NoResolver).run(request);
@@ -253,8 +251,8 @@ impl Http {
         &self,
         request: &Request,
         authorization: Option<HeaderValue>,
-    ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let mut message = ureq::http::Request::new(());
+    ) -> std::result::Result<::http::Response<ureq::Body>, ureq::Error> {
+        let mut message = ::http::Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
@@ -322,7 +320,7 @@ enum Sent {
     Stale,
 }
 
-fn read(response: ureq::http::Response<ureq::Body>) -> std::result::Result<Response, ureq::Error> {
+fn read(response: ::http::Response<ureq::Body>) -> std::result::Result<Response, ureq::Error> {
     let (parts, body) = response.into_parts();
     let length = body.content_length();
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
