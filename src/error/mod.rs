@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 mod answer;
+mod interrupted;
 mod redact;
 
 use std::borrow::Cow;
