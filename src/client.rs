@@ -9,8 +9,8 @@ use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use once_cell::race::OnceBox;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::auth::Auth;
 use crate::call::{Canceller, Context, Interrupted};

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::{HeaderValue, Uri};
 use chrono::DateTime;
-use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
 use crate::auth::{Credentials, Secret};

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ureq::http::header::InvalidHeaderValue;
-use ureq::http::{HeaderMap, HeaderValue, Uri};
+use ::http::header::InvalidHeaderValue;
+use ::http::{HeaderMap, HeaderValue, Uri};
 
 use crate::auth::Auth;
 use crate::call::Canceller;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ureq::http::Uri;
+use ::http::Uri;
 
 use crate::client::{ClusterType, Format, VALUE_SHOWN};
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};

@@ -1,8 +1,8 @@
 //! `WWW-Authenticate` as the wild has it: several challenges in one header or in several, odd spacing, commas inside
 //! quotes, parameters nobody knows.
 
-use ureq::http::HeaderMap;
-use ureq::http::header::WWW_AUTHENTICATE;
+use ::http::HeaderMap;
+use ::http::header::WWW_AUTHENTICATE;
 
 /// One way the server offers to authenticate.
 #[derive(Debug, PartialEq, Eq)]

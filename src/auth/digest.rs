@@ -7,10 +7,10 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ::http::{HeaderMap, HeaderValue};
 use md5::{Digest as _, Md5};
 use ring::digest;
 use rustix::rand::{GetRandomFlags, getrandom};
-use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};

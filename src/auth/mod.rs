@@ -8,10 +8,10 @@ mod token_cache;
 
 use std::fmt;
 
+use ::http::HeaderValue;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use ureq::http::HeaderValue;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::call::Context;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::{HeaderValue, Uri};
+use ::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
 use super::token_cache::{Entry, LockWait, TokenCache};

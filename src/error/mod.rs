@@ -20,6 +20,7 @@ pub(crate) use message::Hint;
 pub(crate) use redact::Redactor;
 
 use crate::json::Malformed;
+use crate::runtime::interrupted::Interrupted;
 pub(crate) use crate::text::one_line;
 
 /// Result of everything in this crate that can fail.
@@ -277,6 +278,18 @@ impl std::error::Error for Error {}
 impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Error {
         Error::new(ErrorKind::Internal, "not enough memory")
+    }
+}
+
+impl From<Interrupted> for Error {
+    fn from(why: Interrupted) -> Error {
+        let kind = match why {
+            Interrupted::Cancelled | Interrupted::Forked => ErrorKind::Cancelled,
+            Interrupted::DeadlinePassed => ErrorKind::Timeout,
+            Interrupted::NoDescriptor(_) => ErrorKind::Network,
+            Interrupted::Refused(_) | Interrupted::Closed => ErrorKind::Internal,
+        };
+        Error::new(kind, why.to_string())
     }
 }
 

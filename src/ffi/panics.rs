@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use ::http::HeaderMap;
 use atlas_simulator::{ACCESS_TOKEN, PROJECT, SNAPSHOT, Simulator};
-use ureq::http::HeaderMap;
 
 use super::client::*;
 use super::config::*;

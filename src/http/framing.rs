@@ -2,9 +2,9 @@
 //! reads the same bytes otherwise could have one answer taken for another. What has two readings is refused here, and
 //! what ureq does not understand though it is good HTTP is put so that it does.
 
+use ::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use ::http::{HeaderMap, Version};
 use httparse::Status;
-use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use ureq::http::{HeaderMap, Version};
 
 /// How long a chunk's line may be, and all trailers together.
 const LIMIT: usize = super::HEADER_LIMIT;

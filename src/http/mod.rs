@@ -13,20 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use ::http::{HeaderMap, HeaderValue, Method, Uri};
 use once_cell::race::OnceBox;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use ureq::Agent;
-use ureq::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
-};
-use ureq::http::{HeaderMap, HeaderValue, Method, Uri};
 use zeroize::Zeroizing;
 
 use crate::call::Context;
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::log::{Level, Logger};
-use crate::sys;
+use crate::runtime::fork::Process;
 use connection::{NoConnector, NoResolver, Route, TcpConnector};
 use proxy::Proxy;
 
@@ -88,15 +86,17 @@ pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
     user_agent: HeaderValue,
-    fork_epoch: u32,
+    process: Process,
 }
 
-/// Has ureq make what it makes once per process, behind a lock that a child forked meanwhile would find held for ever.
-/// Run before each fork it either finds that done or waits until it is; run before the first request it spares forks that.
+/// Has ureq initialise its `static ACCEPTS: LazyLock<String>` (run.rs, `add_headers`). That is locked while the first
+/// request of a process builds its head, and a child forked at that moment would find it locked for ever. ureq offers no
+/// other way to initialise it than a request. Before each fork this finds it initialised, or waits until it is; before
+/// the first request it spares forks the work.
 pub(crate) extern "C" fn initialise_ureq() {
     static INITIALISED: AtomicBool = AtomicBool::new(false);
     if !INITIALISED.load(Ordering::Acquire) {
-        let mut request = ureq::http::Request::new(());
+        let mut request = ::http::Request::new(());
         *request.uri_mut() = Uri::from_static("http://localhost/");
         // Fails without a connection, but not before the request's head was made.
         let _ = Agent::with_parts(settings(), NoConnector, NoResolver).run(request);
@@ -155,7 +155,7 @@ impl Http {
             agent,
             route,
             user_agent: to.user_agent.clone(),
-            fork_epoch: sys::fork_epoch(),
+            process: Process::current(),
         })
     }
 
@@ -225,10 +225,7 @@ impl Http {
         });
         // The logger forked, and this is the child. What became of the parent's request is the parent's, like the
         // connection and the nonce or token it was sent with; the client asks anew with its own.
-        if self.fork_epoch != sys::fork_epoch() {
-            let why = "the process was forked during the call";
-            return Err(Error::new(ErrorKind::Cancelled, why));
-        }
+        self.process.check()?;
         match outcome {
             Ok(response) if (300..=399).contains(&response.status) => {
                 Err(redirected(&response, &self.route.redactor))
@@ -253,8 +250,8 @@ impl Http {
         &self,
         request: &Request,
         authorization: Option<HeaderValue>,
-    ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let mut message = ureq::http::Request::new(());
+    ) -> std::result::Result<::http::Response<ureq::Body>, ureq::Error> {
+        let mut message = ::http::Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
@@ -322,7 +319,7 @@ enum Sent {
     Stale,
 }
 
-fn read(response: ureq::http::Response<ureq::Body>) -> std::result::Result<Response, ureq::Error> {
+fn read(response: ::http::Response<ureq::Body>) -> std::result::Result<Response, ureq::Error> {
     let (parts, body) = response.into_parts();
     let length = body.content_length();
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {

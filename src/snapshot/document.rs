@@ -1,6 +1,6 @@
 //! From a body to the document in it: the members we know, the envelope around it, the error in its place.
 
-use ureq::http::HeaderMap;
+use ::http::HeaderMap;
 
 use super::fields::{self, TextField};
 use crate::error::{Error, ErrorKind, Redactor, Result, status_in_body};

@@ -2,7 +2,7 @@
 
 use std::collections::TryReserveError;
 
-use ureq::http::HeaderMap;
+use ::http::HeaderMap;
 
 use super::Snapshot;
 use super::document::{Document, Expected};

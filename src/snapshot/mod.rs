@@ -16,9 +16,9 @@ mod table;
 use std::collections::TryReserveError;
 use std::fmt;
 
+use ::http::HeaderMap;
 use chrono::DateTime;
 use once_cell::race::OnceBox;
-use ureq::http::HeaderMap;
 
 use crate::error::{Redactor, Result};
 use crate::json;
@@ -419,13 +419,13 @@ mod tests {
             ("X-Empty", ""),
         ] {
             headers.append(
-                name.parse::<ureq::http::HeaderName>().unwrap(),
+                name.parse::<::http::HeaderName>().unwrap(),
                 value.parse().unwrap(),
             );
         }
         headers.insert(
             "x-odd",
-            ureq::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
+            ::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
         );
         headers.insert("retry-after", "3".parse().unwrap());
         Snapshot::from_response(200, headers, body.into(), enveloped, &Redactor::none())
