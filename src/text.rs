@@ -1,5 +1,8 @@
 //! Text for people and logs.
 
+/// How much of a value from a snapshot or from the caller a message shows, in bytes.
+pub(crate) const VALUE_SHOWN: usize = 64;
+
 /// Text from outside on one line: control characters would forge log lines or talk to the terminal, and those that turn
 /// the direction of writing would have a person read something else than it says. The programs and the Python package
 /// have the same list.
