@@ -99,7 +99,12 @@ impl Process {
         let parts = Parts {
             canceller: Canceller::default(),
             http: Http::new(&settings.destination, logger.redactor().clone())?,
-            auth: Auth::new(settings, &logger)?,
+            auth: Auth::new(
+                &settings.credentials,
+                &settings.base_url,
+                settings.token_cache.as_deref(),
+                &logger,
+            )?,
             logger,
         };
         Ok(Process {
@@ -417,7 +422,7 @@ impl Client {
                     )),
                 };
                 outcome.map_err(|error| match error.kind {
-                    ErrorKind::Unauthenticated => parts.auth.refused(&self.settings, error),
+                    ErrorKind::Unauthenticated => parts.auth.refused(error),
                     _ => error,
                 })
             })

@@ -41,6 +41,10 @@ impl Digest {
         }
     }
 
+    pub(super) fn public_key(&self) -> &str {
+        &self.public_key
+    }
+
     /// Sends `request` signed; an answer of 401 means that the key was refused.
     pub(super) fn send(
         &self,
@@ -234,7 +238,7 @@ impl Nonce {
             Some(_) => return None,
         };
         let value = challenge.get("nonce")?;
-        let hash = |parts: &[&str]| Secret(Zeroizing::new(algorithm.hash(parts)));
+        let hash = |parts: &[&str]| Secret::from(Zeroizing::new(algorithm.hash(parts)));
         let mut secret = hash(&[public_key, realm, private_key.expose()]);
         if is_session {
             secret = hash(&[secret.expose(), value, client_nonce]);
