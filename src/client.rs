@@ -15,7 +15,7 @@ use once_cell::race::OnceBox;
 use crate::auth::Auth;
 use crate::call::{Canceller, Context, Interrupted};
 use crate::config::{Config, Settings};
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{self, Http, Request, Response};
 use crate::log::{Level, Logger};
 use crate::retry::{self, RateLimits};
@@ -291,8 +291,7 @@ impl Client {
                         None
                     }
                     Err(error) if error.kind == ErrorKind::NotFound && last_status.is_some() => {
-                        return Err(error
-                            .adding("the snapshot was there before, so it was deleted meanwhile"));
+                        return Err(error.hint(Hint::DELETED_MEANWHILE));
                     }
                     Err(error) if error.kind.is_retryable() => {
                         poll.parts
@@ -542,7 +541,7 @@ impl Client {
                 Err(_) => &self.settings.logger,
             };
             let error = error.redacted(logger.redactor());
-            logger.log(Level::Error, || error.message.clone());
+            logger.log(Level::Error, || error.message());
             error
         })
     }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
+use std::fmt;
 
 use memchr::{memchr, memchr2_iter};
 use serde::Deserializer as _;
@@ -12,7 +13,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::error::{self, Error, ErrorKind, boundary};
+use crate::text::boundary;
 
 /// The longest body that is read, in bytes. A page of 500 snapshots has about a fortieth of it.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -20,32 +21,78 @@ pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 /// How many arrays and objects may enclose a value, the outermost object included.
 const MAX_DEPTH: usize = 128;
 
+/// Why a text is not the JSON object that was expected.
+#[derive(Debug)]
+pub(crate) enum Malformed {
+    Empty,
+    /// It has more than [`MAX_BODY`] bytes.
+    TooLarge,
+    /// Where the fault shows, counted from 1 and in bytes.
+    At {
+        line: usize,
+        column: usize,
+        what: Cow<'static, str>,
+    },
+}
+
+impl Malformed {
+    /// The fault that shows at a byte of `text`.
+    fn at(text: &[u8], at: usize, what: impl Into<Cow<'static, str>>) -> Malformed {
+        let before = &text[..at];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n');
+        Malformed::At {
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            column: at - line_start.map_or(0, |at| at + 1) + 1,
+            what: what.into(),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Malformed {
+    fn from(error: serde_json::Error) -> Malformed {
+        let mut what = error.to_string();
+        if let Some(end) = what.rfind(" at line ") {
+            what.truncate(end);
+        }
+        Malformed::At {
+            line: error.line(),
+            column: error.column().max(1),
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Malformed::Empty => f.write_str("expected a JSON object: it is empty"),
+            Malformed::TooLarge => write!(f, "too large: more than {MAX_BODY} bytes"),
+            Malformed::At { line, column, what } => {
+                write!(
+                    f,
+                    "expected a JSON object; line {line}, column {column}: {what}"
+                )
+            }
+        }
+    }
+}
+
 /// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that is
 /// the caller's own may be quoted.
-pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
+pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> Result<String, Malformed> {
     if body.is_empty() {
-        return Err(Error::new(
-            ErrorKind::InvalidResponse,
-            "expected a JSON object: it is empty",
-        ));
+        return Err(Malformed::Empty);
     }
     if body.len() > MAX_BODY {
-        return Err(too_large());
+        return Err(Malformed::TooLarge);
     }
     if body.starts_with("\u{feff}".as_bytes()) {
-        return Err(invalid(&body, 0, "found a byte-order mark"));
+        return Err(Malformed::at(&body, 0, "found a byte-order mark"));
     }
-    let text = match String::from_utf8(body) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            return Err(invalid(
-                error.as_bytes(),
-                at,
-                "found bytes that are not UTF-8",
-            ));
-        }
-    };
+    let text = String::from_utf8(body).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Malformed::at(error.as_bytes(), at, "found bytes that are not UTF-8")
+    })?;
     let at = text.bytes().position(|byte| !is_space(byte)).unwrap_or(0);
     let start = &text[at..];
     let what = match text.as_bytes()[at] {
@@ -58,36 +105,30 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
         _ if start.starts_with("true") || start.starts_with("false") => "a boolean",
         _ if is_callers => {
             let what = format!("found \"{}\"", &start[..boundary(start, 40)]);
-            return Err(invalid(text.as_bytes(), at, &what));
+            return Err(Malformed::at(text.as_bytes(), at, what));
         }
         // What a server sends may be a token, and what succeeds is nobody's but the caller's.
         b'<' => "what looks like HTML or XML",
         _ => "what is no JSON",
     };
-    Err(invalid(text.as_bytes(), at, &format!("found {what}")))
-}
-
-/// The error for a body of more than [`MAX_BODY`].
-pub(crate) fn too_large() -> Error {
-    let what = format!("too large: more than {MAX_BODY} bytes");
-    Error::new(ErrorKind::InvalidResponse, what)
+    Err(Malformed::at(text.as_bytes(), at, format!("found {what}")))
 }
 
 /// Calls `each` with name and value of every member of an object, both as raw JSON text.
 pub(crate) fn members<'a>(
     object: &'a str,
     each: impl FnMut(&'a str, &'a str),
-) -> serde_json::Result<()> {
+) -> Result<(), Malformed> {
     let mut reader = serde_json::Deserializer::from_str(object);
     reader.deserialize_map(Members(each))?;
-    reader.end()
+    Ok(reader.end()?)
 }
 
 /// Calls `each` with every element of an array, as raw JSON text.
-pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> serde_json::Result<()> {
+pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), Malformed> {
     let mut reader = serde_json::Deserializer::from_str(array);
     reader.deserialize_seq(Elements(each))?;
-    reader.end()
+    Ok(reader.end()?)
 }
 
 /// What a member is called, from its name in raw JSON text. A long name with escapes, which is none that Atlas
@@ -253,7 +294,7 @@ pub(crate) fn integer(raw: &str) -> Option<i64> {
 }
 
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.
-pub(crate) fn check_depth(text: &str) -> error::Result<()> {
+pub(crate) fn check_depth(text: &str) -> Result<(), Malformed> {
     // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always.
     let openings = memchr2_iter(b'[', b'{', text.as_bytes());
     if openings.take(MAX_DEPTH + 1).count() <= MAX_DEPTH {
@@ -268,7 +309,7 @@ pub(crate) fn check_depth(text: &str) -> error::Result<()> {
             _ if in_string => {}
             b'[' | b'{' if depth == MAX_DEPTH => {
                 let what = format!("found more than {MAX_DEPTH} levels of nesting");
-                return Err(invalid(text.as_bytes(), at, &what));
+                return Err(Malformed::at(text.as_bytes(), at, what));
             }
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth -= 1,
@@ -276,32 +317,6 @@ pub(crate) fn check_depth(text: &str) -> error::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The error for a text that is not what Atlas promises, pointing at the byte where that shows.
-pub(crate) fn invalid(text: &[u8], at: usize, what: &str) -> Error {
-    let before = &text[..at];
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte != b'\n')
-        .count();
-    refused(line, column, what)
-}
-
-/// The same for what serde_json refused.
-pub(crate) fn malformed(error: &serde_json::Error) -> Error {
-    let what = error.to_string();
-    let what = what
-        .rsplit_once(" at line ")
-        .map_or(what.as_str(), |(what, _)| what);
-    refused(error.line(), error.column().max(1), what)
-}
-
-fn refused(line: usize, column: usize, what: &str) -> Error {
-    let message = format!("expected a JSON object; line {line}, column {column}: {what}");
-    Error::new(ErrorKind::InvalidResponse, message)
 }
 
 /// The inside of a raw JSON string without escapes.

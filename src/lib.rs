@@ -15,17 +15,18 @@ pub mod log; // lines for the host's log
 pub mod snapshot; // the document and its fields
 
 mod auth; // who we are: signs a request, answers challenges, fetches tokens
-mod call; // one call's deadline and its cancellation: everything that blocks waits here
+mod call; // the old names of runtime::context
 mod http; // one request, one answer
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
+mod retry_after; // how long a server asks to wait
 mod runtime; // what the library needs of the process it runs in
 mod target; // what a call is about: where Atlas has it, what messages call it
+mod text; // text for people and logs
 
 #[allow(unsafe_code)]
 mod ffi; // the C ABI
-#[allow(unsafe_code)]
-mod sys; // what the system offers only to unsafe code: fork detection, signal masks
+mod sys; // the old names of what is in runtime
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -5,7 +5,7 @@ use std::fmt;
 use ::http::Uri;
 
 use crate::client::{ClusterType, Format, VALUE_SHOWN};
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 
 /// A snapshot, or the list of a cluster's, with what is done to it.
 pub(crate) struct Target<'a> {
@@ -99,18 +99,14 @@ impl<'a> Target<'a> {
             .contains("shard");
         let error = match error.kind {
             ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
-                error.adding(match self.cluster_type {
-                    ClusterType::ReplicaSet => {
-                        "for a sharded cluster use the calls for sharded clusters"
-                    }
-                    ClusterType::ShardedCluster => {
-                        "for a replica set use the calls for replica sets"
-                    }
+                error.hint(match self.cluster_type {
+                    ClusterType::ReplicaSet => Hint::USE_SHARDED_CALLS,
+                    ClusterType::ShardedCluster => Hint::USE_REPLICA_SET_CALLS,
                 })
             }
             _ => error,
         };
-        error.during(&self.to_string())
+        error.during(self.to_string())
     }
 }
 

@@ -526,8 +526,8 @@ fn a_refused_key_costs_two_round_trips() {
         assert_eq!(error.kind, ErrorKind::Unauthenticated);
         assert_eq!(error.http_status, 401);
         let wanted = format!("the API key with the public key {public} was refused");
-        assert!(error.message.contains(&wanted), "{error}");
-        assert!(!error.message.contains(private), "{error}");
+        assert!(error.message().contains(&wanted), "{error}");
+        assert!(!error.message().contains(private), "{error}");
         assert_eq!(atlas.requests().len(), 2, "{public}");
     }
 }
@@ -756,7 +756,7 @@ fn a_key_is_never_sent_in_a_way_the_server_did_not_ask_for() {
         let error = Watched::new(api_key(&atlas)).fail();
         assert_eq!(error.kind, ErrorKind::Unauthenticated, "{line}");
         assert!(
-            error.message.contains("no Digest authentication"),
+            error.message().contains("no Digest authentication"),
             "{error}"
         );
         let requests = atlas.requests();
@@ -969,7 +969,7 @@ fn a_refused_token_is_replaced_once() {
     atlas.script_forever(Target::Api, [Act::respond(401, "{}")]);
     let error = client.fail();
     assert_eq!(error.kind, ErrorKind::Unauthenticated);
-    assert!(error.message.contains(CLIENT_ID), "{error}");
+    assert!(error.message().contains(CLIENT_ID), "{error}");
     assert_eq!((to_api(&atlas).len(), token_requests(&atlas)), (2, 1));
 }
 
@@ -1172,8 +1172,11 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
             "{error}"
         );
         assert!(error.detail.starts_with(detail), "{}", error.detail);
-        assert!(error.message.contains(said), "{error}");
-        assert!(error.message.contains("fetch an access token: "), "{error}");
+        assert!(error.message().contains(said), "{error}");
+        assert!(
+            error.message().contains("fetch an access token: "),
+            "{error}"
+        );
         assert_eq!(
             (token_requests(&atlas), to_api(&atlas).len()),
             (1, 0),
@@ -1200,8 +1203,8 @@ fn a_token_that_a_server_echoes_is_not_shown() {
         let mut config = settings(&atlas);
         config.set_access_token(Some(ACCESS_TOKEN.as_bytes()));
         let error = Watched::new(config).fail();
-        assert!(!error.message.contains(&ACCESS_TOKEN[..3]), "{error}");
-        assert!(error.message.contains("[secret]"), "{error}");
+        assert!(!error.message().contains(&ACCESS_TOKEN[..3]), "{error}");
+        assert!(error.message().contains("[secret]"), "{error}");
     }
     let enveloped =
         format!(r#"{{"status":418,"content":{{"error":418,"detail":"{ACCESS_TOKEN}"}}}}"#);
@@ -1995,7 +1998,7 @@ fn a_failed_revocation_keeps_the_token() {
         let error = client.revoke_token().expect_err("a failure");
         assert_eq!(error.kind, kind, "{error}");
         assert!(
-            error.message.starts_with("revoke the access token: "),
+            error.message().starts_with("revoke the access token: "),
             "{error}"
         );
         assert_hushed(&format!("{error:?}"));

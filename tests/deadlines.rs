@@ -238,7 +238,7 @@ fn connecting_has_a_time_of_its_own() {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
         assert!(
-            error.message.contains("the connect timeout (400 ms)"),
+            error.message().contains("the connect timeout (400 ms)"),
             "{error}"
         );
         assert!(late < ALLOWANCE, "{late:?} late");

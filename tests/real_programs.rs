@@ -189,9 +189,9 @@ fn fails(atlas: &Simulator, proxy: &str, words: &[&str]) -> Error {
     let error = get(&client(&through(atlas, proxy))).expect_err(proxy);
     assert_eq!(error.kind, ErrorKind::Network, "{error}");
     for words in words {
-        assert!(error.message.contains(words), "{words}: {error}");
+        assert!(error.message().contains(words), "{words}: {error}");
     }
-    assert!(!error.message.contains("p:ss") && !error.message.contains("%3A"));
+    assert!(!error.message().contains("p:ss") && !error.message().contains("%3A"));
     assert_eq!(atlas.connections(), before, "there was a direct connection");
     error
 }
@@ -527,13 +527,16 @@ fn microsocks_is_told_a_name_by_socks5h_and_an_address_by_socks5() {
     assert_eq!(error.kind, ErrorKind::Network, "{error}");
     assert!(
         error
-            .message
+            .message()
             .contains("could not connect to no-such-host.invalid"),
         "{error}"
     );
     config.set_proxy(Some(proxy.url("socks5", "").as_bytes()));
     let error = get(&client(&config)).unwrap_err();
-    assert!(error.message.contains("cannot find the address"), "{error}");
+    assert!(
+        error.message().contains("cannot find the address"),
+        "{error}"
+    );
     assert_eq!(atlas.connections(), before);
 }
 
@@ -765,7 +768,7 @@ fn a_key_that_apache_refuses_is_an_error() {
     .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
     assert_eq!(error.http_status, 401);
-    assert!(error.message.contains(PUBLIC_KEY), "{error}");
+    assert!(error.message().contains(PUBLIC_KEY), "{error}");
     assert_eq!(statuses(&server, 2), ["401", "401"]);
 }
 

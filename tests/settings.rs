@@ -53,9 +53,9 @@ fn obeys_the_environment(expected: bool) {
         (true, Ok(_)) => {}
         (false, Err(error)) => {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
-            assert!(error.message.contains("no credentials"), "{error}");
+            assert!(error.message().contains("no credentials"), "{error}");
             assert!(
-                error.message.contains("environment does not count"),
+                error.message().contains("environment does not count"),
                 "{error}"
             );
         }
@@ -204,7 +204,7 @@ fn a_proxy_variable_that_is_not_used_may_be_any() {
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Config, "{error}");
                 let name = env::var("ATLAS_REFUSED").expect("no refusal");
-                assert!(error.message.contains(&name), "{error}");
+                assert!(error.message().contains(&name), "{error}");
             }
         }
         return;
@@ -292,7 +292,7 @@ fn brackets_in_a_base_url_are_for_ipv6_addresses_alone() {
         assert_eq!(outcome.is_ok(), good, "{url}: {outcome:?}");
         if let Err(error) = outcome {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
-            assert!(error.message.contains("base_url"), "{error}");
+            assert!(error.message().contains("base_url"), "{error}");
         }
     }
 }

@@ -194,7 +194,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     let error = failure.unwrap_or_else(|| panic!("{cluster}: memory was had"));
     assert_eq!(error.kind, ErrorKind::Internal, "{cluster}: {error}");
     assert!(
-        error.message.contains("not enough memory"),
+        error.message().contains("not enough memory"),
         "{cluster}: {error}"
     );
 

@@ -498,7 +498,7 @@ fn without_a_thread_to_be_had_names_cannot_be_looked_up_and_addresses_still_work
         let error = get(&named).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Network, "{error}");
         for words in ["cannot start a thread", "limit on threads", "2 tries"] {
-            assert!(error.message.contains(words), "{error}");
+            assert!(error.message().contains(words), "{error}");
         }
         assert!(start.elapsed() < ms(1000));
         get(&by_address).unwrap();
@@ -506,7 +506,7 @@ fn without_a_thread_to_be_had_names_cannot_be_looked_up_and_addresses_still_work
         // And when there are threads again, names are looked up again.
         limit(libc::RLIMIT_NPROC, libc::RLIM_INFINITY);
         let error = get(&named).unwrap_err();
-        assert!(!error.message.contains("start a thread"), "{error}");
+        assert!(!error.message().contains("start a thread"), "{error}");
         return;
     }
     let atlas = Simulator::start();
@@ -534,14 +534,14 @@ fn without_a_descriptor_to_be_had_calls_fail_clearly_and_later_work_again() {
         // Nothing to read the authorities with: no client, and not one that trusts other authorities.
         let error = Client::new(&config).expect_err("no system's authorities");
         assert_eq!(error.kind, ErrorKind::Config, "{error}");
-        assert!(error.message.contains("open files"), "{error}");
+        assert!(error.message().contains("open files"), "{error}");
         limit(libc::RLIMIT_NOFILE, USED + 100);
         config.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
         client(&config);
         limit(libc::RLIMIT_NOFILE, USED);
         let error = Client::new(&config).expect_err("no ca_file");
         assert_eq!(error.kind, ErrorKind::Config, "{error}");
-        assert!(error.message.contains("open files"), "{error}");
+        assert!(error.message().contains("open files"), "{error}");
         limit(libc::RLIMIT_NOFILE, USED + 100);
 
         // From none at all to enough: each call fails clearly or works.
@@ -554,7 +554,7 @@ fn without_a_descriptor_to_be_had_calls_fail_clearly_and_later_work_again() {
             if let Err(error) = outcome {
                 failed += 1;
                 assert_eq!(error.kind, ErrorKind::Network, "{spare}: {error}");
-                let message = error.message.to_lowercase();
+                let message = error.message().to_lowercase();
                 // What the resolver lacks it calls by names of its own.
                 let told = message.contains("descriptor")
                     || message.contains("open files")

@@ -462,7 +462,7 @@ fn a_page_has_50_000_items_at_most() {
     assert_eq!(SnapshotList::parse(page(50_000)).unwrap().len(), 50_000);
     let error = SnapshotList::parse(page(50_001)).unwrap_err();
     assert!(
-        error.message.contains("more than 50000 snapshots"),
+        error.message().contains("more than 50000 snapshots"),
         "{error}"
     );
 }
@@ -583,13 +583,13 @@ fn what_is_no_json_object_is_refused_and_the_message_says_where() {
         (r#"{"a":'b'}"#, "expected value"),
         ("{\"a\":1 /* */}", "expected"),
     ] {
-        let message = refused(body).message.clone();
+        let message = refused(body).message();
         assert!(message.contains(place), "{body:?}: {message}");
         assert!(!message.contains(char::is_control), "{message:?}");
     }
     let long = refused(format!("\"{}\"", "x".repeat(1000)));
     assert!(
-        long.message.len() < 200,
+        long.message().len() < 200,
         "a body is quoted in short form: {long}"
     );
 }
@@ -604,7 +604,7 @@ fn bytes_that_are_not_utf_8_are_refused_wherever_they_are() {
         (b"{}\n\xf0\x9f\x98", "line 2, column 1"),
         (b"\xff\xfe{\0}\0", "line 1, column 1"),
     ] {
-        let message = refused(body).message.clone();
+        let message = refused(body).message();
         assert!(
             message.contains(place) && message.contains("not UTF-8"),
             "{message}"
@@ -624,7 +624,7 @@ fn nesting_ends_at_128_levels() {
     };
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         assert_eq!(parse(&nested(128, open, close)).id(), Some("a"));
-        let message = refused(nested(129, open, close)).message.clone();
+        let message = refused(nested(129, open, close)).message();
         assert!(message.contains("128 levels"), "{message}");
     }
     let message = refused(format!(
@@ -632,7 +632,7 @@ fn nesting_ends_at_128_levels() {
         "[".repeat(128),
         "]".repeat(128)
     ))
-    .message
+    .message()
     .clone();
     assert!(message.contains("line 2, column 128"), "{message}");
     // Brackets in strings and side by side are no nesting.
@@ -665,7 +665,7 @@ fn a_body_ends_at_16_mib() {
     };
     let snapshot = parse(&body(MAX));
     assert_eq!((snapshot.id(), snapshot.json().len()), (Some("a"), MAX));
-    let message = refused(body(MAX + 1)).message.clone();
+    let message = refused(body(MAX + 1)).message();
     assert!(message.contains("too large"), "{message}");
 }
 
@@ -868,7 +868,7 @@ fn a_page_without_results_is_refused_and_an_odd_total_is_absent() {
         );
     }
     for page in [r#"{"results":"[]"}"#, "{}"] {
-        let message = SnapshotList::parse(page).unwrap_err().message.clone();
+        let message = SnapshotList::parse(page).unwrap_err().message();
         assert!(message.contains("no array \"results\""), "{message}");
     }
     assert_eq!(
@@ -1015,7 +1015,7 @@ fn no_body_within_the_limits_takes_long() {
     let start = Instant::now();
     let error = SnapshotList::parse(fill("{\"results\":[", &|_| "{},".into(), "{}]}")).unwrap_err();
     assert!(
-        error.message.contains("more than 50000 snapshots"),
+        error.message().contains("more than 50000 snapshots"),
         "{error}"
     );
     assert!(

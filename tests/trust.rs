@@ -461,9 +461,7 @@ fn a_servers_own_certificate_in_ca_file_is_trusted_as_by_curl() {
         }
         let served = maker.serve(name);
         let ca_file = maker.pem(ca_file.unwrap_or(name));
-        let refused = served
-            .refused_by_us(&ca_file)
-            .map(|error| error.message.clone());
+        let refused = served.refused_by_us(&ca_file).map(|error| error.message());
         match (&refused, words) {
             (None, None) => {}
             (Some(message), Some(words)) => assert!(message.contains(words), "{name}: {message}"),
@@ -503,8 +501,8 @@ fn a_signature_that_cannot_be_checked_is_refused_and_named() {
         let what = format!("{key:?} {digest}: {refused:?}");
         assert_eq!(refused.is_none(), trusted, "{what}");
         if let Some(error) = refused {
-            assert!(error.message.contains("a kind of signature"), "{what}");
-            assert!(error.message.contains("SHA-256"), "{what}");
+            assert!(error.message().contains("a kind of signature"), "{what}");
+            assert!(error.message().contains("SHA-256"), "{what}");
         }
     }
 }
@@ -550,8 +548,8 @@ fn a_ca_file_is_a_regular_file_of_16_mib_at_most() {
         let error = made_in_time(&config(&path)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Config, "{error}");
         let named = format!("ca_file {}", path.display());
-        assert!(error.message.contains(&named), "{error}");
-        assert!(error.message.contains(words), "{error}");
+        assert!(error.message().contains(&named), "{error}");
+        assert!(error.message().contains(words), "{error}");
     }
     // As large as may be.
     let path = place.join("padded");
@@ -583,7 +581,7 @@ fn trusts_by_environment() {
         Err(error) => {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
             assert!(
-                !expected.is_empty() && error.message.contains(&expected),
+                !expected.is_empty() && error.message().contains(&expected),
                 "{error}"
             );
         }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
 use crate::call::Context;
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
 
 /// How often a nonce may turn out stale within one request before we stop: other threads may use it up
@@ -344,10 +344,13 @@ impl Nonce {
 
 /// The error when the key was never sent, since the server did not ask for it in a way we can answer.
 fn unusable(response: &Response, redactor: &Redactor) -> Error {
-    Error::from_response(response.status, Some(&response.headers), &response.body, redactor).adding(
-        "the API key was not sent, since the server offers no Digest authentication that this library knows; check \
-         the base URL and proxies on the way",
+    Error::from_response(
+        response.status,
+        Some(&response.headers),
+        &response.body,
+        redactor,
     )
+    .hint(Hint::NO_DIGEST_OFFERED)
 }
 
 fn push_quoted(header: &mut String, value: &str) {

@@ -12,7 +12,7 @@ use std::path::Path;
 use ::http::HeaderValue;
 
 use crate::call::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::http::{Request, Response};
 use crate::log::Logger;
 use digest::Digest;
@@ -97,21 +97,13 @@ impl Auth {
 
     /// Completes the error for a response of 401: which credentials were refused, and what to do.
     pub(crate) fn refused(&self, error: Error) -> Error {
-        match self {
-            Auth::ServiceAccount(account) => error.adding(&format!(
-                "an access token of the service account {} was refused: check that it belongs to this project's \
-                 organization and still exists",
-                account.client_id()
-            )),
-            Auth::ApiKey(digest) => error.adding(&format!(
-                "the API key with the public key {} was refused: check both halves, and that it belongs to this \
-                 project's organization",
-                digest.public_key()
-            )),
-            Auth::AccessToken(_) => {
-                error.adding("the access token was refused: it is wrong or over (tokens live an hour); fetch a new one")
+        error.hint(match self {
+            Auth::ServiceAccount(account) => {
+                Hint::service_account_token_refused(account.client_id())
             }
-        }
+            Auth::ApiKey(digest) => Hint::api_key_refused(digest.public_key()),
+            Auth::AccessToken(_) => Hint::ACCESS_TOKEN_REFUSED,
+        })
     }
 }
 

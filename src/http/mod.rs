@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::call::Context;
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::log::{Level, Logger};
-use crate::sys;
+use crate::runtime::fork::Process;
 use connection::{NoConnector, NoResolver, Route, TcpConnector};
 use proxy::Proxy;
 
@@ -86,11 +86,13 @@ pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
     user_agent: HeaderValue,
-    fork_epoch: u32,
+    process: Process,
 }
 
-/// Has ureq make what it makes once per process, behind a lock that a child forked meanwhile would find held for ever.
-/// Run before each fork it either finds that done or waits until it is; run before the first request it spares forks that.
+/// Has ureq initialise its `static ACCEPTS: LazyLock<String>` (run.rs, `add_headers`). That is locked while the first
+/// request of a process builds its head, and a child forked at that moment would find it locked for ever. ureq offers no
+/// other way to initialise it than a request. Before each fork this finds it initialised, or waits until it is; before
+/// the first request it spares forks the work.
 pub(crate) extern "C" fn initialise_ureq() {
     static INITIALISED: AtomicBool = AtomicBool::new(false);
     if !INITIALISED.load(Ordering::Acquire) {
@@ -153,7 +155,7 @@ impl Http {
             agent,
             route,
             user_agent: to.user_agent.clone(),
-            fork_epoch: sys::fork_epoch(),
+            process: Process::current(),
         })
     }
 
@@ -223,10 +225,7 @@ impl Http {
         });
         // The logger forked, and this is the child. What became of the parent's request is the parent's, like the
         // connection and the nonce or token it was sent with; the client asks anew with its own.
-        if self.fork_epoch != sys::fork_epoch() {
-            let why = "the process was forked during the call";
-            return Err(Error::new(ErrorKind::Cancelled, why));
-        }
+        self.process.check()?;
         match outcome {
             Ok(response) if (300..=399).contains(&response.status) => {
                 Err(redirected(&response, &self.route.redactor))

@@ -17,7 +17,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::sys;
+use crate::runtime::descriptor::keep_off_stdio;
 
 /// Where distributions keep all authorities in one file. Reading it alone takes a seventh of reading the directory of
 /// single files beside it, which a cron job's cold start notices.
@@ -211,7 +211,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
-    let file = File::from(sys::keep_off_stdio(file.into())?);
+    let file = File::from(keep_off_stdio(file.into())?);
     let mut text = Vec::new();
     file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
     if text.len() as u64 > FILE_LIMIT {

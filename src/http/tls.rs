@@ -400,7 +400,7 @@ mod tests {
             ),
         ] {
             let message = explain(&error, "atlas.example", &Redactor::none())
-                .message
+                .message()
                 .clone();
             assert!(message.contains(said), "{message}");
         }
@@ -409,13 +409,13 @@ mod tests {
             .collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let message = explain(&names(&many), "atlas.example", &Redactor::none())
-            .message
+            .message()
             .clone();
         assert!(message.len() < 400 && message.ends_with("…)"), "{message}");
         let token = names(&[r#"DnsName("token.example")"#]);
         let redactor = Redactor::none();
         redactor.add_token("token");
-        let message = explain(&token, "atlas.example", &redactor).message.clone();
+        let message = explain(&token, "atlas.example", &redactor).message();
         assert!(message.contains("([secret].example)"), "{message}");
     }
 }

@@ -10,7 +10,7 @@ use super::token::LONGEST_LIFE;
 use crate::auth::Send;
 use crate::auth::secret::{Secret, basic, secret_header};
 use crate::call::Context;
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
 use crate::json;
 use crate::log::Logger;
@@ -123,7 +123,7 @@ impl TokenEndpoint {
 
     /// The error for a response with another status than was hoped for.
     fn refusal(&self, response: &Response, redactor: &Redactor) -> Error {
-        let mut error = Error::from_response(
+        let error = Error::from_response(
             response.status,
             Some(&response.headers),
             &response.body,
@@ -131,15 +131,15 @@ impl TokenEndpoint {
         );
         match error.kind {
             // A caller would take it for the snapshot that is not found.
-            ErrorKind::NotFound => {
-                error.kind = ErrorKind::InvalidResponse;
-                error.message = "there is no such endpoint (404); check the base URL".into();
-                error
+            ErrorKind::NotFound => error
+                .instead(
+                    ErrorKind::InvalidResponse,
+                    "there is no such endpoint (404)",
+                )
+                .hint(Hint::CHECK_BASE_URL),
+            ErrorKind::Unauthenticated => {
+                error.hint(Hint::service_account_refused(&self.client_id))
             }
-            ErrorKind::Unauthenticated => error.adding(&format!(
-                "the service account {} was refused: check client id and secret, and that the secret has not expired",
-                self.client_id
-            )),
             _ => error,
         }
     }
