@@ -33,7 +33,12 @@ impl Parts {
         Ok(Parts {
             canceller: Canceller::default(),
             http: Http::new(&settings.destination, logger.redactor().clone())?,
-            auth: Auth::new(settings, &logger)?,
+            auth: Auth::new(
+                &settings.credentials,
+                &settings.base_url,
+                settings.token_cache.as_deref(),
+                &logger,
+            )?,
             logger,
         })
     }
@@ -175,7 +180,7 @@ impl<'a> Call<'a> {
                 )),
             };
             outcome.map_err(|error| match error.kind {
-                ErrorKind::Unauthenticated => parts.auth.refused(&client.settings, error),
+                ErrorKind::Unauthenticated => parts.auth.refused(error),
                 _ => error,
             })
         })
