@@ -184,7 +184,7 @@ fn what_may_pass_is_said_to_be_worth_another_try() {
 }
 
 #[test]
-fn each_documented_error_is_told_with_everything_atlas_said_enveloped_or_not() {
+fn each_documented_error_keeps_what_atlas_said_enveloped_or_not() {
     let atlas = Simulator::start();
     let client = client(&atlas);
     for &(cluster, kind, status, code, reason, detail, advice) in CASES {

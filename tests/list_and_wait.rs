@@ -306,7 +306,7 @@ fn resident_kib() -> usize {
 }
 
 #[test]
-fn an_item_copied_from_a_list_outlives_it_and_has_neither_status_nor_headers() {
+fn an_item_copied_from_a_list_outlives_it_without_status_and_headers() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let kept = {
@@ -376,7 +376,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
 }
 
 #[test]
-fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_which_is_right() {
+fn the_wrong_call_for_a_kind_of_cluster_works_or_names_the_right_one() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let snapshot = get_of(&client, "replica-asked-sharded").unwrap();
@@ -471,7 +471,7 @@ fn a_failed_snapshot_ends_the_wait_with_an_error_that_names_it() {
 }
 
 #[test]
-fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
+fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_not_found() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "vanishing");
@@ -520,7 +520,7 @@ fn a_wait_out_of_time_names_the_last_status_seen() {
 }
 
 #[test]
-fn passing_failures_between_polls_are_ridden_out_and_lasting_ones_end_the_wait() {
+fn a_wait_survives_passing_failures_and_ends_with_a_lasting_one() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "flaky");
@@ -570,7 +570,7 @@ fn retry_after_lengthens_the_pause_between_polls() {
 }
 
 #[test]
-fn a_poll_that_hangs_is_given_up_after_the_clients_timeout_and_the_wait_goes_on() {
+fn a_poll_that_hangs_ends_with_the_clients_timeout_and_the_wait_goes_on() {
     let atlas = Simulator::start();
     let mut hasty = config(&atlas);
     hasty.set_timeout_ms(300);

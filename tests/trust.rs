@@ -10,39 +10,15 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
-use std::{env, process, thread};
+use std::{env, thread};
 
 use atlas_backup::{Client, Config, Error, ErrorKind};
 use atlas_simulator::Simulator;
-use common::{client, config_for, get, in_child, is_child};
+use common::{Directory, client, config_for, get, in_child, is_child};
 
 const MIB: u64 = 1024 * 1024;
-
-/// A directory that is gone when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Relaxed);
-        let path = env::temp_dir().join(format!("atlas-trust-{}-{number}", process::id()));
-        fs::create_dir(&path).unwrap();
-        Directory(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn runs(program: &str, argument: &str) -> bool {
     let found = Command::new(program).arg(argument).output();
@@ -122,7 +98,7 @@ impl Maker {
             ]
             .concat(),
         );
-        fs::write(self.0.join(&file("extensions")), wanted.extensions).unwrap();
+        fs::write(self.0.join(file("extensions")), wanted.extensions).unwrap();
         let issuer = wanted
             .issuer
             .map(|name| (format!("{name}.pem"), format!("{name}.key")));
@@ -169,7 +145,7 @@ impl Maker {
     }
 
     fn pem(&self, name: &str) -> PathBuf {
-        self.0.join(&format!("{name}.pem"))
+        self.0.join(format!("{name}.pem"))
     }
 
     /// A server of OpenSSL's with this certificate.
@@ -179,7 +155,7 @@ impl Maker {
             .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-cert"])
             .arg(self.pem(name))
             .arg("-key")
-            .arg(self.0.join(&format!("{name}.key")))
+            .arg(self.0.join(format!("{name}.key")))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
