@@ -56,16 +56,13 @@ pub(crate) fn run<T>(
     let mut seen: Option<Error> = None;
     let mut retries = 0;
     loop {
-        let retry_reason = match &seen {
-            None => String::new(),
-            Some(error) if error.http_status != 0 => {
-                format!(
-                    "of status {}, retry {retries} of {max_retries}",
-                    error.http_status
-                )
-            }
-            Some(error) => format!("of {}, retry {retries} of {max_retries}", error.kind.name()),
-        };
+        let retry_reason = seen.as_ref().map_or_else(String::new, |error| {
+            let why = match error.http_status {
+                0 => error.kind.name().to_owned(),
+                status => format!("status {status}"),
+            };
+            format!("of {why}, retry {retries} of {max_retries}")
+        });
         let error = match attempt(&retry_reason) {
             Ok(value) => return Ok(value),
             Err(error) => error,

@@ -157,26 +157,19 @@ impl<'a> ApiErrorBody<'a> {
 
     /// What Atlas or OAuth says of the error, then each field that Atlas refused.
     fn whole_detail(&self, redactor: &Redactor) -> String {
-        let mut detail = redacted_text(
-            if self.is_oauth() {
-                self.error_description
-            } else {
-                self.detail
-            },
-            redactor,
-        );
+        let raw = if self.is_oauth() {
+            self.error_description
+        } else {
+            self.detail
+        };
+        let mut detail = redacted_text(raw, redactor);
         for (field, description) in self.bad_fields() {
             if detail.len() > TEXT_LIMIT {
                 break;
             }
-            for part in [
-                if detail.is_empty() { "" } else { "; " },
-                &redacted_text(field, redactor),
-                ": ",
-                &redacted_text(description, redactor),
-            ] {
-                detail.push_str(part);
-            }
+            let separator = if detail.is_empty() { "" } else { "; " };
+            let [field, description] = [field, description].map(|raw| redacted_text(raw, redactor));
+            detail.push_str(&format!("{separator}{field}: {description}"));
         }
         detail
     }
