@@ -41,23 +41,22 @@ pub(crate) extern "C" fn initialise_ureq() {
 /// frees unwiped, before it can be told to have none.
 fn settings() -> Config {
     static SETTINGS: OnceBox<Config> = OnceBox::new();
-    SETTINGS.get_or_init(|| Box::new(new_settings())).clone()
-}
-
-fn new_settings() -> Config {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .proxy(None)
-        .user_agent("") // both are set for each request, from a kept value
-        .accept("")
-        .accept_encoding("")
-        .max_response_header_size(HEADER_LIMIT)
-        .max_idle_connections(IDLE_CONNECTIONS)
-        .max_idle_connections_per_host(IDLE_CONNECTIONS)
-        .max_idle_age(IDLE_AGE)
-        .build()
+    let make = || {
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .user_agent("") // both are set for each request, from a kept value
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(HEADER_LIMIT)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .max_idle_age(IDLE_AGE)
+            .build()
+    };
+    SETTINGS.get_or_init(|| Box::new(make())).clone()
 }
 
 /// Opens no connection at all.

@@ -9,7 +9,6 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::socks;
 use crate::error::{Error, ErrorKind, Redactor, one_line};
 
 /// How much a proxy may say before the tunnel stands.
@@ -22,7 +21,7 @@ pub(crate) struct Proxy {
     kind: Kind,
     pub(super) host: String,
     pub(super) port: u16,
-    login: Option<Login>,
+    pub(super) login: Option<Login>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,9 +34,9 @@ enum Kind {
     Socks5h,
 }
 
-struct Login {
-    user: Zeroizing<Vec<u8>>,
-    password: Zeroizing<Vec<u8>>,
+pub(super) struct Login {
+    pub(super) user: Zeroizing<Vec<u8>>,
+    pub(super) password: Zeroizing<Vec<u8>>,
 }
 
 impl Kind {
@@ -155,16 +154,7 @@ impl Proxy {
     ) -> io::Result<()> {
         match self.kind {
             Kind::Http => self.http_connect(stream, host, port, redactor),
-            Kind::Socks5 | Kind::Socks5h => {
-                let login = self.login.as_ref();
-                let login = login.map(|login| (&login.user[..], &login.password[..]));
-                socks::connect(stream, login, host, port, address).map_err(
-                    |failure| match failure {
-                        socks::Failure::Io(error) => error,
-                        socks::Failure::Proxy(what) => self.failed(&what),
-                    },
-                )
-            }
+            Kind::Socks5 | Kind::Socks5h => self.socks_connect(stream, host, port, address),
         }
     }
 
@@ -251,7 +241,7 @@ impl Proxy {
         }
     }
 
-    fn failed(&self, what: &str) -> io::Error {
+    pub(super) fn failed(&self, what: &str) -> io::Error {
         io::Error::other(Error::new(
             ErrorKind::Network,
             format!("the proxy {} {what}", self.shown()),

@@ -47,14 +47,11 @@ impl Socket {
     pub(super) fn connect(context: &Context, addresses: &[SocketAddr]) -> io::Result<Socket> {
         let mut race = Race::new(addresses);
         loop {
-            let connected = if race.is_turn_of_next() {
-                race.start_next()
+            if race.is_turn_of_next() {
+                race.start_next();
             } else if race.trying.is_empty() {
                 return Err(refused(addresses, race.failure));
-            } else {
-                race.wait(context)?
-            };
-            if let Some(fd) = connected {
+            } else if let Some(fd) = race.wait(context)? {
                 return Socket::new(fd);
             }
         }
@@ -127,15 +124,6 @@ impl BoundedSocket<'_> {
         self.context.wait(self.socket.fd.as_fd(), interest, None)?;
         Ok(())
     }
-
-    fn count(&mut self, bytes: usize) -> io::Result<()> {
-        let left = self.socket.left.checked_sub(bytes).ok_or_else(|| {
-            let message = "the server sends much more than an answer may have";
-            io::Error::other(Error::new(ErrorKind::InvalidResponse, message))
-        })?;
-        self.socket.left = left;
-        Ok(())
-    }
 }
 
 impl Read for BoundedSocket<'_> {
@@ -149,7 +137,11 @@ impl Read for BoundedSocket<'_> {
             };
             match recv(&self.socket.fd, &mut *buffer, flags) {
                 Ok((count, _)) => {
-                    self.count(count)?;
+                    let left = self.socket.left.checked_sub(count);
+                    self.socket.left = left.ok_or_else(|| {
+                        let message = "the server sends much more than an answer may have";
+                        io::Error::other(Error::new(ErrorKind::InvalidResponse, message))
+                    })?;
                     return Ok(count);
                 }
                 Err(Errno::INTR | Errno::AGAIN) => {}
@@ -203,18 +195,17 @@ impl Race {
         self.waiting.len() > 0 && (self.trying.is_empty() || self.next_start <= Instant::now())
     }
 
-    /// Tries the next address; returns the connection if it is there at once.
-    fn start_next(&mut self) -> Option<OwnedFd> {
-        let address = self.waiting.next()?;
+    fn start_next(&mut self) {
+        let Some(address) = self.waiting.next() else {
+            return;
+        };
         match start(address) {
-            Ok(Started::Connected(fd)) => return Some(fd),
-            Ok(Started::Pending(fd)) => {
+            Ok(fd) => {
                 self.trying.push((fd, address));
                 self.next_start = Instant::now() + HEAD_START;
             }
             Err(errno) => self.failure = Some((address, errno)),
         }
-        None
     }
 
     /// Waits until one of those tried succeeds, which it returns, or fails, or until it is the next one's turn.
@@ -240,12 +231,8 @@ impl Race {
     }
 }
 
-enum Started {
-    Connected(OwnedFd),
-    Pending(OwnedFd),
-}
-
-fn start(address: SocketAddr) -> Result<Started, Errno> {
+/// Begins to connect; [`Race::wait`] finds out how that ends.
+fn start(address: SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
     } else {
@@ -254,9 +241,8 @@ fn start(address: SocketAddr) -> Result<Started, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let fd = socket_with(family, SocketType::STREAM, flags, None).and_then(keep_off_stdio)?;
     match connect(&fd, &address) {
-        Ok(()) => Ok(Started::Connected(fd)),
         // An interrupted connect goes on in the background like any other.
-        Err(Errno::INPROGRESS | Errno::INTR) => Ok(Started::Pending(fd)),
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(fd),
         Err(errno) => Err(errno),
     }
 }
