@@ -14,9 +14,9 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
-use crate::call::Context;
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
+use crate::runtime::context::Context;
 
 /// How often a nonce may turn out stale within one request before we stop: other threads may use it up
 /// meanwhile, and a strict server may accept it for a moment only.

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use ::http::HeaderValue;
 
-use crate::call::Context;
 use crate::error::{Error, Hint, Result};
 use crate::http::{Request, Response};
 use crate::log::Logger;
+use crate::runtime::context::Context;
 use digest::Digest;
 use oauth::ServiceAccount;
 use secret::secret_header;

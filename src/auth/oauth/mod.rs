@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Secret, Send, send_with};
-use crate::call::Context;
 use crate::error::Result;
 use crate::http::{Request, Response};
 use crate::log::Logger;
+use crate::runtime::context::Context;
 use single_flight::SharedToken;
 use token::{Token, fall_back_to};
 use token_cache::{LockWait, Locked, TokenCache};

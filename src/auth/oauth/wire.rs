@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 use super::token::LONGEST_LIFE;
 use crate::auth::Send;
 use crate::auth::secret::{Secret, basic, secret_header};
-use crate::call::Context;
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
 use crate::json;
 use crate::log::Logger;
+use crate::runtime::context::Context;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The longest answer that is read; Atlas' has less than a thousand bytes.

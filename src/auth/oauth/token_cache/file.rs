@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::sys;
+use crate::runtime::descriptor::keep_off_stdio;
 
 /// No token is longer; a larger file was not written by this library.
 const SIZE_LIMIT: u64 = 16 * 1024;
@@ -149,7 +149,7 @@ fn open(
     flags: OFlags,
     mode: Mode,
 ) -> Result<OwnedFd, Errno> {
-    openat(directory, name, flags, mode).and_then(sys::keep_off_stdio)
+    openat(directory, name, flags, mode).and_then(keep_off_stdio)
 }
 
 /// Makes a directory for us alone, whatever the umask takes away; one that is there is as good.
