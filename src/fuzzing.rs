@@ -145,8 +145,6 @@ pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.
 pub fn base_url(config: &Config) -> Result<(String, String, u16, bool)> {
     let settings = config.check()?;
-    let http::Destination {
-        host, port, roots, ..
-    } = settings.destination;
-    Ok((settings.base_url, host, port, roots.is_none()))
+    let is_plain = settings.authorities.is_none();
+    Ok((settings.base_url, settings.host, settings.port, is_plain))
 }
