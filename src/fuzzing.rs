@@ -113,6 +113,7 @@ impl Account {
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
+            .map_err(Error::from)
             .and_then(|context| {
                 self.auth.send(&context, &request, &mut |_, request| {
                     let authorization = (request.authorization)()?;

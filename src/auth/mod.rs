@@ -101,7 +101,7 @@ impl Auth {
             Auth::ServiceAccount(account) => {
                 Hint::service_account_token_refused(account.client_id())
             }
-            Auth::ApiKey(digest) => Hint::api_key_refused(digest.public_key()),
+            Auth::ApiKey(digest) => Hint::api_key_refused(&digest.public_key),
             Auth::AccessToken(_) => Hint::ACCESS_TOKEN_REFUSED,
         })
     }
