@@ -74,8 +74,8 @@ impl Digest {
             if is_refused || attempt.stale == STALE_LIMIT {
                 return Ok(response);
             }
-            // A server that wants a new nonce for each connection, and resets those with a request, would otherwise be
-            // asked twice for each challenge, and seem to refuse the key in the end.
+            // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
+            // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
             attempt.may_resend &= !was_resent;
             self.renew(&mut attempt, fresh);
         }
