@@ -165,14 +165,14 @@ $(BENCH)/venv/bin/python:
 	$(PYTHON) -m venv $(BENCH)/venv
 	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
 
-# Sixteen threads, every fault there is, for half an hour; what the last run found: docs/reliability.md
+# Sixteen threads, every fault there is, for half an hour; what the last run found: docs/test-results.md
 SOAK_MINUTES ?= 30
 
 soak: library simulator $(BUILD)/soak
 	"$(SIMULATOR)" run --env all -- $(BUILD)/soak $(SOAK_MINUTES)
 
 # Data races: the C tests and some minutes of the soak. Compiles the standard library; what the last run found:
-# docs/reliability.md
+# docs/test-results.md
 TSAN_MINUTES ?= 3
 
 tsan: simulator

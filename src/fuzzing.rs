@@ -85,7 +85,12 @@ impl Account {
         let settings = config.check()?;
         let logger = settings.logger.with(redactor(&settings));
         Ok(Account {
-            auth: Auth::new(&settings, &logger)?,
+            auth: Auth::new(
+                &settings.credentials,
+                &settings.base_url,
+                settings.token_cache.as_deref(),
+                &logger,
+            )?,
             logger,
             settings,
         })

@@ -19,8 +19,10 @@ mod call; // the old names of runtime::context
 mod http; // one request, one answer
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
+mod retry_after; // how long a server asks to wait
 mod runtime; // what the library needs of the process it runs in
 mod target; // what a call is about: where Atlas has it, what messages call it
+mod text; // text for people and logs
 
 #[allow(unsafe_code)]
 mod ffi; // the C ABI

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::call::Context;
-use crate::error::{Error, ErrorKind, LONGEST_WAIT, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
+use crate::retry_after;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
@@ -31,7 +32,7 @@ impl RateLimits {
     pub(crate) fn pause(&self, error: &Error) -> Option<Duration> {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         match error.retry_after {
-            Some(asked) => Some(seconds(asked.min(LONGEST_WAIT))),
+            Some(asked) => Some(seconds(asked.min(retry_after::LONGEST))),
             None if error.kind == ErrorKind::RateLimited => {
                 let at = self.unhinted.clamp(1, RATE_LIMIT_PAUSES.len()) - 1;
                 let pause = seconds(RATE_LIMIT_PAUSES[at]);
@@ -55,16 +56,13 @@ pub(crate) fn run<T>(
     let mut seen: Option<Error> = None;
     let mut retries = 0;
     loop {
-        let retry_reason = match &seen {
-            None => String::new(),
-            Some(error) if error.http_status != 0 => {
-                format!(
-                    "of status {}, retry {retries} of {max_retries}",
-                    error.http_status
-                )
-            }
-            Some(error) => format!("of {}, retry {retries} of {max_retries}", error.kind.name()),
-        };
+        let retry_reason = seen.as_ref().map_or_else(String::new, |error| {
+            let why = match error.http_status {
+                0 => error.kind.name().to_owned(),
+                status => format!("status {status}"),
+            };
+            format!("of {why}, retry {retries} of {max_retries}")
+        });
         let error = match attempt(&retry_reason) {
             Ok(value) => return Ok(value),
             Err(error) => error,
@@ -72,10 +70,8 @@ pub(crate) fn run<T>(
         // Our own deadline, not a 408.
         if error.kind == ErrorKind::Timeout && !error.transient && error.http_status == 0 {
             return Err(match seen {
-                Some(seen) => seen.adding("the time was up during another try"),
-                None => {
-                    error.adding("the server did not answer in time; try again or allow more time")
-                }
+                Some(seen) => seen.hint(Hint::TIME_WAS_UP),
+                None => error.hint(Hint::NO_ANSWER_IN_TIME),
             });
         }
         if !error.transient {
@@ -85,7 +81,7 @@ pub(crate) fn run<T>(
         if retries == max_retries {
             return Err(match retries {
                 0 => error,
-                _ => error.adding(&format!("{} tries were made", retries + 1)),
+                _ => error.hint(Hint::tries_made(retries + 1)),
             });
         }
         let asked = limits.pause(&error);
@@ -97,7 +93,7 @@ pub(crate) fn run<T>(
             .deadline()
             .is_some_and(|deadline| resume >= deadline)
         {
-            return Err(error.adding("the time set for the call leaves none for another try"));
+            return Err(error.hint(Hint::NO_TIME_LEFT));
         }
         context.sleep_until(resume)?;
         seen = Some(error);
@@ -222,7 +218,10 @@ mod tests {
                 "of network, retry 2 of 2"
             ]
         );
-        assert_eq!(outcome.unwrap_err().message, "it failed; 3 tries were made");
+        assert_eq!(
+            outcome.unwrap_err().message(),
+            "it failed; 3 tries were made"
+        );
     }
     #[test]
     fn only_our_own_deadline_is_told_as_one() {
@@ -232,7 +231,7 @@ mod tests {
             let outcome: Result<()> = run(&context, 9, &mut RateLimits::default(), |_| {
                 Err(errors.next().unwrap())
             });
-            outcome.unwrap_err().message.clone()
+            outcome.unwrap_err().message()
         };
         let late = Error::new(ErrorKind::Timeout, "late");
         let mut seen = Error::transient(ErrorKind::Network, "reset");

@@ -68,10 +68,10 @@ fn an_api_key_without_random_numbers_fails_for_want_of_these() {
     assert_eq!(error.kind, ErrorKind::Internal, "{error}");
     assert!(
         error
-            .message
+            .message()
             .contains("no random numbers (getrandom: Operation not permitted")
     );
-    assert!(!error.message.contains("no Digest"), "{error}");
+    assert!(!error.message().contains("no Digest"), "{error}");
     assert_eq!(atlas.requests().len(), 1, "the challenge alone");
     get(&client).unwrap();
     // A nonce that has worked needs no more of them.
@@ -85,7 +85,7 @@ fn tls_without_random_numbers_fails_for_want_of_these() {
     let error = without(&[libc::SYS_getrandom], || get(&client)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Tls, "{error}");
     assert!(
-        error.message.contains("failed to get random bytes"),
+        error.message().contains("failed to get random bytes"),
         "{error}"
     );
     get(&client).unwrap();
@@ -123,7 +123,7 @@ fn a_system_that_refuses_to_wait_is_named_and_takes_no_time() {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Internal, "{what}: {error}");
             let said = "the system refused to wait (ppoll: Operation not permitted";
-            assert!(error.message.contains(said), "{what}: {error}");
+            assert!(error.message().contains(said), "{what}: {error}");
         }
         get(&client).unwrap();
     }
@@ -164,7 +164,7 @@ fn an_event_descriptor_closed_by_the_program_fails_one_call() {
             let error = get_of(&client, "slow-300").unwrap_err();
             assert_eq!(error.kind, ErrorKind::Internal, "{error}");
             let said = "this program closed a file descriptor of the library";
-            assert!(error.message.contains(said), "{error}");
+            assert!(error.message().contains(said), "{error}");
 
             get_of(&client, "slow-300").unwrap();
             thread::scope(|scope| {

@@ -14,30 +14,15 @@ use std::{env, fs, ptr};
 
 use atlas_backup::{Client, ClusterType, Config, ErrorKind, Format, Polling, Result, Snapshot};
 use atlas_simulator::{
-    ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
-    SNAPSHOT, Seen, Simulator, Target,
+    ACCESS_TOKEN, Act, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Seen, Simulator, Target,
 };
 use common::{
-    Lines, client, config, config_for, fork, get, get_id, get_of, in_child, is_child, until,
-    with_a_name,
+    Lines, api_key, client, config, config_for, fork, get, get_id, get_of, in_child, is_child, ms,
+    service_account, until, with_a_name,
 };
 
 /// A cluster that answers for any snapshot id, by which requests are told apart.
 const ANY: &str = "slow-0";
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn service_account(mut config: Config) -> Config {
-    config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
-    config
-}
-
-fn api_key(mut config: Config) -> Config {
-    config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));
-    config
-}
 
 /// Each kind of credentials, with TLS and without.
 fn every_config(atlas: &Simulator) -> Vec<(&'static str, Config)> {
@@ -120,7 +105,7 @@ fn ended_well(pid: u32) {
 }
 
 #[test]
-fn a_client_works_in_the_child_on_its_own_connections_and_goes_on_in_the_parent() {
+fn a_client_works_in_parent_and_child_each_on_its_own_connections() {
     for number in 0..6 {
         let atlas = Simulator::start();
         let (name, config) = every_config(&atlas).swap_remove(number);
@@ -484,7 +469,7 @@ fn what_was_read_before_can_be_read_and_freed_in_the_child() {
 }
 
 #[test]
-fn a_fork_in_a_progress_callback_leaves_two_waits_that_know_nothing_of_each_other() {
+fn a_fork_in_a_progress_callback_leaves_two_independent_waits() {
     let atlas = Simulator::start();
     for (name, config) in every_config(&atlas) {
         // Both go on to the end.

@@ -122,7 +122,7 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     let error = list(&client, "repeating").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
     assert!(
-        error.message.contains("page 2 repeats an earlier page"),
+        error.message().contains("page 2 repeats an earlier page"),
         "{error}"
     );
     assert_eq!(atlas.requests().len(), 2);
@@ -133,7 +133,7 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     let error = list(&common::client(&patient), "endless").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
     assert!(
-        error.message.contains("more than 50000 snapshots"),
+        error.message().contains("more than 50000 snapshots"),
         "{error}"
     );
     assert_eq!(atlas.requests().len(), 101);
@@ -201,7 +201,7 @@ fn fifty_thousand_snapshots_are_listed_and_one_more_is_an_error() {
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::InvalidResponse, "{what}: {error}");
                 assert!(
-                    error.message.contains("more than 50000 snapshots"),
+                    error.message().contains("more than 50000 snapshots"),
                     "{what}: {error}"
                 );
                 assert!(!is_listed, "{what}");
@@ -233,7 +233,7 @@ fn a_list_is_given_up_when_it_would_take_a_quarter_of_a_gibibyte() {
     atlas.script(Target::Api, acts);
     let error = list(&client(&plain), CLUSTER).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
-    assert!(error.message.contains("more than 256 MiB"), "{error}");
+    assert!(error.message().contains("more than 256 MiB"), "{error}");
     // Nine pages and a part of the tenth would be too much.
     let requests = atlas.requests().len();
     assert!((8..=10).contains(&requests), "{requests}");
@@ -306,7 +306,7 @@ fn resident_kib() -> usize {
 }
 
 #[test]
-fn an_item_copied_from_a_list_outlives_it_and_has_neither_status_nor_headers() {
+fn an_item_copied_from_a_list_outlives_it_without_status_and_headers() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let kept = {
@@ -376,7 +376,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
 }
 
 #[test]
-fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_which_is_right() {
+fn the_wrong_call_for_a_kind_of_cluster_works_or_names_the_right_one() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let snapshot = get_of(&client, "replica-asked-sharded").unwrap();
@@ -384,12 +384,16 @@ fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_whi
 
     let error = get_of(&client, SHARDED_CLUSTER).unwrap_err();
     assert!(
-        error.message.contains("use the calls for sharded clusters"),
+        error
+            .message()
+            .contains("use the calls for sharded clusters"),
         "{error}"
     );
     let error = list(&client, SHARDED_CLUSTER).unwrap_err();
     assert!(
-        error.message.contains("use the calls for sharded clusters"),
+        error
+            .message()
+            .contains("use the calls for sharded clusters"),
         "{error}"
     );
     let error = client
@@ -402,7 +406,7 @@ fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_whi
         )
         .unwrap_err();
     assert!(
-        error.message.contains("use the calls for replica sets"),
+        error.message().contains("use the calls for replica sets"),
         "{error}"
     );
 }
@@ -459,7 +463,7 @@ fn a_failed_snapshot_ends_the_wait_with_an_error_that_names_it() {
     );
     assert!(
         error
-            .message
+            .message()
             .contains(&format!("snapshot {SNAPSHOT} failed")),
         "{error}"
     );
@@ -467,7 +471,7 @@ fn a_failed_snapshot_ends_the_wait_with_an_error_that_names_it() {
 }
 
 #[test]
-fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
+fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_not_found() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "vanishing");
@@ -477,7 +481,7 @@ fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
         (ErrorKind::NotFound, 404),
         "{error:?}"
     );
-    assert!(error.message.contains("deleted meanwhile"), "{error}");
+    assert!(error.message().contains("deleted meanwhile"), "{error}");
 
     let (seen, outcome) = statuses(&client, "error-404");
     let error = outcome.unwrap_err();
@@ -486,7 +490,7 @@ fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
         (0, ErrorKind::NotFound),
         "{error:?}"
     );
-    assert!(!error.message.contains("deleted meanwhile"), "{error}");
+    assert!(!error.message().contains("deleted meanwhile"), "{error}");
 }
 
 #[test]
@@ -501,7 +505,7 @@ fn a_wait_out_of_time_names_the_last_status_seen() {
     assert_eq!(error.kind, ErrorKind::Timeout, "{error:?}");
     assert!(
         error
-            .message
+            .message()
             .contains("the last status seen was inProgress"),
         "{error}"
     );
@@ -510,13 +514,13 @@ fn a_wait_out_of_time_names_the_last_status_seen() {
     let error = wait(&client, "error-500", Some(timeout), &mut |_| true).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout, "{error:?}");
     assert!(
-        error.message.contains("seen was none") && error.message.contains("500"),
+        error.message().contains("seen was none") && error.message().contains("500"),
         "{error}"
     );
 }
 
 #[test]
-fn passing_failures_between_polls_are_ridden_out_and_lasting_ones_end_the_wait() {
+fn a_wait_survives_passing_failures_and_ends_with_a_lasting_one() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "flaky");
@@ -566,7 +570,7 @@ fn retry_after_lengthens_the_pause_between_polls() {
 }
 
 #[test]
-fn a_poll_that_hangs_is_given_up_after_the_clients_timeout_and_the_wait_goes_on() {
+fn a_poll_that_hangs_ends_with_the_clients_timeout_and_the_wait_goes_on() {
     let atlas = Simulator::start();
     let mut hasty = config(&atlas);
     hasty.set_timeout_ms(300);

@@ -72,7 +72,7 @@ fn a_body_has_16_mib_at_most_and_headers_64_kib() {
                     (Ok(_), None) => {}
                     (Err(error), Some(words)) => {
                         assert_eq!(error.kind, ErrorKind::InvalidResponse, "{name}: {error}");
-                        assert!(error.message.contains(words), "{name}: {error}");
+                        assert!(error.message().contains(words), "{name}: {error}");
                     }
                     (outcome, _) => panic!("{name}: {:?}", outcome.map(drop)),
                 }
@@ -148,8 +148,8 @@ fn a_redirect_is_not_followed_but_reported_with_the_host_it_names() {
             let error = get(&client).unwrap_err();
             assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error}");
             assert_eq!(error.http_status, status);
-            assert!(error.message.contains(named.as_str()), "{error}");
-            assert!(!error.message.contains(char::is_control), "{error:?}");
+            assert!(error.message().contains(named.as_str()), "{error}");
+            assert!(!error.message().contains(char::is_control), "{error:?}");
             assert_eq!(atlas.requests().len(), 1, "{status}: {error}");
         }
     }
@@ -345,7 +345,7 @@ fn the_longest_credentials_fit_into_a_request() {
         error.kind,
         ErrorKind::Unauthenticated,
         "{:.300}",
-        error.message
+        error.message()
     );
 }
 
@@ -554,7 +554,7 @@ fn no_log_line_and_no_error_shows_a_secret_or_a_control_character() {
                 .chain(errors.iter().map(|error| {
                     format!(
                         "{} {} {}",
-                        error.message,
+                        error.message(),
                         error.code,
                         error.detail.replace(char::is_control, " ")
                     )

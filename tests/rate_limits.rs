@@ -81,7 +81,7 @@ fn without_a_hint_a_429_is_tried_again_after_8_to_12_and_a_half_seconds() {
         assert_eq!(error.kind, ErrorKind::RateLimited, "{hint:?}: {error}");
         assert_eq!(error.retry_after, None, "{hint:?}: {error}");
         assert!(
-            error.message.contains("leaves none for another try"),
+            error.message().contains("leaves none for another try"),
             "{error}"
         );
         assert_eq!(atlas.requests().len(), 1, "{hint:?}");
@@ -108,7 +108,10 @@ fn what_the_body_of_a_429_says_is_waited_for() {
     let client = client(&config);
     let error = get_of(&client, "error-429-bucket").unwrap_err();
     assert_eq!(error.retry_after, Some(55), "{error}");
-    assert!(error.message.contains("Atlas asks to wait 55 s"), "{error}");
+    assert!(
+        error.message().contains("Atlas asks to wait 55 s"),
+        "{error}"
+    );
     assert_eq!(atlas.requests().len(), 1);
 
     // The header wins, unless it says nothing.

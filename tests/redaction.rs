@@ -265,7 +265,7 @@ fn a_wait_does_not_show_a_token_that_is_echoed() {
         } else {
             "seen was [secret]"
         };
-        assert!(error.message.contains(told), "{error}");
+        assert!(error.message().contains(told), "{error}");
         assert_hidden(status, ACCESS_TOKEN, &seen(&outcome, &logged.lines));
     }
 }
@@ -369,7 +369,7 @@ fn a_revocation_does_not_show_the_token_it_gives_back() {
     let outcome = logged.client.revoke_token();
     let error = outcome.unwrap_err();
     assert!(
-        error.message.contains("beginning \"token=[secret]&"),
+        error.message().contains("beginning \"token=[secret]&"),
         "{error}"
     );
 }
@@ -391,7 +391,7 @@ fn a_proxy_may_say_what_it_likes_but_no_password() {
         let outcome = get(&logged.client);
         let error = outcome.as_ref().unwrap_err();
         assert!(
-            error.message.contains("502 sorry [secret] is not known"),
+            error.message().contains("502 sorry [secret] is not known"),
             "{error}"
         );
         for form in [password, in_url, &basic] {
@@ -415,9 +415,9 @@ fn a_short_secret_is_searched_in_texts_from_outside_alone() {
         let error = get(&logged.client).unwrap_err();
         assert_eq!(error.detail, detail);
         let own = "check the ids; a snapshot that expired or was deleted is gone";
-        assert!(error.message.contains(own), "{error}");
-        assert!(error.message.starts_with("get snapshot "), "{error}");
-        assert!(error.message.contains(detail), "{error}");
+        assert!(error.message().contains(own), "{error}");
+        assert!(error.message().starts_with("get snapshot "), "{error}");
+        assert!(error.message().contains(detail), "{error}");
         assert_eq!(logged.lines.with(own).len(), 1);
     }
 }
@@ -448,7 +448,7 @@ fn a_secret_given_for_an_id_is_not_shown() {
             .client
             .get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.as_ref().unwrap_err();
-        assert!(error.message.contains("\"[secret]\""), "{error}");
+        assert!(error.message().contains("\"[secret]\""), "{error}");
         assert_hidden("an id", ACCESS_TOKEN, &seen(&outcome, &logged.lines));
     }
 }
@@ -462,7 +462,7 @@ fn an_argument_that_is_refused_is_shown_up_to_64_bytes() {
         let outcome = client.get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidArgument);
-        error.message.clone()
+        error.message()
     };
     let long = "\u{e9}".repeat(40);
     for (ids, said) in [
@@ -582,7 +582,7 @@ fn nothing_from_outside_turns_the_direction_of_a_line() {
     let logged = logged(config(&atlas));
     let error = get(&logged.client).unwrap_err();
     let shown = format!("a{}b", " ".repeat(17));
-    assert!(error.message.contains(&shown), "{error:?}");
+    assert!(error.message().contains(&shown), "{error:?}");
     assert_eq!(logged.lines.with(&shown).len(), 1);
     assert_eq!(error.detail, format!("a{controls}b"));
 }
@@ -600,7 +600,7 @@ fn what_is_no_json_is_named() {
         (" \n ", "found nothing but white space"),
         ("", "it is empty"),
     ] {
-        let message = Snapshot::parse(text).unwrap_err().message.clone();
+        let message = Snapshot::parse(text).unwrap_err().message();
         assert!(message.contains(found), "{text}: {message}");
         assert!(
             text.len() < 2 || message.contains("expected a JSON object"),
@@ -623,7 +623,7 @@ fn a_body_of_success_is_not_quoted() {
         let logged = logged(config(&atlas));
         let outcome = get(&logged.client);
         let error: &Error = outcome.as_ref().unwrap_err();
-        assert!(error.message.contains(found), "{error}");
+        assert!(error.message().contains(found), "{error}");
         assert_hidden(body, "secretive", &seen(&outcome, &logged.lines));
     }
 }
@@ -631,6 +631,6 @@ fn a_body_of_success_is_not_quoted() {
 #[test]
 fn a_refused_connection_is_told_in_the_systems_words() {
     let error = get(&client(&config_for("http://127.0.0.1:1"))).unwrap_err();
-    assert!(error.message.contains("Connection refused"), "{error}");
-    assert!(!error.message.contains("os error"), "{error}");
+    assert!(error.message().contains("Connection refused"), "{error}");
+    assert!(!error.message().contains("os error"), "{error}");
 }

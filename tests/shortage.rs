@@ -106,8 +106,8 @@ mod abi {
 }
 
 #[test]
-fn what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works() {
-    const TEST: &str = "what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works";
+fn an_answer_without_memory_for_it_is_an_error_and_the_next_call_works() {
+    const TEST: &str = "an_answer_without_memory_for_it_is_an_error_and_the_next_call_works";
     if is_child() {
         let with_tls = {
             let mut config = config_for(&env::var("ATLAS_URL").unwrap());
@@ -194,7 +194,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     let error = failure.unwrap_or_else(|| panic!("{cluster}: memory was had"));
     assert_eq!(error.kind, ErrorKind::Internal, "{cluster}: {error}");
     assert!(
-        error.message.contains("not enough memory"),
+        error.message().contains("not enough memory"),
         "{cluster}: {error}"
     );
 

@@ -121,7 +121,7 @@ fn refusals(atlas: &Simulator) -> usize {
 }
 
 #[test]
-fn threads_that_share_a_token_which_ends_never_see_it_nor_each_others_answers() {
+fn threads_that_share_a_token_see_neither_its_end_nor_others_answers() {
     let atlas = Simulator::start();
     let mut config = config(&atlas);
     config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
@@ -150,7 +150,7 @@ fn threads_that_share_a_token_which_ends_never_see_it_nor_each_others_answers() 
 }
 
 #[test]
-fn threads_that_share_a_nonce_which_goes_stale_never_see_it_nor_each_others_answers() {
+fn threads_that_share_a_nonce_see_neither_its_end_nor_others_answers() {
     let atlas = Simulator::start();
     let mut config = config(&atlas);
     config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));

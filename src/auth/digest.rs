@@ -15,11 +15,11 @@ use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
 use crate::call::Context;
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
 
-/// How often a nonce may turn out stale within one request before we stop: other threads or a strict server may use
-/// it up meanwhile, but not for ever.
+/// How often a nonce may turn out stale within one request before we stop: other threads may use it up
+/// meanwhile, and a strict server may accept it for a moment only.
 const STALE_LIMIT: u32 = 3;
 
 /// An API key and the nonce that all threads share.
@@ -41,75 +41,96 @@ impl Digest {
         }
     }
 
-    /// Sends `request` signed; an answer of 401 means that the key was refused.
+    pub(super) fn public_key(&self) -> &str {
+        &self.public_key
+    }
+
+    /// Sends `request` signed; a response of 401 means that the key was refused.
     pub(super) fn send(
         &self,
         context: &Context,
         request: &Request,
         send: &mut Send,
     ) -> Result<Response> {
-        let mut nonce = self.kept();
-        // A nonce of our own is used by nobody else until it has worked, so its refusal is the key's.
-        let mut is_ours = false;
-        let mut stale = 0;
-        let mut retry_reason = request.retry_reason;
-        let mut may_resend = true;
+        let mut attempt = Attempt {
+            nonce: self.kept(),
+            is_ours: false,
+            stale: 0,
+            retry_reason: request.retry_reason,
+            may_resend: true,
+        };
         loop {
-            let sent = Cell::new(0);
-            let sign = || {
-                sent.set(sent.get() + 1);
-                let nonce = nonce.as_deref();
-                nonce
-                    .map(|nonce| nonce.sign(&self.public_key, request))
-                    .transpose()
-            };
-            let response = send(
-                context,
-                &Request {
-                    authorization: &sign,
-                    may_resend,
-                    retry_reason,
-                    ..request.clone()
-                },
-            )?;
-            // A server that resets each request it lets in, and wants a new nonce for the next connection, would
-            // otherwise be asked twice for each challenge, and end as one that refuses the key.
-            let was_resent = sent.get() > 1;
-            may_resend &= !was_resent;
+            let (response, was_resent) = self.send_signed(&attempt, context, request, send)?;
             if response.status != 401 {
-                if let (true, Some(nonce)) = (is_ours, nonce) {
+                if let (true, Some(nonce)) = (attempt.is_ours, attempt.nonce) {
                     self.keep(nonce);
                 }
                 return Ok(response);
             }
             let Some(fresh) = self.challenged(&response.headers)? else {
-                return match nonce {
+                return match attempt.nonce {
                     Some(_) => Ok(response),
                     None => Err(unusable(&response, &self.redactor)),
                 };
             };
-            // Refused on another connection than the one it was given out for is not the key either.
-            if is_ours && !fresh.stale && !was_resent || stale == STALE_LIMIT {
+            // A nonce that was refused on another connection than the one it was given out for says nothing of the key.
+            let is_refused = attempt.is_ours && !fresh.stale && !was_resent;
+            if is_refused || attempt.stale == STALE_LIMIT {
                 return Ok(response);
             }
-            retry_reason = "the server challenged";
-            if let Some(used) = &nonce {
-                retry_reason = "the nonce was stale";
-                stale += 1;
-                // Another thread may have had the same answer and already a nonce that works. The last try has a nonce
-                // of its own, which nobody can overtake.
-                if let Some(kept) = self.kept()
-                    && stale < STALE_LIMIT
-                    && !is_ours
-                    && !Arc::ptr_eq(&kept, used)
-                {
-                    nonce = Some(kept);
-                    continue;
-                }
-            }
-            nonce = Some(Arc::new(fresh));
-            is_ours = true;
+            // A server that wants a new nonce for each connection, and resets those with a request, would otherwise be
+            // asked twice for each challenge, and seem to refuse the key in the end.
+            attempt.may_resend &= !was_resent;
+            self.renew(&mut attempt, fresh);
         }
+    }
+
+    /// Sends `request` signed with the attempt's nonce, if there is one; true if it was sent twice, since the kept
+    /// connection was closed.
+    fn send_signed(
+        &self,
+        attempt: &Attempt,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<(Response, bool)> {
+        let times_sent = Cell::new(0);
+        let sign = || {
+            times_sent.set(times_sent.get() + 1);
+            let nonce = attempt.nonce.as_deref();
+            nonce
+                .map(|nonce| nonce.sign(&self.public_key, request))
+                .transpose()
+        };
+        let signed = Request {
+            authorization: &sign,
+            may_resend: attempt.may_resend,
+            retry_reason: attempt.retry_reason,
+            ..request.clone()
+        };
+        let response = send(context, &signed)?;
+        Ok((response, times_sent.get() > 1))
+    }
+
+    /// Chooses the nonce for the next attempt, after the server has given out a `fresh` one.
+    fn renew(&self, attempt: &mut Attempt, fresh: Nonce) {
+        attempt.retry_reason = "the server challenged";
+        if let Some(used) = &attempt.nonce {
+            attempt.retry_reason = "the nonce was stale";
+            attempt.stale += 1;
+            // Another thread may have had the same response and already a nonce that works. The last attempt has a nonce
+            // of its own, which no other thread can use up.
+            if let Some(kept) = self.kept()
+                && attempt.stale < STALE_LIMIT
+                && !attempt.is_ours
+                && !Arc::ptr_eq(&kept, used)
+            {
+                attempt.nonce = Some(kept);
+                return;
+            }
+        }
+        attempt.nonce = Some(Arc::new(fresh));
+        attempt.is_ours = true;
     }
 
     /// The strongest challenge that we can answer, of several the first.
@@ -139,6 +160,18 @@ impl Digest {
     fn keep(&self, nonce: Arc<Nonce>) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
     }
+}
+
+/// How a request is sent next, and what came of it so far.
+struct Attempt<'a> {
+    nonce: Option<Arc<Nonce>>,
+    /// Whether the nonce was given out for this request. No other thread uses it until it has worked, so that its refusal
+    /// is the key's.
+    is_ours: bool,
+    /// How often a nonce was stale.
+    stale: u32,
+    retry_reason: &'a str,
+    may_resend: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,19 +255,14 @@ impl Nonce {
         let realm = challenge.get("realm")?;
         let algorithm_name = challenge.get("algorithm");
         let (algorithm, is_session) = Algorithm::parse(algorithm_name.unwrap_or("MD5"))?;
+        let is_auth = |qop: &str| qop.trim().eq_ignore_ascii_case("auth");
         let has_qop = match challenge.get("qop") {
             None => false,
-            Some(list)
-                if list
-                    .split(',')
-                    .any(|qop| qop.trim().eq_ignore_ascii_case("auth")) =>
-            {
-                true
-            }
+            Some(list) if list.split(',').any(is_auth) => true,
             Some(_) => return None,
         };
         let value = challenge.get("nonce")?;
-        let hash = |parts: &[&str]| Secret(Zeroizing::new(algorithm.hash(parts)));
+        let hash = |parts: &[&str]| Secret::from(Zeroizing::new(algorithm.hash(parts)));
         let mut secret = hash(&[public_key, realm, private_key.expose()]);
         if is_session {
             secret = hash(&[secret.expose(), value, client_nonce]);
@@ -256,34 +284,16 @@ impl Nonce {
         })
     }
 
-    /// The `Authorization` for one request; no two are counted alike.
+    /// The `Authorization` for one request; no two have the same count.
     fn sign(&self, public_key: &str, request: &Request) -> Result<HeaderValue> {
-        let count = format!(
-            "{:08x}",
-            self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
-        );
-        let client_nonce = &self.client_nonce;
+        let count = self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let count = format!("{count:08x}");
         let uri = request.uri.path_and_query().map_or("/", |uri| uri.as_str());
-        let method = if request.form.is_some() {
-            "POST"
-        } else {
-            "GET"
+        let method = match request.form {
+            Some(_) => "POST",
+            None => "GET",
         };
-        let hash = |parts: &[&str]| self.algorithm.hash(parts);
-
-        let target = hash(&[method, uri]);
-        let response = if self.has_qop {
-            hash(&[
-                self.secret.expose(),
-                &self.value,
-                &count,
-                client_nonce,
-                "auth",
-                &target,
-            ])
-        } else {
-            hash(&[self.secret.expose(), &self.value, &target])
-        };
+        let response = self.response(&count, method, uri);
 
         let mut header = String::with_capacity(384);
         header.push_str("Digest username=");
@@ -300,6 +310,7 @@ impl Nonce {
             header.push_str(", algorithm=");
             header.push_str(name);
         }
+        let client_nonce = &self.client_nonce;
         if self.has_qop {
             let _ = write!(header, ", qop=auth, nc={count}, cnonce=\"{client_nonce}\"");
         } else if self.is_session {
@@ -317,14 +328,29 @@ impl Nonce {
             )
         })
     }
+
+    /// The hash that shows that we know the key.
+    fn response(&self, count: &str, method: &str, uri: &str) -> String {
+        let target = self.algorithm.hash(&[method, uri]);
+        let (secret, nonce) = (self.secret.expose(), &self.value);
+        if self.has_qop {
+            let parts = [secret, nonce, count, &self.client_nonce, "auth", &target];
+            self.algorithm.hash(&parts)
+        } else {
+            self.algorithm.hash(&[secret, nonce, &target])
+        }
+    }
 }
 
 /// The error when the key was never sent, since the server did not ask for it in a way we can answer.
 fn unusable(response: &Response, redactor: &Redactor) -> Error {
-    Error::from_response(response.status, Some(&response.headers), &response.body, redactor).adding(
-        "the API key was not sent, since the server offers no Digest authentication that this library knows; check \
-         the base URL and proxies on the way",
+    Error::from_response(
+        response.status,
+        Some(&response.headers),
+        &response.body,
+        redactor,
     )
+    .hint(Hint::NO_DIGEST_OFFERED)
 }
 
 fn push_quoted(header: &mut String, value: &str) {

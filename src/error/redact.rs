@@ -18,9 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use zeroize::Zeroizing;
 
-use super::boundary;
 use crate::json;
-use crate::sys;
+use crate::runtime::fork::Process;
+use crate::text::boundary;
 
 /// What stands in the place of secrets.
 const MARK: &str = "[secret]";
@@ -38,7 +38,7 @@ pub(crate) struct Redactor {
     configured: Vec<Secret>,
     tokens: Mutex<VecDeque<Secret>>,
     /// In which process the lock is sure to be given back.
-    fork_epoch: u32,
+    process: Process,
 }
 
 impl Default for Redactor {
@@ -58,13 +58,13 @@ impl Redactor {
         Redactor {
             configured: secrets,
             tokens: Mutex::default(),
-            fork_epoch: sys::fork_epoch(),
+            process: Process::current(),
         }
     }
 
     /// `None` in a child of a fork that happened while another thread was looking; that child soon has its own.
     fn tokens(&self) -> Option<MutexGuard<'_, VecDeque<Secret>>> {
-        if self.fork_epoch == sys::fork_epoch() {
+        if self.process.is_current() {
             return Some(self.tokens.lock().unwrap_or_else(PoisonError::into_inner));
         }
         match self.tokens.try_lock() {
@@ -391,7 +391,7 @@ mod tests {
     fn a_child_that_cannot_know_the_tokens_shows_nothing_from_outside() {
         let mut redactor = redactor(&["configured"]);
         redactor.add_token("a-token");
-        redactor.fork_epoch += 1;
+        redactor.process = Process::another();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret] and more");
         let held = redactor.tokens.lock();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret]");

@@ -295,7 +295,7 @@ mod tests {
             error.kind == ErrorKind::Network && error.transient,
             "{error}"
         );
-        assert!(error.message.contains("not now"), "{error}");
+        assert!(error.message().contains("not now"), "{error}");
         assert_eq!(response(&names), "127.0.0.1:1");
     }
 
@@ -334,7 +334,7 @@ mod tests {
         }
         let error = names.resolve(&context(500), "another", 1).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Network, "{error}");
-        assert!(error.message.contains("8 lookups hang"), "{error}");
+        assert!(error.message().contains("8 lookups hang"), "{error}");
         assert_eq!(ASKED.load(Ordering::Relaxed), 8);
     }
 

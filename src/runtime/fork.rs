@@ -66,7 +66,6 @@ pub(crate) fn fork_epoch() -> u32 {
 ///
 /// No lock is taken, which a child could find held: threads that come at once may each make a value, of which one is
 /// kept. [`watch`] has to be called before the first is made.
-#[allow(dead_code)] // until client.rs uses it
 #[derive(Debug)]
 pub(crate) struct PerProcess<T> {
     process: Process,

@@ -95,7 +95,7 @@ impl SnapshotList {
             self.items.truncate(count);
             self.memory = memory;
         }
-        read.map_err(|error| json::malformed(&error))?;
+        read?;
         added?;
         let total_count = page.total_count.and_then(json::integer);
         self.total_count = total_count

@@ -1,30 +1,14 @@
 //! API keys where connections die: each request that is sent is signed by itself, and a reset stays one.
 
-mod common;
-
 use std::time::Duration;
 
 use atlas_backup::client::Polling;
-use atlas_backup::{ClusterType, Config, ErrorKind, Format};
+use atlas_backup::{ClusterType, ErrorKind, Format};
 use atlas_simulator::{
-    Act, CLUSTER, DigestSettings, NonceCount, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Seen,
-    Simulator, Target,
+    Act, CLUSTER, DigestSettings, NonceCount, PROJECT, SNAPSHOT, Simulator, Target,
 };
-use common::{client, config, get};
 
-fn with_key(atlas: &Simulator) -> Config {
-    let mut config = config(atlas);
-    config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));
-    config
-}
-
-/// A parameter of a request's Digest; none of ours has a comma inside quotes.
-fn parameter<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
-    let header = seen.header("authorization")?.strip_prefix("Digest ")?;
-    let mut parts = header.split(", ").filter_map(|part| part.split_once('='));
-    let (_, value) = parts.find(|(key, _)| *key == name)?;
-    Some(value.trim_matches('"'))
-}
+use crate::common::{api_key, client, config, digest_parameter, get};
 
 /// The requests so far: of those that were signed the number of the nonce, from 1, and its count; then the status. No
 /// two may be signed alike.
@@ -32,7 +16,7 @@ fn sent(atlas: &Simulator) -> Vec<String> {
     let mut nonces: Vec<String> = Vec::new();
     let mut sent: Vec<String> = Vec::new();
     for seen in atlas.requests() {
-        let Some(nonce) = parameter(&seen, "nonce") else {
+        let Some(nonce) = digest_parameter(&seen, "nonce") else {
             sent.push(format!("unsigned {}", seen.status));
             continue;
         };
@@ -40,7 +24,9 @@ fn sent(atlas: &Simulator) -> Vec<String> {
             nonces.push(nonce.to_owned());
         }
         let number = nonces.iter().position(|known| known == nonce).unwrap() + 1;
-        let count = parameter(&seen, "nc").unwrap().trim_start_matches('0');
+        let count = digest_parameter(&seen, "nc")
+            .unwrap()
+            .trim_start_matches('0');
         let signed = format!("{number}/{count} ");
         assert!(sent.iter().all(|it| !it.starts_with(&signed)), "{signed}");
         sent.push(format!("{signed}{}", seen.status));
@@ -98,7 +84,7 @@ fn a_key_at_a_server_that_only_resets_ends_as_a_network_failure() {
         let atlas = Simulator::start();
         atlas.change(|settings| set(&mut settings.digest));
         atlas.script_forever(Target::Api, [Act::ResetIfLetIn]);
-        let client = client(&with_key(&atlas));
+        let client = client(&api_key(config(&atlas)));
         let error = get(&client).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Network, "{rule}: {error}");
         assert!(
@@ -124,7 +110,7 @@ fn a_kept_connection_that_dies_costs_a_strict_server_no_challenge() {
     for (rule, set, _) in RULES {
         let atlas = Simulator::start();
         atlas.change(|settings| set(&mut settings.digest));
-        let client = client(&with_key(&atlas));
+        let client = client(&api_key(config(&atlas)));
         get(&client).unwrap();
         for act in [Act::ResetIfLetIn, Act::CloseAfter { bytes: 0 }] {
             atlas.script(Target::Api, [act]);
@@ -149,7 +135,7 @@ fn a_nonce_that_ended_with_its_connection_is_replaced() {
         atlas.change(|settings| set(&mut settings.digest));
         // The first request that is signed at all, and one with a nonce that has worked.
         atlas.script(Target::Api, [Act::Honest, Act::ResetIfLetIn]);
-        let client = client(&with_key(&atlas));
+        let client = client(&api_key(config(&atlas)));
         get(&client).unwrap_or_else(|error| panic!("{rule}: {error}"));
         assert_eq!(sent(&atlas).len(), 4, "{rule}: {:?}", sent(&atlas));
         atlas.script(Target::Api, [Act::ResetIfLetIn]);
@@ -162,7 +148,7 @@ fn a_wait_with_a_key_goes_on_when_connections_die() {
     for (rule, set, _) in RULES.into_iter().chain(RULES_OF_CONNECTIONS) {
         let atlas = Simulator::start();
         atlas.change(|settings| set(&mut settings.digest));
-        let client = client(&with_key(&atlas));
+        let client = client(&api_key(config(&atlas)));
         get(&client).unwrap();
         atlas.script(Target::Api, vec![Act::ResetIfLetIn; 4]);
         let polling = Polling {

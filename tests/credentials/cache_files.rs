@@ -1,43 +1,24 @@
 //! The token cache among other processes: what modes its files get, where it is, and when its lock is held.
 
-mod common;
-
 use std::ffi::OsStr;
-use std::fs::{self, File, Permissions};
+use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
-use std::{env, process};
+use std::{env, fs, process};
 
 use atlas_backup::{Config, Level};
-use atlas_simulator::{ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, Simulator, Target};
-use common::{Lines, client, config_for, get, in_child, is_child, until};
+use atlas_simulator::{ACCESS_TOKEN, Act, Simulator, Target};
 use rustix::fs::{FlockOperation, flock};
 
-/// A directory of a test's own, which anybody may look into.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Relaxed);
-        let path = env::temp_dir().join(format!("atlas-token-cache-{}-{number}", process::id()));
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        Directory(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::common::{
+    Directory, Lines, client, config_for, get, in_child, is_child, service_account, until,
+};
 
 fn caching(url: &str, directory: &Path) -> Config {
-    let mut config = config_for(url);
-    config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
+    let mut config = service_account(config_for(url));
     config.set_token_cache(directory.to_str().map(str::as_bytes));
     config
 }
@@ -110,7 +91,7 @@ fn the_logger_runs_while_the_lock_of_the_token_cache_is_free() {
     ];
     for (what, prepare, gives_back, told) in cases {
         let atlas = Simulator::start();
-        let directory = Directory::new();
+        let directory = Directory::with_mode(0o755);
         let lines = Lines::default();
         let held: Arc<Mutex<Vec<String>>> = Arc::default();
         let mut config = caching(&atlas.plain_url(), &directory.0);
@@ -150,7 +131,7 @@ fn a_fork_in_the_logger_amid_the_life_of_a_token_leaves_two_calls() {
         (true, true, "token_cache", 2),
     ] {
         let atlas = Simulator::start();
-        let directory = Directory::new();
+        let directory = Directory::with_mode(0o755);
         let mut config = caching(&atlas.plain_url(), &directory.0);
         if !has_cache {
             config.set_token_cache(None);
@@ -192,7 +173,8 @@ fn a_fork_in_the_logger_amid_the_life_of_a_token_leaves_two_calls() {
 
 #[test]
 fn a_first_process_with_any_umask_leaves_a_cache_for_all_that_follow() {
-    const TEST: &str = "a_first_process_with_any_umask_leaves_a_cache_for_all_that_follow";
+    const TEST: &str =
+        "cache_files::a_first_process_with_any_umask_leaves_a_cache_for_all_that_follow";
     if is_child() {
         let number = |name: &str| -> u32 { env::var(name).unwrap().parse().unwrap() };
         if rustix::process::geteuid().is_root() {
@@ -214,7 +196,7 @@ fn a_first_process_with_any_umask_leaves_a_cache_for_all_that_follow() {
     for umask in [0o777, 0o277, 0o177, 0o077, 0o000] {
         for place in ["", "cache", "parent/cache"] {
             atlas.clear();
-            let directory = Directory::new();
+            let directory = Directory::with_mode(0o755);
             let given = rustix::process::geteuid().is_root();
             if given {
                 chown(&directory.0, Some(65534), Some(65534)).unwrap();
@@ -253,7 +235,7 @@ fn a_first_process_with_any_umask_leaves_a_cache_for_all_that_follow() {
 #[test]
 fn a_symbolic_link_to_the_cache_is_followed_and_what_it_leads_to_counts() {
     let atlas = Simulator::start();
-    let directory = Directory::new();
+    let directory = Directory::with_mode(0o755);
     let (link, cache) = (directory.0.join("link"), directory.0.join("cache"));
     symlink(&cache, &link).unwrap();
     // The mode of the cache, and a word of the warning.

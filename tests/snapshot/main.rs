@@ -1,0 +1,5 @@
+//! The document and its fields, as a Rust program sees them.
+
+mod documents;
+mod fields;
+mod support;
