@@ -64,6 +64,10 @@ pub(crate) struct Hint(pub(super) Cow<'static, str>);
 
 impl Hint {
     pub(crate) const CHECK_BASE_URL: Hint = Hint::new("check the base URL");
+    pub(crate) const CHECK_BASE_URL_AND_PROXIES: Hint =
+        Hint::new("check the base URL and proxies on the way");
+    pub(crate) const CHECK_NETWORK: Hint = Hint::new("check the network, firewalls and proxies");
+    pub(crate) const CHECK_PROXIES: Hint = Hint::new("check proxies on the way");
     pub(crate) const USE_SHARDED_CALLS: Hint =
         Hint::new("for a sharded cluster use the calls for sharded clusters");
     pub(crate) const USE_REPLICA_SET_CALLS: Hint =

@@ -6,11 +6,10 @@ use zeroize::Zeroizing;
 use super::exchange::Stage;
 use super::framing::{self, Chunks, Faulty};
 use super::limits::INPUT_LIMIT;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Hint};
 use crate::runtime::memory;
 
-const FAULTY_CHUNK: &str =
-    "the answer is cut into chunks in a way that HTTP does not know; check proxies on the way";
+const FAULTY_CHUNK: &str = "the answer is cut into chunks in a way that HTTP does not know";
 
 /// Small to begin with, since most responses are, and grown for long headers. Tokens and credentials pass through them.
 pub(super) struct ConnectionBuffers {
@@ -77,7 +76,7 @@ impl ConnectionBuffers {
             Err(Faulty) => {
                 self.filled = start;
                 let error = Error::new(ErrorKind::InvalidResponse, FAULTY_CHUNK);
-                self.failure = Some(error);
+                self.failure = Some(error.hint(Hint::CHECK_PROXIES));
             }
         }
     }

@@ -11,7 +11,7 @@ use super::exchange::{self, Exchange, Stage};
 use super::limits::{BODY_WIRE_LIMIT, HEAD_WIRE_LIMIT, INPUT_LIMIT};
 use super::route::Route;
 use super::stream::Stream;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::runtime::context::Context;
 
 /// Opens connections for ureq.
@@ -79,7 +79,12 @@ impl Connection {
             }
             let space = self.buffers.input_append_buf();
             if space.is_empty() {
-                let too_long = || self.route.peer.line_too_long(INPUT_LIMIT);
+                let (host, limit) = (&self.route.peer.host, INPUT_LIMIT / 1024);
+                let too_long = || {
+                    let cause =
+                        format!("{host} sent more than {limit} KiB where HTTP has a short line");
+                    Error::new(ErrorKind::InvalidResponse, cause)
+                };
                 return Err(other(self.buffers.take_failure().unwrap_or_else(too_long)));
             }
             let count = match self.stream.read(&exchange.context, space) {

@@ -9,14 +9,14 @@ use ::http::header::{CONTENT_ENCODING, LOCATION};
 use super::limits::{BODY_LIMIT, HEADER_LIMIT};
 use super::response::Response;
 use super::tls_error;
-use crate::error::{Error, ErrorKind, Redactor};
+use crate::error::{Error, ErrorKind, Hint, Redactor};
 use crate::runtime::interrupted::Interrupted;
 
 /// How much of a header a message shows.
 const HEADER_SHOWN: usize = 256;
 
 const FAULTY_FRAMING: &str = "the answer's Transfer-Encoding leaves open where it ends: it is not \"chunked\" alone in \
-    HTTP/1.1 without a Content-Length; check proxies on the way";
+    HTTP/1.1 without a Content-Length";
 
 /// Whom messages are about.
 pub(super) struct Peer {
@@ -28,34 +28,11 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn connect_timeout(&self, limit: Duration) -> Error {
-        Error::transient(
-            ErrorKind::Timeout,
-            format!(
-                "connecting to {}:{} took longer than the connect timeout ({} ms); check the network, firewalls and \
-                 proxies",
-                self.host,
-                self.port,
-                limit.as_millis()
-            ),
-        )
-    }
-
-    pub(super) fn closes_at_once(&self) -> Error {
-        Error::transient(
-            ErrorKind::Network,
-            format!("{} closes every connection at once", self.host),
-        )
-    }
-
-    pub(super) fn line_too_long(&self, limit: usize) -> Error {
-        Error::new(
-            ErrorKind::InvalidResponse,
-            format!(
-                "{} sent more than {} KiB where HTTP has a short line",
-                self.host,
-                limit / 1024
-            ),
-        )
+        let (host, port, limit) = (&self.host, self.port, limit.as_millis());
+        let cause = format!(
+            "connecting to {host}:{port} took longer than the connect timeout ({limit} ms)"
+        );
+        Error::transient(ErrorKind::Timeout, cause).hint(Hint::CHECK_NETWORK)
     }
 
     pub(super) fn broken(&self, error: io::Error) -> Error {
@@ -80,47 +57,37 @@ impl Peer {
         if let Some(at) = why.find(" (os error") {
             why.truncate(at);
         }
-        Error::transient(
-            ErrorKind::Network,
-            format!("{what} ({why}); check the network, firewalls and proxies"),
-        )
+        Error::transient(ErrorKind::Network, format!("{what} ({why})")).hint(Hint::CHECK_NETWORK)
     }
 
     pub(super) fn ureq_error(&self, error: ureq::Error) -> Error {
         let host = &self.host;
-        let message = match error {
-            ureq::Error::Io(error) => return self.broken(error),
-            ureq::Error::Other(error) => {
-                return error.downcast::<Error>().map_or_else(
-                    |error| Error::new(ErrorKind::Internal, format!("ureq: {error}")),
-                    |error| *error,
-                );
-            }
+        let invalid = |cause| Error::new(ErrorKind::InvalidResponse, cause);
+        match error {
+            ureq::Error::Io(error) => self.broken(error),
+            ureq::Error::Other(error) => match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(error) => Error::new(ErrorKind::Internal, format!("ureq: {error}")),
+            },
             ureq::Error::BodyStalled => {
-                let message = format!("the connection to {host} ended in the middle of an answer");
-                return Error::transient(ErrorKind::Network, message);
+                let cause = format!("the connection to {host} ended in the middle of an answer");
+                Error::transient(ErrorKind::Network, cause)
             }
             ureq::Error::BodyExceedsLimit(_) => {
-                format!(
-                    "{host} sent a body of more than {} MiB",
-                    BODY_LIMIT / 1024 / 1024
-                )
+                let limit = BODY_LIMIT / 1024 / 1024;
+                invalid(format!("{host} sent a body of more than {limit} MiB"))
             }
             ureq::Error::LargeResponseHeader(..) => {
-                format!(
-                    "{host} sent headers of more than {} KiB",
-                    HEADER_LIMIT / 1024
-                )
+                let limit = HEADER_LIMIT / 1024;
+                invalid(format!("{host} sent headers of more than {limit} KiB"))
             }
             other => {
                 // Some of them quote what they stumbled over.
                 let why = self.redactor.redact(&other.to_string(), HEADER_SHOWN);
-                format!(
-                    "{host} does not speak HTTP as expected ({why}); check the base URL and proxies on the way"
-                )
+                invalid(format!("{host} does not speak HTTP as expected ({why})"))
+                    .hint(Hint::CHECK_BASE_URL_AND_PROXIES)
             }
-        };
-        Error::new(ErrorKind::InvalidResponse, message)
+        }
     }
 
     pub(super) fn redirected(&self, response: &Response) -> Error {
@@ -134,16 +101,14 @@ impl Peer {
             Some("") => "to another path of the same host".to_owned(),
             Some(host) => format!("to {host}"),
         };
-        let mut error = Error::new(
-            ErrorKind::InvalidResponse,
-            format!(
-                "the answer {} redirects {where_to}, which is not followed, so that credentials are not sent to \
-                 another host; check the base URL and proxies on the way",
-                response.status
-            ),
+        let cause = format!(
+            "the answer {} redirects {where_to}, which is not followed, so that credentials are not sent to another \
+             host",
+            response.status
         );
-        error.http_status = response.status;
-        error
+        Error::new(ErrorKind::InvalidResponse, cause)
+            .hint(Hint::CHECK_BASE_URL_AND_PROXIES)
+            .answered(response.status)
     }
 }
 
@@ -155,10 +120,8 @@ fn host_of(location: &str) -> &str {
 }
 
 pub(super) fn faulty_framing() -> ureq::Error {
-    ureq::Error::Other(Box::new(Error::new(
-        ErrorKind::InvalidResponse,
-        FAULTY_FRAMING,
-    )))
+    let error = Error::new(ErrorKind::InvalidResponse, FAULTY_FRAMING).hint(Hint::CHECK_PROXIES);
+    ureq::Error::Other(Box::new(error))
 }
 
 /// Whether the peer ended the connection, or is gone without a word (the last three).
@@ -192,13 +155,9 @@ impl Response {
             return Ok(());
         }
         let encoding = redactor.redact(&String::from_utf8_lossy(encoding.as_bytes()), HEADER_SHOWN);
-        let mut error = Error::new(
-            ErrorKind::InvalidResponse,
-            format!(
-                "the answer is packed as \"{encoding}\", which was not asked for; check proxies on the way"
-            ),
-        );
-        error.http_status = self.status;
-        Err(error)
+        let cause = format!("the answer is packed as \"{encoding}\", which was not asked for");
+        Err(Error::new(ErrorKind::InvalidResponse, cause)
+            .hint(Hint::CHECK_PROXIES)
+            .answered(self.status))
     }
 }

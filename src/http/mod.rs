@@ -135,7 +135,10 @@ impl Http {
         };
         match self.send_once(context, &again, true)? {
             Sent::Response(response) => Ok(response),
-            Sent::Stale => Err(self.route.peer.closes_at_once()),
+            Sent::Stale => {
+                let cause = format!("{} closes every connection at once", self.route.peer.host);
+                Err(Error::transient(ErrorKind::Network, cause))
+            }
         }
     }
 
@@ -166,11 +169,11 @@ impl Http {
             Ok(response) => Ok(Sent::Response(response)),
             Err(error) if request.may_resend && exchange.was_stale(&error) => Ok(Sent::Stale),
             Err(error) => {
-                let mut error = self.route.peer.ureq_error(error);
-                if error.kind == ErrorKind::InvalidResponse {
-                    error.http_status = status;
-                }
-                Err(error)
+                let error = self.route.peer.ureq_error(error);
+                Err(match error.kind {
+                    ErrorKind::InvalidResponse => error.answered(status),
+                    _ => error,
+                })
             }
         }
     }

@@ -198,18 +198,14 @@ mod tests {
                 "of atlas.example was revoked",
             ),
         ] {
-            let message = describe(&error, "atlas.example", &Redactor::none())
-                .message()
-                .clone();
+            let message = describe(&error, "atlas.example", &Redactor::none()).message();
             assert!(message.contains(said), "{message}");
         }
         let many: Vec<String> = (0..1000)
             .map(|n| format!(r#"DnsName("{n}.example")"#))
             .collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let message = describe(&names(&many), "atlas.example", &Redactor::none())
-            .message()
-            .clone();
+        let message = describe(&names(&many), "atlas.example", &Redactor::none()).message();
         assert!(message.len() < 400 && message.ends_with("…)"), "{message}");
         let token = names(&[r#"DnsName("token.example")"#]);
         let redactor = Redactor::none();
