@@ -96,10 +96,10 @@ $(BUILD):
 $(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
-$(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
+$(BUILD)/tests-c99: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread -lm
 
-$(BUILD)/tests-cxx11: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
+$(BUILD)/tests-cxx11: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
 	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread -lm
 
 $(BUILD)/at_exit: tests/at_exit/at_exit.cpp include/atlas_backup.h | library $(BUILD)

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod handle;
 #[cfg(test)]
+#[path = "../../tests/unit/panics.rs"]
 mod panics;
 mod snapshot;
 mod version;
@@ -38,7 +39,7 @@ fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     // Unwind safety: what a panic may leave half-done is behind locks that ignore poisoning or is dropped here.
     catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
-        panics::strike();
+        panics::panic_if_injected();
         body()
     }))
 }

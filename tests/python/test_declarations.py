@@ -8,12 +8,11 @@ from ctypes import POINTER
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from conftest import REPOSITORY
+from expectation import DOCUMENTED_TEXTS, HEADER
 
 import atlas_backup
 from atlas_backup import _library
 
-HEADER = (REPOSITORY / "include" / "atlas_backup.h").read_text(encoding="utf-8")
 UNCOMMENTED = re.sub(r"/\*.*?\*/", " ", HEADER, flags=re.DOTALL)
 CODE = re.sub(r"(?m)^\s*#.*$", "", UNCOMMENTED)
 TYPES: Dict[str, Any] = {
@@ -62,6 +61,11 @@ def test_the_header_was_understood() -> None:
     names = set(re.findall(r"\b(atlas_\w+)\s*\(", re.sub(r"\(\s*\*\s*\w+\s*\)", "", CODE)))
     assert set(FUNCTIONS) == names
     assert len(FUNCTIONS) > 50
+
+
+def test_every_field_is_an_attribute() -> None:
+    missing = {name for name in DOCUMENTED_TEXTS.values() if not hasattr(atlas_backup.Snapshot, name)}
+    assert not missing, f"add {sorted(missing)} to class Snapshot in bindings/python/src/atlas_backup/_snapshot.py"
 
 
 def test_every_function_is_declared_and_no_other() -> None:
