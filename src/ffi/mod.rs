@@ -31,6 +31,7 @@ pub mod all {
         ATLAS_ERROR_FLAG_RETRYABLE, ATLAS_ERROR_FLAG_TRUNCATED, atlas_error, atlas_error_kind_name,
         atlas_error_size,
     };
+    pub use super::handle::{atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list};
     pub use super::{client::*, config::*, snapshot::*, version::*};
 }
 

@@ -63,16 +63,17 @@ def test_the_header_was_understood() -> None:
     assert len(FUNCTIONS) > 50
 
 
-def test_every_field_is_an_attribute() -> None:
-    missing = {name for name in DOCUMENTED_TEXTS.values() if not hasattr(atlas_backup.Snapshot, name)}
-    assert not missing, f"add {sorted(missing)} to class Snapshot in bindings/python/src/atlas_backup/_snapshot.py"
-
-
 def test_every_function_is_declared_and_no_other() -> None:
+    missing = [name for name in DOCUMENTED_TEXTS.values() if not hasattr(atlas_backup.Snapshot, name)]
+    assert not missing, f"add {missing} to class Snapshot in bindings/python/src/atlas_backup/_snapshot.py"
     assert sorted(_library.DECLARED) == sorted(FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+# What is not declared fails one test, the one above.
+DECLARED = sorted(FUNCTIONS.keys() & _library.DECLARED.keys())
+
+
+@pytest.mark.parametrize("name", DECLARED)
 def test_a_function_is_declared_with_its_types(name: str) -> None:
     result, parameters = FUNCTIONS[name]
     declared = _library.DECLARED[name]
@@ -126,7 +127,8 @@ def test_package_header_and_library_have_one_version() -> None:
 
 
 def test_every_function_that_takes_a_handle_or_text_survives_null() -> None:
-    for name, (_, parameters) in FUNCTIONS.items():
+    for name in DECLARED:
+        parameters = FUNCTIONS[name][1]
         result = _library.DECLARED[name](*[kind() for kind in parameters])
         if name.endswith("revoke_token"):
             assert result == atlas_backup.ErrorKind.INVALID_ARGUMENT

@@ -98,7 +98,7 @@ fn everything_may_be_missing_or_null() {
         assert_eq!(odd(&snapshot), [""; 0], "{body}");
     }
     let snapshot = parse(&all_null);
-    assert_eq!(snapshot.field_names().len(), 19);
+    assert_eq!(snapshot.field_names().len(), nulls.len());
     assert_eq!(snapshot.field("links"), Some("null"));
     assert_eq!(snapshot.field("nothing"), None);
     assert_eq!(parse(r#"{"":0}"#).field(""), Some("0"));
