@@ -12,12 +12,12 @@ use std::time::Duration;
 
 #[cfg(fuzzing)]
 pub(crate) use call::redactor;
-use call::{Call, Parts};
+use call::{Call, Parts, destination};
 use wait::Wait;
 
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http;
+use crate::http::{self, Destination};
 use crate::log::Level;
 use crate::retry::RateLimits;
 use crate::runtime::fork::{self, PerProcess};
@@ -45,6 +45,7 @@ const PAGE_SIZE: usize = 500;
 /// After `fork()` the child's copy starts afresh with connections, nonces and tokens of its own.
 pub struct Client {
     settings: Settings,
+    destination: Destination,
     /// Whether the log was told that Atlas will end this version of its API.
     warned_of_end: AtomicBool,
     parts: PerProcess<Parts>,
@@ -62,13 +63,14 @@ impl Client {
             Error::new(ErrorKind::Internal, cause)
         })?;
         http::initialise_ureq();
-        let settings = config
-            .check()
-            .map_err(|error| error.during("set up a client"))?;
-        let parts = PerProcess::new(Parts::new(&settings)?);
+        let set_up = |error: Error| error.during("set up a client");
+        let settings = config.check().map_err(set_up)?;
+        let destination = destination(&settings).map_err(set_up)?;
+        let parts = PerProcess::new(Parts::new(&settings, &destination)?);
         settings.logger.log(Level::Info, || settings.summary());
         Ok(Client {
             settings,
+            destination,
             warned_of_end: AtomicBool::new(false),
             parts,
         })
@@ -229,7 +231,8 @@ impl Client {
 
     /// What belongs to this process.
     fn parts(&self) -> Result<&Parts> {
-        self.parts.get_or_try_init(|| Parts::new(&self.settings))
+        self.parts
+            .get_or_try_init(|| Parts::new(&self.settings, &self.destination))
     }
 
     fn checked<'a>(&self, target: Target<'a>) -> Result<Target<'a>> {

@@ -113,6 +113,7 @@ impl Account {
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
+            .map_err(Error::from)
             .and_then(|context| {
                 self.auth.send(&context, &request, &mut |_, request| {
                     let authorization = (request.authorization)()?;
@@ -139,14 +140,12 @@ impl Account {
 
 /// Whether `NO_PROXY` keeps a host from the proxy.
 pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
-    http::proxy::is_bypassed(no_proxy, host)
+    http::no_proxy::is_bypassed(no_proxy, host)
 }
 
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.
 pub fn base_url(config: &Config) -> Result<(String, String, u16, bool)> {
     let settings = config.check()?;
-    let http::Destination {
-        host, port, roots, ..
-    } = settings.destination;
-    Ok((settings.base_url, host, port, roots.is_none()))
+    let is_plain = settings.authorities.is_none();
+    Ok((settings.base_url, settings.host, settings.port, is_plain))
 }

@@ -48,7 +48,8 @@ impl Malformed {
 impl From<serde_json::Error> for Malformed {
     fn from(error: serde_json::Error) -> Malformed {
         let what = error.to_string();
-        let what = what.rsplit_once(" at line ").map_or(&*what, |it| it.0);
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let what = what.strip_suffix(&place).unwrap_or(&what);
         Malformed::in_line(error.line(), error.column().max(1), what)
     }
 }

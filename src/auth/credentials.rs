@@ -27,15 +27,12 @@ impl Credentials {
             Credentials::ServiceAccount {
                 client_id,
                 client_secret,
-            } => vec![
-                client_secret.clone().into(),
-                basic(client_id, client_secret),
-            ],
+            } => vec![client_secret.0.clone(), basic(client_id, client_secret)],
             Credentials::ApiKey {
                 private_key: secret,
                 ..
             }
-            | Credentials::AccessToken(secret) => vec![secret.clone().into()],
+            | Credentials::AccessToken(secret) => vec![secret.0.clone()],
         }
     }
 }

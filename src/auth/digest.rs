@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::http::{HeaderMap, HeaderValue};
 use md5::{Digest as _, Md5};
@@ -14,9 +14,9 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
-use crate::call::Context;
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
+use crate::runtime::context::Context;
 
 /// How often a nonce may turn out stale within one request before we stop: other threads may use it up
 /// meanwhile, and a strict server may accept it for a moment only.
@@ -25,7 +25,7 @@ const STALE_LIMIT: u32 = 3;
 /// An API key and the nonce that all threads share.
 #[derive(Debug)]
 pub(crate) struct Digest {
-    public_key: String,
+    pub(super) public_key: String,
     private_key: Secret,
     kept: Mutex<Option<Arc<Nonce>>>,
     redactor: Arc<Redactor>,
@@ -41,10 +41,6 @@ impl Digest {
         }
     }
 
-    pub(super) fn public_key(&self) -> &str {
-        &self.public_key
-    }
-
     /// Sends `request` signed; a response of 401 means that the key was refused.
     pub(super) fn send(
         &self,
@@ -53,7 +49,7 @@ impl Digest {
         send: &mut Send,
     ) -> Result<Response> {
         let mut attempt = Attempt {
-            nonce: self.kept(),
+            nonce: self.kept().clone(),
             is_ours: false,
             stale: 0,
             retry_reason: request.retry_reason,
@@ -62,8 +58,8 @@ impl Digest {
         loop {
             let (response, was_resent) = self.send_signed(&attempt, context, request, send)?;
             if response.status != 401 {
-                if let (true, Some(nonce)) = (attempt.is_ours, attempt.nonce) {
-                    self.keep(nonce);
+                if attempt.is_ours {
+                    *self.kept() = attempt.nonce;
                 }
                 return Ok(response);
             }
@@ -78,8 +74,8 @@ impl Digest {
             if is_refused || attempt.stale == STALE_LIMIT {
                 return Ok(response);
             }
-            // A server that wants a new nonce for each connection, and resets those with a request, would otherwise be
-            // asked twice for each challenge, and seem to refuse the key in the end.
+            // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
+            // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
             attempt.may_resend &= !was_resent;
             self.renew(&mut attempt, fresh);
         }
@@ -120,7 +116,7 @@ impl Digest {
             attempt.stale += 1;
             // Another thread may have had the same response and already a nonce that works. The last attempt has a nonce
             // of its own, which no other thread can use up.
-            if let Some(kept) = self.kept()
+            if let Some(kept) = self.kept().clone()
                 && attempt.stale < STALE_LIMIT
                 && !attempt.is_ours
                 && !Arc::ptr_eq(&kept, used)
@@ -147,18 +143,12 @@ impl Digest {
         let (public_key, private_key) = (&self.public_key, &self.private_key);
         Ok(digests
             .filter_map(|digest| Nonce::new(digest, public_key, private_key, &client_nonce))
-            .min_by_key(|nonce| Reverse(nonce.algorithm.strength())))
+            .min_by_key(|nonce| Reverse(nonce.algorithm)))
     }
 
-    fn kept(&self) -> Option<Arc<Nonce>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn keep(&self, nonce: Arc<Nonce>) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
+    /// The nonce that worked last.
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Nonce>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,7 +164,8 @@ struct Attempt<'a> {
     may_resend: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Algorithm {
     Md5,
     Sha256,
@@ -197,31 +188,14 @@ impl Algorithm {
         Some((algorithm, is_session))
     }
 
-    fn strength(self) -> u8 {
-        self as u8
-    }
-
     fn hash(self, parts: &[&str]) -> String {
-        fn feed(parts: &[&str], mut update: impl FnMut(&[u8])) {
-            for (index, part) in parts.iter().enumerate() {
-                if index > 0 {
-                    update(b":");
-                }
-                update(part.as_bytes());
-            }
+        let text = Zeroizing::new(parts.join(":"));
+        let ring = |algorithm| hex(digest::digest(algorithm, text.as_bytes()).as_ref());
+        match self {
+            Algorithm::Md5 => hex(&Md5::digest(text.as_bytes())),
+            Algorithm::Sha256 => ring(&digest::SHA256),
+            Algorithm::Sha512Trunc256 => ring(&digest::SHA512_256),
         }
-        let known = match self {
-            Algorithm::Md5 => {
-                let mut hasher = Md5::new();
-                feed(parts, |bytes| hasher.update(bytes));
-                return hex(&hasher.finalize());
-            }
-            Algorithm::Sha256 => &digest::SHA256,
-            Algorithm::Sha512Trunc256 => &digest::SHA512_256,
-        };
-        let mut hasher = digest::Context::new(known);
-        feed(parts, |bytes| hasher.update(bytes));
-        hex(hasher.finish().as_ref())
     }
 }
 
@@ -262,7 +236,7 @@ impl Nonce {
             Some(_) => return None,
         };
         let value = challenge.get("nonce")?;
-        let hash = |parts: &[&str]| Secret::from(Zeroizing::new(algorithm.hash(parts)));
+        let hash = |parts: &[&str]| Secret(Zeroizing::new(algorithm.hash(parts)));
         let mut secret = hash(&[public_key, realm, private_key.expose()]);
         if is_session {
             secret = hash(&[secret.expose(), value, client_nonce]);

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use ::http::HeaderValue;
 
-use crate::call::Context;
 use crate::error::{Error, Hint, Result};
 use crate::http::{Request, Response};
 use crate::log::Logger;
+use crate::runtime::context::Context;
 use digest::Digest;
 use oauth::ServiceAccount;
 use secret::secret_header;
@@ -101,7 +101,7 @@ impl Auth {
             Auth::ServiceAccount(account) => {
                 Hint::service_account_token_refused(account.client_id())
             }
-            Auth::ApiKey(digest) => Hint::api_key_refused(digest.public_key()),
+            Auth::ApiKey(digest) => Hint::api_key_refused(&digest.public_key),
             Auth::AccessToken(_) => Hint::ACCESS_TOKEN_REFUSED,
         })
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A client secret, a private key, a token.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(pub(super) Zeroizing<String>);
 
 impl Secret {
     pub(crate) fn new(text: &str) -> Secret {
@@ -21,18 +21,6 @@ impl Secret {
 
     pub(crate) fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-impl From<Zeroizing<String>> for Secret {
-    fn from(text: Zeroizing<String>) -> Secret {
-        Secret(text)
-    }
-}
-
-impl From<Secret> for Zeroizing<String> {
-    fn from(secret: Secret) -> Zeroizing<String> {
-        secret.0
     }
 }
 

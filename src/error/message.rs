@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorDetails, ErrorKind};
 use crate::text::one_line;
 
-impl Error {
+impl ErrorDetails {
     /// One line for people: what was tried, what happened, what to do.
     pub fn message(&self) -> String {
         let mut message = String::new();
@@ -29,6 +29,22 @@ impl fmt::Display for Error {
     }
 }
 
+/// With the message in the place of what it is made of.
+impl fmt::Debug for ErrorDetails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("http_status", &self.http_status)
+            .field("retry_after", &self.retry_after)
+            .field("code", &self.code)
+            .field("reason", &self.reason)
+            .field("detail", &self.detail)
+            .field("parameters", &self.parameters)
+            .field("message", &self.message())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What happened when Atlas answered with an error. `page` describes a body that is not Atlas' JSON.
 pub(super) fn answered(error: &Error, page: Option<&str>) -> String {
     let status = error.http_status.to_string();
@@ -43,7 +59,7 @@ pub(super) fn answered(error: &Error, page: Option<&str>) -> String {
 }
 
 /// What a person can do about a failure, or should know of it besides its cause.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Hint(pub(super) Cow<'static, str>);
 
 impl Hint {

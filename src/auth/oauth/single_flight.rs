@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::token::Token;
 use crate::auth::Secret;
-use crate::call::{Context, Event};
 use crate::error::{ErrorKind, Result};
+use crate::runtime::context::Context;
+use crate::runtime::event::Event;
 
 #[derive(Debug, Default)]
 pub(super) struct SharedToken(Mutex<State>);
@@ -134,8 +135,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::Canceller;
     use crate::error::Error;
+    use crate::runtime::context::Canceller;
 
     fn token(value: &str) -> Arc<Token> {
         let life = Duration::from_secs(3600);

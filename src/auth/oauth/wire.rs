@@ -6,14 +6,15 @@ use ::http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
+use super::json_members;
 use super::token::LONGEST_LIFE;
 use crate::auth::Send;
 use crate::auth::secret::{Secret, basic, secret_header};
-use crate::call::Context;
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
 use crate::json;
 use crate::log::Logger;
+use crate::runtime::context::Context;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The longest answer that is read; Atlas' has less than a thousand bytes.
@@ -68,16 +69,8 @@ impl TokenEndpoint {
         send: &mut Send,
         logger: &Logger,
     ) -> Result<Grant> {
-        let request = Request {
-            uri: &self.token_uri,
-            accept: &JSON,
-            authorization: &|| Ok(Some(self.basic.clone())),
-            may_resend: true,
-            form: Some(b"grant_type=client_credentials"),
-            retry_reason: "",
-            logger,
-        };
-        send(context, &request)
+        let form = b"grant_type=client_credentials";
+        self.post(&self.token_uri, form, context, "", send, logger)
             .and_then(|response| self.granted(&response, logger.redactor()))
             .map_err(|error| error.during("fetch an access token"))
     }
@@ -92,20 +85,39 @@ impl TokenEndpoint {
         logger: &Logger,
     ) -> Result<()> {
         let form = revocation(token);
-        let request = Request {
-            uri: &self.revoke_uri,
-            accept: &JSON,
-            authorization: &|| Ok(Some(self.basic.clone())),
-            may_resend: true,
-            form: Some(form.as_bytes()),
+        let response = self.post(
+            &self.revoke_uri,
+            form.as_bytes(),
+            context,
             retry_reason,
+            send,
             logger,
-        };
-        let response = send(context, &request)?;
+        )?;
         match response.status {
             200 | 204 => Ok(()),
             _ => Err(self.refusal(&response, logger.redactor())),
         }
+    }
+
+    fn post(
+        &self,
+        uri: &Uri,
+        form: &[u8],
+        context: &Context,
+        retry_reason: &str,
+        send: &mut Send,
+        logger: &Logger,
+    ) -> Result<Response> {
+        let request = Request {
+            uri,
+            accept: &JSON,
+            authorization: &|| Ok(Some(self.basic.clone())),
+            may_resend: true,
+            form: Some(form),
+            retry_reason,
+            logger,
+        };
+        send(context, &request)
     }
 
     fn granted(&self, response: &Response, redactor: &Redactor) -> Result<Grant> {
@@ -147,15 +159,18 @@ impl TokenEndpoint {
 
 /// The token in the body of a response; the error says what the endpoint did wrong.
 fn read_grant(body: &[u8], redactor: &Redactor) -> std::result::Result<Grant, &'static str> {
-    let members = Members::parse(body).ok_or("did not answer with a JSON object")?;
-    let token = members
-        .access_token
+    let names = ["access_token", "token_type", "expires_in"];
+    let [token, kind, life] = Some(body)
+        .filter(|body| body.len() <= ANSWER_LIMIT)
+        .and_then(|body| json_members(body, names))
+        .ok_or("did not answer with a JSON object")?;
+    let token = token
         .and_then(json::wiped_text)
         // U+FFFD stands for an escape that is no character.
         .filter(|token| !token.is_empty() && !token.contains(char::REPLACEMENT_CHARACTER))
         .ok_or("gave no access_token")?;
     redactor.add_token(&token);
-    let kind = members.token_type.and_then(json::wiped_text);
+    let kind = kind.and_then(json::wiped_text);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return Err("gave a token that is not a bearer token");
     }
@@ -166,38 +181,9 @@ fn read_grant(body: &[u8], redactor: &Redactor) -> std::result::Result<Grant, &'
         return Err("gave an access_token with characters no header can carry");
     }
     Ok(Grant {
-        token: token.into(),
-        life: life_of(members.expires_in.unwrap_or_default()),
+        token: Secret(token),
+        life: life_of(life.unwrap_or_default()),
     })
-}
-
-/// The members of a grant as raw JSON.
-#[derive(Default)]
-struct Members<'a> {
-    access_token: Option<&'a str>,
-    token_type: Option<&'a str>,
-    expires_in: Option<&'a str>,
-}
-
-impl Members<'_> {
-    /// `None` if the body is too long or no JSON object.
-    fn parse(body: &[u8]) -> Option<Members<'_>> {
-        if body.len() > ANSWER_LIMIT {
-            return None;
-        }
-        let mut members = Members::default();
-        json::members(
-            str::from_utf8(body).ok()?,
-            |name, value| match &*json::name(name) {
-                "access_token" => members.access_token = Some(value),
-                "token_type" => members.token_type = Some(value),
-                "expires_in" => members.expires_in = Some(value),
-                _ => {}
-            },
-        )
-        .ok()?;
-        Some(members)
-    }
 }
 
 /// The life that is granted, whatever the JSON of `expires_in` is: a number, perhaps as text, or something else.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 use crate::auth::Secret;
+use crate::auth::oauth::json_members;
 use crate::json;
 
 /// A token as the file has it.
@@ -17,23 +18,14 @@ pub(in crate::auth::oauth) struct Entry {
 
 impl Entry {
     pub(super) fn parse(text: &[u8]) -> Option<Entry> {
-        let (mut token, mut issued_at, mut ends_at) = (None, None, None);
-        json::members(
-            str::from_utf8(text).ok()?,
-            |name, value| match &*json::name(name) {
-                "access_token" => token = Some(value),
-                "issued_at" => issued_at = Some(value),
-                "expires_at" => ends_at = Some(value),
-                _ => {}
-            },
-        )
-        .ok()?;
+        let [token, issued_at, ends_at] =
+            json_members(text, ["access_token", "issued_at", "expires_at"])?;
         let token = json::wiped_text(token?)?;
         let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
         let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);
         let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         is_token.then(|| Entry {
-            token: token.into(),
+            token: Secret(token),
             issued_at,
             ends_at,
         })

@@ -1,6 +1,5 @@
 //! The files of the cache: private to their owner, in a directory that nobody else can write to, and replaced whole.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,42 +13,14 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::sys;
+use crate::runtime::descriptor::keep_off_stdio;
 
 /// No token is longer; a larger file was not written by this library.
 const SIZE_LIMIT: u64 = 16 * 1024;
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Why the cache is not used.
-pub(super) enum Fault {
-    /// The directory or a file in it could be read or written by others.
-    Untrusted(String),
-    Io(io::Error),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Untrusted(why) => f.write_str(why),
-            Fault::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<Errno> for Fault {
-    fn from(errno: Errno) -> Fault {
-        Fault::Io(errno.into())
-    }
-}
-
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Fault {
-        Fault::Io(error)
-    }
-}
-
 /// Opens the directory, making it if it is missing.
-pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Fault> {
+pub(super) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = match open(CWD, path, flags, Mode::empty()) {
         Err(Errno::NOENT) => {
@@ -65,20 +36,16 @@ pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Fault> {
     let stat = fstat(&directory)?;
     let owner = stat.st_uid;
     if owner != geteuid().as_raw() && owner != 0 {
-        return Err(Fault::Untrusted(
-            "the directory belongs to another user".into(),
-        ));
+        return Err(io::Error::other("the directory belongs to another user"));
     }
     if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
-        return Err(Fault::Untrusted(
-            "the directory is writable by others".into(),
-        ));
+        return Err(io::Error::other("the directory is writable by others"));
     }
     Ok(directory)
 }
 
 /// Opens the file that is locked for the entry called `name`.
-pub(super) fn open_lock(directory: &OwnedFd, name: &str) -> Result<OwnedFd, Fault> {
+pub(super) fn open_lock(directory: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     let flags =
         OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let name = format!("{name}.lock");
@@ -102,13 +69,13 @@ pub(super) fn open_lock(directory: &OwnedFd, name: &str) -> Result<OwnedFd, Faul
 }
 
 /// The content of a file; `None` if there is none.
-pub(super) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+pub(super) fn read(directory: &OwnedFd, name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     // NONBLOCK: opening a FIFO that somebody made there would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match open(directory, name, flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP) => return Err(Fault::Untrusted(format!("{name} is a symbolic link"))),
+        Err(Errno::LOOP) => return Err(io::Error::other(format!("{name} is a symbolic link"))),
         Err(errno) => return Err(errno.into()),
     };
     is_ours(&file)?;
@@ -119,7 +86,7 @@ pub(super) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Zeroizing<V
 }
 
 /// Replaces a file, all of it or nothing.
-pub(super) fn replace(directory: &OwnedFd, name: &str, content: &[u8]) -> Result<(), Fault> {
+pub(super) fn replace(directory: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{name}.tmp");
     let _ = unlinkat(directory, &temporary, AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -131,11 +98,11 @@ pub(super) fn replace(directory: &OwnedFd, name: &str, content: &[u8]) -> Result
     if written.is_err() {
         let _ = unlinkat(directory, &temporary, AtFlags::empty());
     }
-    Ok(written?)
+    written
 }
 
 /// Removes a file that may be there.
-pub(super) fn remove(directory: &OwnedFd, name: &str) -> Result<(), Fault> {
+pub(super) fn remove(directory: &OwnedFd, name: &str) -> io::Result<()> {
     match unlinkat(directory, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(errno.into()),
@@ -149,7 +116,7 @@ fn open(
     flags: OFlags,
     mode: Mode,
 ) -> Result<OwnedFd, Errno> {
-    openat(directory, name, flags, mode).and_then(sys::keep_off_stdio)
+    openat(directory, name, flags, mode).and_then(keep_off_stdio)
 }
 
 /// Makes a directory for us alone, whatever the umask takes away; one that is there is as good.
@@ -172,19 +139,17 @@ fn lacks_rights(stat: &Stat) -> bool {
 }
 
 /// Whether the open file is a plain one of ours that nobody else can read.
-fn is_ours(file: impl AsFd) -> Result<(), Fault> {
+fn is_ours(file: impl AsFd) -> io::Result<()> {
     let stat = fstat(file)?;
     let mode = Mode::from_raw_mode(stat.st_mode);
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Fault::Untrusted(
-            "what stands there is no plain file".into(),
-        ));
+        return Err(io::Error::other("what stands there is no plain file"));
     }
     if stat.st_uid != geteuid().as_raw() {
-        return Err(Fault::Untrusted("the file belongs to another user".into()));
+        return Err(io::Error::other("the file belongs to another user"));
     }
     if mode.intersection(Mode::RWXU | Mode::RWXG | Mode::RWXO) != PRIVATE {
-        return Err(Fault::Untrusted(format!(
+        return Err(io::Error::other(format!(
             "the file has mode {:04o}, not 0600",
             mode.as_raw_mode() & 0o7777
         )));

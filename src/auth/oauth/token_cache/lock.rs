@@ -7,8 +7,9 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::{Entry, TokenCache, Unusable, file};
-use crate::call::{Context, Interrupted};
 use crate::log::Logger;
+use crate::runtime::context::Context;
+use crate::runtime::interrupted::Interrupted;
 
 /// flock() cannot wait for a cancellation too, so the lock is tried again and again.
 const LOCK_POLL: Duration = Duration::from_millis(20);
@@ -125,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Secret;
-    use crate::call::Canceller;
+    use crate::runtime::context::Canceller;
 
     #[test]
     fn a_locked_entry_is_waited_for_half_the_time_left() {

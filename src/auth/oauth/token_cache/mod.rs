@@ -7,6 +7,7 @@ mod entry;
 mod file;
 mod lock;
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,6 @@ use ring::hmac;
 
 use crate::auth::{Secret, hex};
 use crate::log::{Level, Logger};
-use file::Fault;
 
 pub(super) use entry::Entry;
 pub(super) use lock::{LockWait, Locked};
@@ -57,7 +57,7 @@ impl TokenCache {
         })
     }
 
-    fn read_in(&self, directory: &OwnedFd, logger: &Logger) -> Result<Option<Entry>, Fault> {
+    fn read_in(&self, directory: &OwnedFd, logger: &Logger) -> io::Result<Option<Entry>> {
         let Some(text) = file::read(directory, &self.name)? else {
             return Ok(None);
         };
@@ -78,15 +78,15 @@ impl TokenCache {
     fn warned<T>(
         &self,
         logger: &Logger,
-        body: impl FnOnce() -> Result<T, Fault>,
+        body: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, Unusable> {
-        body().map_err(|fault| self.warn(logger, &fault))
+        body().map_err(|error| self.warn(logger, &error))
     }
 
-    fn warn(&self, logger: &Logger, fault: &Fault) -> Unusable {
+    fn warn(&self, logger: &Logger, error: &io::Error) -> Unusable {
         logger.log(Level::Warning, || {
             let directory = self.directory.display();
-            format!("token_cache {directory} is not used: {fault}")
+            format!("token_cache {directory} is not used: {error}")
         });
         Unusable
     }
