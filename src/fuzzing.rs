@@ -140,7 +140,7 @@ impl Account {
 
 /// Whether `NO_PROXY` keeps a host from the proxy.
 pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
-    http::proxy::is_bypassed(no_proxy, host)
+    http::no_proxy::is_bypassed(no_proxy, host)
 }
 
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.

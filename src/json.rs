@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
-use std::fmt;
 
 use memchr::{memchr, memchr2_iter};
 use serde::Deserializer as _;
@@ -23,57 +22,35 @@ const MAX_DEPTH: usize = 128;
 
 /// Why a text is not the JSON object that was expected.
 #[derive(Debug)]
-pub(crate) enum Malformed {
-    Empty,
-    /// It has more than [`MAX_BODY`] bytes.
-    TooLarge,
-    /// Where the fault shows, counted from 1 and in bytes.
-    At {
-        line: usize,
-        column: usize,
-        what: Cow<'static, str>,
-    },
-}
+pub(crate) struct Malformed(pub(crate) String);
 
 impl Malformed {
+    /// A body of more than [`MAX_BODY`].
+    pub(crate) fn too_large() -> Malformed {
+        Malformed(format!("too large: more than {MAX_BODY} bytes"))
+    }
+
     /// The fault that shows at a byte of `text`.
-    fn at(text: &[u8], at: usize, what: impl Into<Cow<'static, str>>) -> Malformed {
+    fn at(text: &[u8], at: usize, what: &str) -> Malformed {
         let before = &text[..at];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let line_start = before.iter().rposition(|byte| *byte == b'\n');
-        Malformed::At {
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-            column: at - line_start.map_or(0, |at| at + 1) + 1,
-            what: what.into(),
-        }
+        Malformed::in_line(line, at + 1 - line_start.map_or(0, |at| at + 1), what)
+    }
+
+    fn in_line(line: usize, column: usize, what: &str) -> Malformed {
+        Malformed(format!(
+            "expected a JSON object; line {line}, column {column}: {what}"
+        ))
     }
 }
 
 impl From<serde_json::Error> for Malformed {
     fn from(error: serde_json::Error) -> Malformed {
-        let mut what = error.to_string();
-        if let Some(end) = what.rfind(" at line ") {
-            what.truncate(end);
-        }
-        Malformed::At {
-            line: error.line(),
-            column: error.column().max(1),
-            what: what.into(),
-        }
-    }
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Malformed::Empty => f.write_str("expected a JSON object: it is empty"),
-            Malformed::TooLarge => write!(f, "too large: more than {MAX_BODY} bytes"),
-            Malformed::At { line, column, what } => {
-                write!(
-                    f,
-                    "expected a JSON object; line {line}, column {column}: {what}"
-                )
-            }
-        }
+        let what = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let what = what.strip_suffix(&place).unwrap_or(&what);
+        Malformed::in_line(error.line(), error.column().max(1), what)
     }
 }
 
@@ -81,10 +58,10 @@ impl fmt::Display for Malformed {
 /// the caller's own may be quoted.
 pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> Result<String, Malformed> {
     if body.is_empty() {
-        return Err(Malformed::Empty);
+        return Err(Malformed("expected a JSON object: it is empty".into()));
     }
     if body.len() > MAX_BODY {
-        return Err(Malformed::TooLarge);
+        return Err(Malformed::too_large());
     }
     if body.starts_with("\u{feff}".as_bytes()) {
         return Err(Malformed::at(&body, 0, "found a byte-order mark"));
@@ -105,13 +82,13 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> Result<String, Malformed
         _ if start.starts_with("true") || start.starts_with("false") => "a boolean",
         _ if is_callers => {
             let what = format!("found \"{}\"", &start[..boundary(start, 40)]);
-            return Err(Malformed::at(text.as_bytes(), at, what));
+            return Err(Malformed::at(text.as_bytes(), at, &what));
         }
         // What a server sends may be a token, and what succeeds is nobody's but the caller's.
         b'<' => "what looks like HTML or XML",
         _ => "what is no JSON",
     };
-    Err(Malformed::at(text.as_bytes(), at, format!("found {what}")))
+    Err(Malformed::at(text.as_bytes(), at, &format!("found {what}")))
 }
 
 /// Calls `each` with name and value of every member of an object, both as raw JSON text.
@@ -309,7 +286,7 @@ pub(crate) fn check_depth(text: &str) -> Result<(), Malformed> {
             _ if in_string => {}
             b'[' | b'{' if depth == MAX_DEPTH => {
                 let what = format!("found more than {MAX_DEPTH} levels of nesting");
-                return Err(Malformed::at(text.as_bytes(), at, what));
+                return Err(Malformed::at(text.as_bytes(), at, &what));
             }
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth -= 1,

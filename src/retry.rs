@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::call::Context;
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::retry_after;
+use crate::runtime::context::Context;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
@@ -56,16 +56,13 @@ pub(crate) fn run<T>(
     let mut seen: Option<Error> = None;
     let mut retries = 0;
     loop {
-        let retry_reason = match &seen {
-            None => String::new(),
-            Some(error) if error.http_status != 0 => {
-                format!(
-                    "of status {}, retry {retries} of {max_retries}",
-                    error.http_status
-                )
-            }
-            Some(error) => format!("of {}, retry {retries} of {max_retries}", error.kind.name()),
-        };
+        let retry_reason = seen.as_ref().map_or_else(String::new, |error| {
+            let why = match error.http_status {
+                0 => error.kind.name().to_owned(),
+                status => format!("status {status}"),
+            };
+            format!("of {why}, retry {retries} of {max_retries}")
+        });
         let error = match attempt(&retry_reason) {
             Ok(value) => return Ok(value),
             Err(error) => error,
@@ -173,7 +170,7 @@ mod tests {
 
     #[test]
     fn polls_that_are_limited_one_after_the_other_pause_longer_each_time() {
-        let canceller = crate::call::Canceller::default();
+        let canceller = crate::runtime::context::Canceller::default();
         let mut limits = RateLimits::default();
         for (least, most) in [(8.0, 12.5), (16.0, 25.0), (32.0, 50.0), (32.0, 50.0)] {
             // A poll whose time is over before the shortest pause would be fails at once, whatever its retries.
@@ -204,17 +201,19 @@ mod tests {
 
     #[test]
     fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
-        let context = crate::call::Canceller::default().enter(None).unwrap();
-        let mut body_members = Vec::new();
+        let context = crate::runtime::context::Canceller::default()
+            .enter(None)
+            .unwrap();
+        let mut reasons = Vec::new();
         let outcome: Result<()> = run(&context, 2, &mut RateLimits::default(), |retry_reason| {
-            body_members.push(retry_reason.to_owned());
+            reasons.push(retry_reason.to_owned());
             let mut error = Error::transient(ErrorKind::Network, "it failed");
-            error.http_status = if body_members.len() == 1 { 503 } else { 0 };
+            error.http_status = if reasons.len() == 1 { 503 } else { 0 };
             error.retry_after = Some(0);
             Err(error)
         });
         assert_eq!(
-            body_members,
+            reasons,
             [
                 "",
                 "of status 503, retry 1 of 2",
@@ -226,10 +225,13 @@ mod tests {
             "it failed; 3 tries were made"
         );
     }
+
     #[test]
     fn only_our_own_deadline_is_told_as_one() {
-        let context = crate::call::Canceller::default().enter(None).unwrap();
-        let body_members = |errors: &[Error]| {
+        let context = crate::runtime::context::Canceller::default()
+            .enter(None)
+            .unwrap();
+        let message_of = |errors: &[Error]| {
             let mut errors = errors.iter().cloned();
             let outcome: Result<()> = run(&context, 9, &mut RateLimits::default(), |_| {
                 Err(errors.next().unwrap())
@@ -242,19 +244,19 @@ mod tests {
         let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
         connecting.retry_after = Some(0);
         let lasting = "late; the server did not answer in time; try again or allow more time";
-        assert_eq!(body_members(std::slice::from_ref(&late)), lasting);
+        assert_eq!(message_of(std::slice::from_ref(&late)), lasting);
         let during = "the time was up during another try";
         assert_eq!(
-            body_members(&[seen, late.clone()]),
+            message_of(&[seen, late.clone()]),
             format!("reset; {during}")
         );
         assert_eq!(
-            body_members(&[connecting, late.clone()]),
+            message_of(&[connecting, late.clone()]),
             format!("no connection; {during}")
         );
-        assert_eq!(body_members(&[late.answered(408)]), "late");
+        assert_eq!(message_of(&[late.answered(408)]), "late");
         assert_eq!(
-            body_members(&[Error::new(ErrorKind::Tls, "refused")]),
+            message_of(&[Error::new(ErrorKind::Tls, "refused")]),
             "refused"
         );
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use ::http::Uri;
 
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
-use crate::text::VALUE_SHOWN;
+use crate::text::{VALUE_SHOWN, find};
 
 /// How Atlas is asked to format its answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Target<'_> {
         // Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it.
         let mentions_shards = [&error.code, &error.detail]
             .iter()
-            .any(|text| text.to_ascii_lowercase().contains("shard"));
+            .any(|text| find(&text.to_ascii_lowercase(), "shard").is_some());
         let is_refusal = matches!(error.kind, ErrorKind::BadRequest | ErrorKind::NotFound);
         let error = match self.cluster_type {
             _ if !(is_refusal && mentions_shards) => error,

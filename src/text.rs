@@ -14,6 +14,12 @@ pub(crate) fn one_line(text: &str) -> String {
     text.replace(is_control, " ")
 }
 
+/// The first place of `what` in a text. Not inlined, since what searches is large.
+#[inline(never)]
+pub(crate) fn find(text: &str, what: &str) -> Option<usize> {
+    text.find(what)
+}
+
 /// The end of the last whole character in the first `limit` bytes of a text.
 pub(crate) fn boundary(text: &str, limit: usize) -> usize {
     let mut end = limit.min(text.len());

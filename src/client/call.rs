@@ -5,8 +5,6 @@ use std::ptr;
 use std::slice;
 use std::time::{Duration, Instant};
 
-use ::http::Uri;
-
 use super::{Client, warnings};
 use crate::auth::Auth;
 use crate::config::Settings;
@@ -112,15 +110,11 @@ impl<'a> Call<'a> {
         target: &Target,
         limits: &mut RateLimits,
     ) -> Result<Snapshot> {
-        let uri = target.uri(&self.client.settings.base_url, "")?;
-        let read = |mut response: Response, redactor: &Redactor| {
+        let snapshot = self.get(target, "", limits, |mut response, redactor| {
             let body = mem::take(&mut *response.body);
             let (status, headers) = (response.status, response.headers);
             Snapshot::from_response(status, headers, body, target.format.envelope, redactor)
-        };
-        let snapshot = self
-            .get(&uri, limits, read)
-            .map_err(|error| target.complete(error))?;
+        })?;
         warnings::odd_fields(&self.parts.logger, slice::from_ref(&snapshot));
         Ok(snapshot)
     }
@@ -133,14 +127,11 @@ impl<'a> Call<'a> {
         limits: &mut RateLimits,
         list: &mut SnapshotList,
     ) -> Result<()> {
-        let uri = target.uri(&self.client.settings.base_url, query)?;
         let start = list.len();
-        let read = |mut response: Response, redactor: &Redactor| {
+        self.get(target, query, limits, |mut response, redactor| {
             let body = mem::take(&mut *response.body);
             list.add_page(Some(&response.headers), body, redactor)
-        };
-        self.get(&uri, limits, read)
-            .map_err(|error| target.complete(error))?;
+        })?;
         warnings::odd_fields(&self.parts.logger, &list.iter().as_slice()[start..]);
         Ok(())
     }
@@ -161,15 +152,17 @@ impl<'a> Call<'a> {
     /// Sends a GET until it succeeds or fails for good, and has the answer read.
     fn get<T>(
         &mut self,
-        uri: &Uri,
+        target: &Target,
+        query: &str,
         limits: &mut RateLimits,
         mut read: impl FnMut(Response, &Redactor) -> Result<T>,
     ) -> Result<T> {
         let client = self.client;
-        self.run(limits, |parts, context, retry_reason| {
+        let uri = target.uri(&client.settings.base_url, query)?;
+        let outcome = self.run(limits, |parts, context, retry_reason| {
             let redactor = parts.logger.redactor();
             let request = Request {
-                uri,
+                uri: &uri,
                 accept: &client.settings.accept,
                 authorization: &|| Ok(None),
                 may_resend: true,
@@ -197,7 +190,8 @@ impl<'a> Call<'a> {
                 ErrorKind::Unauthenticated => parts.auth.refused(error),
                 _ => error,
             })
-        })
+        });
+        outcome.map_err(|error| target.complete(error))
     }
 
     /// Makes attempts until one succeeds or fails for good; once more, if the logger forked, in the child.

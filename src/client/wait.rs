@@ -49,7 +49,7 @@ impl Wait {
 
     /// Sleeps until the next poll. If the time of the wait is up before that, what is left of it is waited out, so that
     /// a cancellation can still come.
-    pub(super) fn pause(&mut self, context: &Context, interval: Duration) -> Result<()> {
+    pub(super) fn pause(&self, context: &Context, interval: Duration) -> Result<()> {
         let spread = retry::part_of(interval / 5, retry::random());
         let mut pause = (interval - interval / 10).saturating_add(spread);
         if let Some(asked) = self
@@ -72,7 +72,7 @@ impl Wait {
         }
     }
 
-    fn not_in_time(&mut self) -> Error {
+    fn not_in_time(&self) -> Error {
         let status = self.last_status.as_deref().unwrap_or("none");
         let failure = self.failure.as_ref();
         let failure = failure.map_or_else(String::new, |error| {

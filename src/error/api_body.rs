@@ -6,6 +6,7 @@ use ::http::{HeaderMap, HeaderName};
 use zeroize::Zeroizing;
 
 use super::{Error, ErrorKind, Hint, Redactor, message};
+use crate::text::find;
 use crate::{json, retry_after};
 
 /// The longest body that is looked into for what an error means, in bytes; Atlas' have less than a thousand.
@@ -14,6 +15,7 @@ const ERROR_LIMIT: usize = 256 * 1024;
 const TEXT_LIMIT: usize = 16 * 1024;
 /// Where the title of a page is looked for.
 const PAGE_LIMIT: usize = 2048;
+const TITLE: &str = "<title>";
 /// An IPv6 address with a zone and room to spare.
 const ADDRESS_LIMIT: usize = 64;
 
@@ -157,26 +159,19 @@ impl<'a> ApiErrorBody<'a> {
 
     /// What Atlas or OAuth says of the error, then each field that Atlas refused.
     fn whole_detail(&self, redactor: &Redactor) -> String {
-        let mut detail = redacted_text(
-            if self.is_oauth() {
-                self.error_description
-            } else {
-                self.detail
-            },
-            redactor,
-        );
+        let raw = if self.is_oauth() {
+            self.error_description
+        } else {
+            self.detail
+        };
+        let mut detail = redacted_text(raw, redactor);
         for (field, description) in self.bad_fields() {
             if detail.len() > TEXT_LIMIT {
                 break;
             }
-            for part in [
-                if detail.is_empty() { "" } else { "; " },
-                &redacted_text(field, redactor),
-                ": ",
-                &redacted_text(description, redactor),
-            ] {
-                detail.push_str(part);
-            }
+            let separator = if detail.is_empty() { "" } else { "; " };
+            let [field, description] = [field, description].map(|raw| redacted_text(raw, redactor));
+            detail.push_str(&format!("{separator}{field}: {description}"));
         }
         detail
     }
@@ -282,14 +277,14 @@ fn describe_page(body: &[u8], redactor: &Redactor) -> String {
     let text = Zeroizing::new(String::from_utf8_lossy(start).into_owned());
     let text = redactor.redact(&text, PAGE_LIMIT);
     let lower = text.to_ascii_lowercase();
-    if let Some((before, rest)) = lower.split_once("<title>")
-        && let Some((title, _)) = rest.split_once("</title>")
+    let title = find(&lower, TITLE).map(|at| at + TITLE.len());
+    if let Some(start) = title
+        && let Some(length) = find(&lower[start..], "</title>")
     {
-        let start = before.len() + "<title>".len();
-        let title = &text[start..start + title.len()]; // as it was spelled
+        let title = &text[start..start + length]; // as it was spelled
         return format!("an HTML page titled \"{}\"", title.trim());
     }
-    if lower.contains("<html") {
+    if find(&lower, "<html").is_some() {
         return "an HTML page".into();
     }
     let short: String = text.chars().take(80).collect();

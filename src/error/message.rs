@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorDetails, ErrorKind};
 use crate::text::one_line;
 
-impl Error {
+impl ErrorDetails {
     /// One line for people: what was tried, what happened, what to do.
     pub fn message(&self) -> String {
         let mut message = String::new();
@@ -29,30 +29,45 @@ impl fmt::Display for Error {
     }
 }
 
+/// With the message in the place of what it is made of.
+impl fmt::Debug for ErrorDetails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("http_status", &self.http_status)
+            .field("retry_after", &self.retry_after)
+            .field("code", &self.code)
+            .field("reason", &self.reason)
+            .field("detail", &self.detail)
+            .field("parameters", &self.parameters)
+            .field("message", &self.message())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What happened when Atlas answered with an error. `page` describes a body that is not Atlas' JSON.
 pub(super) fn answered(error: &Error, page: Option<&str>) -> String {
-    let mut cause = format!("Atlas answered {}", error.http_status);
-    for part in [&error.code, &error.reason] {
-        if !part.is_empty() {
-            cause.push(' ');
-            cause.push_str(part);
-        }
+    let status = error.http_status.to_string();
+    let mut words = vec!["Atlas answered", &status, &error.code, &error.reason];
+    words.retain(|word| !word.is_empty());
+    let cause = words.join(" ");
+    match page.filter(|_| error.detail.is_empty()) {
+        None if error.detail.is_empty() => cause,
+        None => format!("{cause} ({})", error.detail.trim_end_matches('.')),
+        Some(page) => format!("{cause} ({page})"),
     }
-    let detail = Some(error.detail.trim_end_matches('.'));
-    if let Some(detail) = detail.filter(|_| !error.detail.is_empty()).or(page) {
-        cause.push_str(" (");
-        cause.push_str(detail);
-        cause.push(')');
-    }
-    cause
 }
 
 /// What a person can do about a failure, or should know of it besides its cause.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Hint(pub(super) Cow<'static, str>);
 
 impl Hint {
     pub(crate) const CHECK_BASE_URL: Hint = Hint::new("check the base URL");
+    pub(crate) const CHECK_BASE_URL_AND_PROXIES: Hint =
+        Hint::new("check the base URL and proxies on the way");
+    pub(crate) const CHECK_NETWORK: Hint = Hint::new("check the network, firewalls and proxies");
+    pub(crate) const CHECK_PROXIES: Hint = Hint::new("check proxies on the way");
     pub(crate) const USE_SHARDED_CALLS: Hint =
         Hint::new("for a sharded cluster use the calls for sharded clusters");
     pub(crate) const USE_REPLICA_SET_CALLS: Hint =
@@ -81,33 +96,27 @@ impl Hint {
     }
 
     pub(crate) fn api_key_refused(public_key: &str) -> Hint {
-        Hint(
-            format!(
-                "the API key with the public key {public_key} was refused: check both halves, and that it belongs to \
-                 this project's organization"
-            )
-            .into(),
-        )
+        let sentence = format!(
+            "the API key with the public key {public_key} was refused: check both halves, and that it belongs to this \
+             project's organization"
+        );
+        Hint(sentence.into())
     }
 
     pub(crate) fn service_account_refused(client_id: &str) -> Hint {
-        Hint(
-            format!(
-                "the service account {client_id} was refused: check client id and secret, and that the secret has not \
-                 expired"
-            )
-            .into(),
-        )
+        let sentence = format!(
+            "the service account {client_id} was refused: check client id and secret, and that the secret has not \
+             expired"
+        );
+        Hint(sentence.into())
     }
 
     pub(crate) fn service_account_token_refused(client_id: &str) -> Hint {
-        Hint(
-            format!(
-                "an access token of the service account {client_id} was refused: check that it belongs to this \
-                 project's organization and still exists"
-            )
-            .into(),
-        )
+        let sentence = format!(
+            "an access token of the service account {client_id} was refused: check that it belongs to this project's \
+             organization and still exists"
+        );
+        Hint(sentence.into())
     }
 
     /// What to do about an error of Atlas. `address` is the one that Atlas saw, if it said which.
@@ -118,9 +127,9 @@ impl Hint {
                     Some(address) => format!("{address}, the address Atlas saw,"),
                     None => "the address of this machine".to_owned(),
                 };
-                let advice =
+                let sentence =
                     format!("add {seen} to the API access list of these credentials in Atlas");
-                return Some(Hint(advice.into()));
+                return Some(Hint(sentence.into()));
             }
             (ErrorKind::Forbidden, "access_denied") => {
                 "the service account may have too many live access tokens (100): share a token cache between processes \
@@ -146,8 +155,8 @@ impl Hint {
             }
             (ErrorKind::RateLimited, _) => match error.retry_after {
                 Some(seconds) => {
-                    let advice = format!("call less often; Atlas asks to wait {seconds} s");
-                    return Some(Hint(advice.into()));
+                    let sentence = format!("call less often; Atlas asks to wait {seconds} s");
+                    return Some(Hint(sentence.into()));
                 }
                 None => "call less often and try again later",
             },

@@ -136,9 +136,9 @@ impl ErrorKind {
 #[derive(Clone)]
 pub struct Error(Box<ErrorDetails>);
 
-/// What is known about a failure. Texts from outside have at most 16 KiB, and "[secret]" in the place of each secret that
+/// What is known about a failure. Texts from outside have at most 16 KiB, and `[secret]` in the place of each secret that
 /// was echoed in them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ErrorDetails {
     /// What kind of failure it is.
@@ -222,29 +222,20 @@ impl Error {
 
     /// Takes secrets out that are too long to be words, should one have got here after all.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Error {
-        let ErrorDetails {
-            code,
-            reason,
-            detail,
-            parameters,
-            operations,
-            cause,
-            hints,
-            ..
-        } = &mut *self.0;
-        let redact = |text: &mut String| {
+        let details = &mut *self.0;
+        let texts = [
+            &mut details.code,
+            &mut details.reason,
+            &mut details.detail,
+            &mut details.parameters,
+            &mut details.cause,
+        ];
+        let hints = details.hints.iter_mut().map(|hint| &mut hint.0);
+        let sentences = details.operations.iter_mut().chain(hints);
+        for text in texts.into_iter().chain(sentences.map(Cow::to_mut)) {
             if let Cow::Owned(shown) = redactor.redact_whole(text) {
                 text.zeroize();
                 *text = shown;
-            }
-        };
-        for text in [code, reason, detail, parameters, cause] {
-            redact(text);
-        }
-        let sentences = hints.iter_mut().map(|hint| &mut hint.0);
-        for text in operations.iter_mut().chain(sentences) {
-            if let Cow::Owned(text) = text {
-                redact(text);
             }
         }
         self
@@ -295,7 +286,7 @@ impl From<Interrupted> for Error {
 
 impl From<Malformed> for Error {
     fn from(malformed: Malformed) -> Error {
-        Error::new(ErrorKind::InvalidResponse, malformed.to_string())
+        Error::new(ErrorKind::InvalidResponse, malformed.0)
     }
 }
 

@@ -7,7 +7,7 @@ use ::http::{HeaderMap, Version};
 use httparse::Status;
 
 /// How long a chunk's line may be, and all trailers together.
-const LIMIT: usize = super::HEADER_LIMIT;
+const LIMIT: usize = super::limits::HEADER_LIMIT;
 
 /// The length of the answer `100 Continue` that `input` begins with, if one is there whole. ureq skips it itself where it
 /// has no headers, and takes it for an error where it has some.

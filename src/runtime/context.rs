@@ -3,6 +3,7 @@
 
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ impl Canceller {
     /// Enters a call that must end by `deadline`.
     pub(crate) fn enter(&self, deadline: Option<Instant>) -> Result<Context, Interrupted> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lost) = current.take_if(|event| event.is_lost()) {
+        if let Some(lost) = current.take_if(|event| event.lost.load(Ordering::SeqCst)) {
             // Its number may be another's by now, which is not ours to close.
             mem::forget(lost);
         }
@@ -132,7 +133,7 @@ impl Context {
                     if self.event.is_notified() {
                         return Err(Interrupted::Cancelled);
                     }
-                    self.event.set_lost();
+                    self.event.lost.store(true, Ordering::SeqCst);
                     return Err(Interrupted::Closed);
                 }
                 Ok(_) => return Ok(()),

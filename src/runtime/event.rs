@@ -16,7 +16,7 @@ pub(crate) struct Event {
     /// Whether somebody notified. A descriptor that is readable without that is another one with the same number.
     notified: AtomicBool,
     /// Whether the descriptor was found closed.
-    lost: AtomicBool,
+    pub(super) lost: AtomicBool,
 }
 
 impl Event {
@@ -40,14 +40,6 @@ impl Event {
 
     pub(super) fn is_notified(&self) -> bool {
         self.notified.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn set_lost(&self) {
-        self.lost.store(true, Ordering::SeqCst);
     }
 }
 

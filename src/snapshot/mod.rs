@@ -205,12 +205,12 @@ impl Clone for Snapshot {
     }
 }
 
-/// Short: a body may be long, and what is in it belongs to the cluster's owner.
+/// Nothing that Atlas sent: a body may be long, what is in it belongs to the cluster's owner, and whoever answered in
+/// Atlas' place may have echoed a secret.
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")
-            .field("id", &self.id())
-            .field("status", &self.status())
+            .field("status_code", &self.status_code())
             .finish_non_exhaustive()
     }
 }

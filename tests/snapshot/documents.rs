@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use atlas_backup::snapshot::Status;
 use atlas_backup::{ErrorKind, Snapshot, SnapshotList};
 
-use super::support::{EXAMPLE, SHARDED, TEXTS, assert_all_absent, odd, parse, refused, with};
+use super::support::{EXAMPLE, SHARDED, assert_all_absent, odd, parse, refused, with};
+use super::text_fields::TEXTS;
 
 #[test]
 fn text_is_unescaped_and_keeps_what_utf_8_can_hold() {
@@ -25,7 +26,7 @@ fn text_is_unescaped_and_keeps_what_utf_8_can_hold() {
         (r#""\ude00\ud83d""#, "\u{fffd}\u{fffd}"),
         (r#""\ufffd\uffff""#, "\u{fffd}\u{ffff}"),
     ] {
-        for (name, get) in TEXTS {
+        for &(name, get) in TEXTS {
             let snapshot = with(name, raw);
             assert_eq!(get(&snapshot), Some(text), "{name}: {raw}");
             assert_eq!(snapshot.field(name), Some(raw));

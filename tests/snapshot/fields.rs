@@ -3,9 +3,8 @@
 use atlas_backup::snapshot::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
 use atlas_backup::{Snapshot, SnapshotList};
 
-use super::support::{
-    ARRAYS, EXAMPLE, SHARDED, TEXTS, assert_all_absent, odd, parse, refused, with,
-};
+use super::support::{ARRAYS, EXAMPLE, SHARDED, assert_all_absent, odd, parse, refused, with};
+use super::text_fields::TEXTS;
 
 #[test]
 fn the_documentations_example_reads_completely() {
@@ -99,7 +98,7 @@ fn everything_may_be_missing_or_null() {
         assert_eq!(odd(&snapshot), [""; 0], "{body}");
     }
     let snapshot = parse(&all_null);
-    assert_eq!(snapshot.field_names().len(), 19);
+    assert_eq!(snapshot.field_names().len(), nulls.len());
     assert_eq!(snapshot.field("links"), Some("null"));
     assert_eq!(snapshot.field("nothing"), None);
     assert_eq!(parse(r#"{"":0}"#).field(""), Some("0"));
@@ -107,7 +106,7 @@ fn everything_may_be_missing_or_null() {
 
 #[test]
 fn a_text_field_with_another_type_is_absent_alone() {
-    for (name, get) in TEXTS {
+    for &(name, get) in TEXTS {
         for value in [
             "5",
             "399",
@@ -345,14 +344,10 @@ fn enumerations_are_open_and_know_no_case() {
 }
 
 #[test]
-fn a_debug_print_is_short() {
+fn a_debug_print_shows_nothing_that_atlas_sent() {
     let snapshot = parse(EXAMPLE);
     let print = format!("{snapshot:?}");
-    assert!(
-        print.contains("32b6e34b3d91647abb20e7b8") && print.contains("queued"),
-        "{print}"
-    );
-    assert!(print.len() < 100, "{print}");
+    assert_eq!(print, "Snapshot { status_code: Queued, .. }");
 }
 
 #[test]
@@ -417,7 +412,7 @@ fn recorded_answers_of_the_live_service_read_as_they_are() {
 /// Everything in a snapshot against what serde_json makes of the same text.
 fn compare(snapshot: &Snapshot, text: &str, name: &str) {
     let document: serde_json::Value = serde_json::from_str(text).unwrap();
-    for (field, get) in TEXTS {
+    for &(field, get) in TEXTS {
         assert_eq!(get(snapshot), document[field].as_str(), "{name}: {field}");
     }
     assert_eq!(

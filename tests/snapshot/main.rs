@@ -3,3 +3,5 @@
 mod documents;
 mod fields;
 mod support;
+#[path = "../common/fields.rs"]
+mod text_fields;

@@ -3,6 +3,8 @@
 use atlas_backup::snapshot::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
 use atlas_backup::{Error, ErrorKind, Snapshot};
 
+use super::text_fields::TEXTS;
+
 /// The example of Atlas' documentation, with its placeholders filled in.
 pub const EXAMPLE: &str = r#"{
   "cloudProvider": "AWS",
@@ -29,25 +31,6 @@ pub const SHARDED: &str = r#"{"configServerType":"EMBEDDED","createdAt":"2024-03
   "members":[{"cloudProvider":"AWS","id":"b","replicaSetName":"shard-0"},
              {"cloudProvider":"GCP","id":"c","replicaSetName":"config"}],
   "snapshotIds":["b","c"],"status":"completed","type":"shardedCluster"}"#;
-
-pub type TextAccessor = fn(&Snapshot) -> Option<&str>;
-
-/// Every documented field that holds text.
-pub const TEXTS: [(&str, TextAccessor); 13] = [
-    ("id", Snapshot::id),
-    ("cloudProvider", Snapshot::cloud_provider),
-    ("configServerType", Snapshot::config_server_type),
-    ("createdAt", Snapshot::created_at),
-    ("description", Snapshot::description),
-    ("expiresAt", Snapshot::expires_at),
-    ("frequencyType", Snapshot::frequency_type),
-    ("masterKeyUUID", Snapshot::master_key_uuid),
-    ("mongodVersion", Snapshot::mongod_version),
-    ("replicaSetName", Snapshot::replica_set_name),
-    ("snapshotType", Snapshot::snapshot_type),
-    ("status", Snapshot::status),
-    ("type", Snapshot::cluster_type),
-];
 
 pub type Count = fn(&Snapshot) -> usize;
 
@@ -89,7 +72,7 @@ pub fn odd(snapshot: &Snapshot) -> Vec<&'static str> {
 
 /// Nothing documented is there.
 pub fn assert_all_absent(snapshot: &Snapshot, why: &str) {
-    for (name, get) in TEXTS {
+    for &(name, get) in TEXTS {
         assert_eq!(get(snapshot), None, "{why}: {name}");
     }
     for (name, count, _) in ARRAYS {

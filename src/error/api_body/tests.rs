@@ -40,12 +40,9 @@ fn the_status_decides_the_kind_and_whether_to_try_again() {
 
 #[test]
 fn a_body_is_looked_into_up_to_256_kib() {
-    let body_members = r#"{"errorCode":"X","reason":"R","detail":"D","parameters":[1]"#;
+    let members = r#"{"errorCode":"X","reason":"R","detail":"D","parameters":[1]"#;
     for (length, truncated) in [(ERROR_LIMIT, false), (ERROR_LIMIT + 1, true)] {
-        let body = format!(
-            "{body_members}{}}}",
-            " ".repeat(length - body_members.len() - 1)
-        );
+        let body = format!("{members}{}}}", " ".repeat(length - members.len() - 1));
         let error = of(404, &body);
         assert_eq!(
             (&*error.code, error.truncated),

@@ -1,11 +1,11 @@
 //! Our socket: connects to the fastest of several addresses, and hardly blocks but in [`Context::wait`].
 
-use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
-use std::mem::ManuallyDrop;
+use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
+use std::vec;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionbio};
@@ -14,18 +14,14 @@ use rustix::net::{
     sockopt,
 };
 
-use crate::call::Context;
+use super::limits::HEAD_WIRE_LIMIT;
 use crate::error::{Error, ErrorKind};
-use crate::sys;
+use crate::runtime::context::Context;
+use crate::runtime::descriptor::keep_off_stdio;
+use crate::runtime::interrupted::Interrupted;
 
 /// RFC 8305's "Connection Attempt Delay": how long an address may be silent before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// What may be read until the head of an answer is there. It ends what has no limit of its own, such as interim answers
-/// (1xx), which at full speed would keep a processor busy until the deadline.
-const HEAD_WIRE_LIMIT: usize = 4 * super::HEADER_LIMIT;
-/// What may be read from then on: the largest body in rather small chunks.
-const BODY_WIRE_LIMIT: usize = 4 * super::BODY_LIMIT;
-
 /// How long a read may block outside [`Context::wait`], where neither the deadline nor a cancellation ends it: long enough
 /// for a near server's answer, so that reading that takes one system call, and short enough to be late by.
 const BLOCKING_READ: Duration = Duration::from_millis(40);
@@ -36,203 +32,116 @@ const BLOCKING_READ: Duration = Duration::from_millis(40);
 const UNACKNOWLEDGED_AT_LEAST: Duration = Duration::from_secs(1);
 const UNACKNOWLEDGED_AT_MOST: Duration = Duration::from_secs(5);
 
-/// One exchange on this thread. ureq blocks on the thread that calls it and hands our transport no more than a
-/// timeout, so the socket finds the call it works for here.
+/// A connected TCP socket. It is read and written as long as a call lasts, through [`Socket::bounded`].
 #[derive(Debug)]
-pub(super) struct Exchange {
-    pub(super) context: Context,
-    /// Whether no kept connection may be used.
-    pub(super) only_new: bool,
-    /// Whether a new connection was opened for it, or would have been.
-    pub(super) connected: Cell<bool>,
-    /// Whether any byte of an answer came back.
-    pub(super) received: Cell<bool>,
-    /// Whether the body comes in chunks; `None` as long as the head has not come.
-    pub(super) chunked: Cell<Option<bool>>,
-    /// How many bytes more may be read, of whatever kind.
-    left: Cell<usize>,
+pub(super) struct Socket {
+    fd: OwnedFd,
     /// Whether nothing was read yet since something was written.
-    asked: Cell<bool>,
+    asked: bool,
+    /// How many bytes more may be read.
+    left: usize,
 }
-
-thread_local! {
-    /// Without a destructor: calls are made in destructors of the host's own thread-local variables and in its exit
-    /// handlers, when a variable with a destructor may be gone. Between exchanges there is nothing in it.
-    static CURRENT: RefCell<ManuallyDrop<Option<Exchange>>> =
-        const { RefCell::new(ManuallyDrop::new(None)) };
-}
-
-fn replace_current(exchange: Option<Exchange>) -> Option<Exchange> {
-    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(exchange)))
-}
-
-/// Runs `body` with `context` bounding every read and write on this thread, on a kept connection unless there shall be
-/// `only_new` ones; returns what became of the exchange too.
-pub(super) fn exchange<T>(
-    context: &Context,
-    only_new: bool,
-    body: impl FnOnce() -> T,
-) -> (T, Exchange) {
-    /// Restores the outer exchange even when `body` panics.
-    struct Restore(Option<Exchange>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            drop(replace_current(self.0.take()));
-        }
-    }
-    let inner = Exchange {
-        context: context.clone(),
-        only_new,
-        connected: Cell::new(false),
-        received: Cell::new(false),
-        chunked: Cell::new(None),
-        left: Cell::new(HEAD_WIRE_LIMIT),
-        asked: Cell::new(false),
-    };
-    let restore = Restore(replace_current(Some(inner)));
-    let value = body();
-    let inner = replace_current(None).expect("set above");
-    drop(restore);
-    (value, inner)
-}
-
-/// The head of the answer has come; from now on a body may.
-pub(super) fn expect_body(chunked: bool) -> io::Result<()> {
-    current(|exchange| {
-        exchange.left.set(BODY_WIRE_LIMIT);
-        exchange.chunked.set(Some(chunked));
-    })
-}
-
-/// The exchange going on on this thread.
-pub(super) fn current<T>(body: impl FnOnce(&Exchange) -> T) -> io::Result<T> {
-    CURRENT.with_borrow(|current| {
-        current
-            .as_ref()
-            .map(body)
-            .ok_or_else(|| io::Error::other("a socket was used outside an exchange"))
-    })
-}
-
-/// A connected TCP socket. It blocks in reads alone, and there for no longer than [`BLOCKING_READ`].
-#[derive(Debug)]
-pub(super) struct Socket(OwnedFd);
 
 impl Socket {
     /// Connects to the first of `addresses` that answers, trying them in turn with a head start for each (RFC 8305).
     pub(super) fn connect(context: &Context, addresses: &[SocketAddr]) -> io::Result<Socket> {
-        let mut waiting = interleaved(addresses).into_iter();
-        let mut trying: Vec<(OwnedFd, SocketAddr)> = Vec::new();
-        let mut next_start = Instant::now();
-        let mut failure = None;
+        let mut race = Race::new(addresses);
         loop {
-            if trying.is_empty() || next_start <= Instant::now() {
-                if let Some(address) = waiting.next() {
-                    match start(address) {
-                        Ok(Started::Connected(fd)) => return Socket::ready(fd),
-                        Ok(Started::Pending(fd)) => {
-                            trying.push((fd, address));
-                            next_start = Instant::now() + HEAD_START;
-                        }
-                        Err(errno) => failure = Some((address, errno)),
-                    }
-                    continue;
-                }
-                if trying.is_empty() {
-                    return Err(refused(addresses, failure));
-                }
-            }
-            let until = (waiting.len() > 0).then_some(next_start);
-            let mut fds: Vec<_> = trying
-                .iter()
-                .map(|(fd, _)| PollFd::new(fd, PollFlags::OUT))
-                .collect();
-            context.wait_any(&mut fds, until)?;
-            let settled = fds.iter().position(|fd| !fd.revents().is_empty());
-            if let Some(index) = settled {
-                let (fd, address) = trying.swap_remove(index);
-                match sockopt::socket_error(&fd) {
-                    Ok(Ok(())) => return Socket::ready(fd),
-                    Ok(Err(errno)) | Err(errno) => {
-                        failure = Some((address, errno));
-                        // Its head start is forfeited.
-                        next_start = Instant::now();
-                    }
-                }
+            if race.is_turn_of_next() {
+                race.start_next();
+            } else if race.trying.is_empty() {
+                return Err(refused(addresses, race.failure));
+            } else if let Some(fd) = race.wait(context)? {
+                return Socket::new(fd);
             }
         }
     }
 
-    fn ready(fd: OwnedFd) -> io::Result<Socket> {
+    fn new(fd: OwnedFd) -> io::Result<Socket> {
         sockopt::set_tcp_nodelay(&fd, true)?;
         sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(BLOCKING_READ))?;
         ioctl_fionbio(&fd, false)?;
-        Ok(Socket(fd))
+        Ok(Socket {
+            fd,
+            asked: false,
+            left: HEAD_WIRE_LIMIT,
+        })
+    }
+
+    /// For reading and writing in a call. It blocks in reads alone, and there for no longer than [`BLOCKING_READ`].
+    pub(super) fn bounded<'a>(&'a mut self, context: &'a Context) -> BoundedSocket<'a> {
+        BoundedSocket {
+            socket: self,
+            context,
+        }
+    }
+
+    /// From now on, has reading more than `bytes` fail.
+    pub(super) fn limit_reads(&mut self, bytes: usize) {
+        self.left = bytes;
     }
 
     /// From now on, has a peer that acknowledges nothing fail reads with an error.
-    pub(super) fn expect_acknowledgement(&self) -> io::Result<()> {
-        let deadline = current(|exchange| exchange.context.deadline())?;
+    pub(super) fn expect_acknowledgement(&self, deadline: Option<Instant>) -> io::Result<()> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = left.map_or(UNACKNOWLEDGED_AT_MOST, |left| {
             (left / 3).clamp(UNACKNOWLEDGED_AT_LEAST, UNACKNOWLEDGED_AT_MOST)
         });
-        Ok(sockopt::set_tcp_user_timeout(
-            &self.0,
-            limit.as_millis() as u32,
-        )?)
+        let milliseconds = limit.as_millis() as u32;
+        Ok(sockopt::set_tcp_user_timeout(&self.fd, milliseconds)?)
     }
 
     /// Whether nothing arrived while the connection idled: neither its end nor bytes nobody asked for.
     pub(super) fn is_quiet(&self) -> bool {
         let mut byte = [0];
         loop {
-            match recv(&self.0, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            match recv(&self.fd, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
                 Err(Errno::INTR) => {}
                 outcome => return matches!(outcome, Err(Errno::AGAIN)),
             }
         }
     }
+}
 
+/// A socket for as long as a call lasts.
+pub(super) struct BoundedSocket<'a> {
+    socket: &'a mut Socket,
+    context: &'a Context,
+}
+
+impl BoundedSocket<'_> {
     /// Whether the next read may block by itself: once after each thing said, since whatever drips has to be waited for
     /// where it can be cancelled, and not close to the deadline.
-    fn may_block(&self) -> io::Result<bool> {
-        current(|exchange| {
-            exchange.asked.replace(false)
-                && exchange
-                    .context
-                    .deadline()
-                    .is_none_or(|deadline| Instant::now() + 2 * BLOCKING_READ < deadline)
-        })
+    fn may_block(&mut self) -> bool {
+        mem::take(&mut self.socket.asked)
+            && self
+                .context
+                .deadline()
+                .is_none_or(|deadline| Instant::now() + 2 * BLOCKING_READ < deadline)
     }
 
     fn wait(&self, interest: PollFlags) -> io::Result<()> {
-        current(|exchange| exchange.context.wait(self.0.as_fd(), interest, None))??;
+        self.context.wait(self.socket.fd.as_fd(), interest, None)?;
         Ok(())
     }
 }
 
-impl Read for Socket {
+impl Read for BoundedSocket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let flags = if self.may_block()? {
+            let flags = if self.may_block() {
                 RecvFlags::empty()
             } else {
                 self.wait(PollFlags::IN)?;
                 RecvFlags::DONTWAIT
             };
-            match recv(&self.0, &mut *buffer, flags) {
+            match recv(&self.socket.fd, &mut *buffer, flags) {
                 Ok((count, _)) => {
-                    let left = current(|exchange| {
-                        let left = exchange.left.get().checked_sub(count);
-                        exchange.left.set(left.unwrap_or_default());
-                        left
-                    })?;
-                    if left.is_none() {
+                    let left = self.socket.left.checked_sub(count);
+                    self.socket.left = left.ok_or_else(|| {
                         let message = "the server sends much more than an answer may have";
-                        let error = Error::new(ErrorKind::InvalidResponse, message);
-                        return Err(io::Error::other(error));
-                    }
+                        io::Error::other(Error::new(ErrorKind::InvalidResponse, message))
+                    })?;
                     return Ok(count);
                 }
                 Err(Errno::INTR | Errno::AGAIN) => {}
@@ -242,13 +151,14 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl Write for BoundedSocket<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             // NOSIGNAL: a host that has not ignored SIGPIPE must not die of a connection that did.
-            match send(&self.0, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match send(&self.socket.fd, bytes, flags) {
                 Ok(count) => {
-                    current(|exchange| exchange.asked.set(true))?;
+                    self.socket.asked = true;
                     return Ok(count);
                 }
                 Err(Errno::INTR) => {}
@@ -263,23 +173,76 @@ impl Write for Socket {
     }
 }
 
-enum Started {
-    Connected(OwnedFd),
-    Pending(OwnedFd),
+/// Several addresses that are tried side by side.
+struct Race {
+    waiting: vec::IntoIter<SocketAddr>,
+    trying: Vec<(OwnedFd, SocketAddr)>,
+    next_start: Instant,
+    failure: Option<(SocketAddr, Errno)>,
 }
 
-fn start(address: SocketAddr) -> Result<Started, Errno> {
+impl Race {
+    fn new(addresses: &[SocketAddr]) -> Race {
+        Race {
+            waiting: interleaved(addresses).into_iter(),
+            trying: Vec::new(),
+            next_start: Instant::now(),
+            failure: None,
+        }
+    }
+
+    fn is_turn_of_next(&self) -> bool {
+        self.waiting.len() > 0 && (self.trying.is_empty() || self.next_start <= Instant::now())
+    }
+
+    fn start_next(&mut self) {
+        let Some(address) = self.waiting.next() else {
+            return;
+        };
+        match start(address) {
+            Ok(fd) => {
+                self.trying.push((fd, address));
+                self.next_start = Instant::now() + HEAD_START;
+            }
+            Err(errno) => self.failure = Some((address, errno)),
+        }
+    }
+
+    /// Waits until one of those tried succeeds, which it returns, or fails, or until it is the next one's turn.
+    fn wait(&mut self, context: &Context) -> Result<Option<OwnedFd>, Interrupted> {
+        let until = (self.waiting.len() > 0).then_some(self.next_start);
+        let mut fds: Vec<_> = self
+            .trying
+            .iter()
+            .map(|(fd, _)| PollFd::new(fd, PollFlags::OUT))
+            .collect();
+        context.wait_any(&mut fds, until)?;
+        let Some(index) = fds.iter().position(|fd| !fd.revents().is_empty()) else {
+            return Ok(None);
+        };
+        let (fd, address) = self.trying.swap_remove(index);
+        match sockopt::socket_error(&fd) {
+            Ok(Ok(())) => return Ok(Some(fd)),
+            Ok(Err(errno)) | Err(errno) => self.failure = Some((address, errno)),
+        }
+        // Its head start is forfeited.
+        self.next_start = Instant::now();
+        Ok(None)
+    }
+}
+
+/// Begins to connect; [`Race::wait`] finds out how that ends.
+fn start(address: SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
     } else {
         AddressFamily::INET6
     };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let fd = socket_with(family, SocketType::STREAM, flags, None).and_then(sys::keep_off_stdio)?;
+    let fd = socket_with(family, SocketType::STREAM, flags, None).and_then(keep_off_stdio)?;
     match connect(&fd, &address) {
-        Ok(()) => Ok(Started::Connected(fd)),
         // An interrupted connect goes on in the background like any other.
-        Err(Errno::INPROGRESS | Errno::INTR) => Ok(Started::Pending(fd)),
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(fd),
         Err(errno) => Err(errno),
     }
 }
@@ -323,7 +286,7 @@ mod tests {
     use rustix::net::{bind, getsockname, listen};
 
     use super::*;
-    use crate::call::Canceller;
+    use crate::runtime::context::Canceller;
 
     /// An address that never answers, since its queue is full, and what fills it.
     fn swallower() -> (SocketAddr, OwnedFd, Vec<TcpStream>) {
@@ -339,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_swallows_packets_costs_a_head_start_and_a_closed_one_nothing() {
+    fn a_silent_address_costs_a_head_start_and_a_closed_one_nothing() {
         let (swallowing, _fd, _queued) = swallower();
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -365,7 +328,7 @@ mod tests {
             });
             let socket = Socket::connect(&context, &addresses).unwrap();
             let took = start.elapsed();
-            let reached = rustix::net::getpeername(&socket.0).unwrap();
+            let reached = rustix::net::getpeername(&socket.fd).unwrap();
             assert_eq!(SocketAddr::try_from(reached.unwrap()).unwrap(), good);
             assert!(took >= expected, "{addresses:?}: {took:?}");
             let late = took.saturating_sub(control.join().unwrap());

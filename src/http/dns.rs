@@ -6,9 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::call::{Context, Event};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys;
+use crate::runtime::context::Context;
+use crate::runtime::event::Event;
+use crate::runtime::lookup::look_up;
+use crate::runtime::thread::spawn;
 
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// A lookup without an answer after this long may never have one: the resolver is asked once more, on another thread.
@@ -20,7 +22,7 @@ const THREADS: usize = 8;
 /// The names a client has looked up: its host's and its proxy's.
 #[derive(Debug)]
 pub(super) struct DnsCache {
-    known: Mutex<Vec<Known>>,
+    entries: Mutex<Vec<Entry>>,
     /// Each thread that asks the resolver holds a clone, so that they can be counted.
     threads: Arc<()>,
     /// Asks the system's resolver; tests put another in its place.
@@ -30,7 +32,7 @@ pub(super) struct DnsCache {
 
 /// A name and what is known of it.
 #[derive(Debug)]
-struct Known {
+struct Entry {
     name: String,
     /// When the resolver was last asked.
     asked: Instant,
@@ -42,11 +44,11 @@ struct Known {
 #[derive(Debug)]
 struct Lookup {
     answered: Event,
-    response: OnceLock<Response>,
+    answer: OnceLock<Answer>,
 }
 
 #[derive(Debug)]
-struct Response {
+struct Answer {
     since: Instant,
     addresses: std::result::Result<Vec<IpAddr>, String>,
 }
@@ -65,7 +67,7 @@ impl Default for DnsCache {
 impl DnsCache {
     fn asking(ask: fn(&str) -> io::Result<Vec<IpAddr>>) -> DnsCache {
         DnsCache {
-            known: Mutex::default(),
+            entries: Mutex::default(),
             threads: Arc::default(),
             ask,
             overdue_after: OVERDUE_AFTER,
@@ -80,12 +82,10 @@ impl DnsCache {
         port: u16,
     ) -> Result<Vec<SocketAddr>> {
         let with_port = |addresses: &[IpAddr]| {
-            addresses
-                .iter()
-                .map(|ip| SocketAddr::new(*ip, port))
-                .collect()
+            let with_port = |ip: &IpAddr| SocketAddr::new(*ip, port);
+            addresses.iter().map(with_port).collect()
         };
-        if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
             return Ok(with_port(&[address]));
         }
         if is_this_machine(host) {
@@ -100,7 +100,7 @@ impl DnsCache {
                 break lookup;
             }
         };
-        let why = match lookup.response.get().map(|response| &response.addresses) {
+        let why = match lookup.answer.get().map(|answer| &answer.addresses) {
             Some(Ok(addresses)) => return Ok(with_port(addresses)),
             Some(Err(why)) => why,
             None => "the resolver gave no answer",
@@ -116,36 +116,36 @@ impl DnsCache {
     /// Forgets a name whose addresses did not answer: they may have changed.
     pub(super) fn forget(&self, host: &str) {
         self.lock()
-            .retain(|known| known.name != host || known.lookup.response.get().is_none());
+            .retain(|entry| entry.name != host || entry.lookup.answer.get().is_none());
     }
 
     /// The lookup of `host` that goes on or is known well enough, or a new one; and when to ask for it again, should it
     /// have no answer by then.
     fn lookup(&self, host: &str) -> Result<(Arc<Lookup>, Option<Instant>)> {
         let mut list = self.lock();
-        list.retain(|known| known.lookup.is_of_use());
+        list.retain(|entry| entry.lookup.is_of_use());
         let now = Instant::now();
-        if let Some(known) = list.iter_mut().find(|known| known.name == host) {
-            let lookup = known.lookup.clone();
-            let overdue = known.asked + self.overdue_after <= now;
-            if lookup.response.get().is_none() && overdue {
+        if let Some(entry) = list.iter_mut().find(|entry| entry.name == host) {
+            let lookup = entry.lookup.clone();
+            let overdue = entry.asked + self.overdue_after <= now;
+            if lookup.answer.get().is_none() && overdue {
                 // Without another thread there is still the answer of the first to wait for.
                 if self.start(host, &lookup).is_err() {
                     return Ok((lookup, None));
                 }
-                known.asked = now;
+                entry.asked = now;
             }
-            return Ok((lookup, Some(known.asked + self.overdue_after)));
+            return Ok((lookup, Some(entry.asked + self.overdue_after)));
         }
         let lookup = Arc::new(Lookup {
             answered: Event::new()?,
-            response: OnceLock::new(),
+            answer: OnceLock::new(),
         });
         self.start(host, &lookup).map_err(|why| {
             // Looking up on this thread would need no other, but could not be bounded in time.
             Error::transient(ErrorKind::Network, format!("cannot look up {host}: {why}"))
         })?;
-        list.push(Known {
+        list.push(Entry {
             name: host.to_owned(),
             asked: now,
             lookup: lookup.clone(),
@@ -162,9 +162,9 @@ impl DnsCache {
             ));
         }
         let (ask, name, lookup) = (self.ask, host.to_owned(), lookup.clone());
-        sys::spawn("atlas-resolver", move || {
-            let addresses = sys::look_up(|| ask(&name)).map_err(|error| error.to_string());
-            let _ = lookup.response.set(Response {
+        spawn("atlas-resolver", move || {
+            let addresses = look_up(|| ask(&name)).map_err(|error| error.to_string());
+            let _ = lookup.answer.set(Answer {
                 since: Instant::now(),
                 addresses,
             });
@@ -178,8 +178,8 @@ impl DnsCache {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,9 +194,9 @@ fn is_this_machine(host: &str) -> bool {
 
 impl Lookup {
     fn is_of_use(&self) -> bool {
-        self.response.get().is_none_or(|response| {
-            response.addresses.is_ok() && response.since.elapsed() < KEPT_FOR
-        })
+        self.answer
+            .get()
+            .is_none_or(|answer| answer.addresses.is_ok() && answer.since.elapsed() < KEPT_FOR)
     }
 }
 
@@ -207,8 +207,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::call::Canceller;
     use crate::error::ErrorKind;
+    use crate::runtime::context::Canceller;
 
     fn context(milliseconds: u64) -> Context {
         let deadline = Instant::now() + Duration::from_millis(milliseconds);
@@ -263,13 +263,13 @@ mod tests {
             let asked = Instant::now().checked_sub(age).unwrap();
             let lookup = Lookup {
                 answered: Event::new().unwrap(),
-                response: OnceLock::from(Response {
+                answer: OnceLock::from(Answer {
                     since: asked,
                     addresses: Ok(vec![Ipv4Addr::LOCALHOST.into()]),
                 }),
             };
             lookup.answered.notify();
-            *names.lock() = vec![Known {
+            *names.lock() = vec![Entry {
                 name: "host".into(),
                 asked,
                 lookup: Arc::new(lookup),

@@ -1,4 +1,5 @@
-//! A panic in any function of the ABI is that function's failure, never the end of the host. Part of the tests alone.
+//! A panic in any function of the ABI is that function's failure, never the end of the host. This is a module of the
+//! library's unit tests, of src/ffi, since the panic is injected inside it.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -33,8 +34,8 @@ thread_local! {
     static NEXT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Where every function of the ABI comes by: panics if this thread is to.
-pub(super) fn strike() {
+/// Called by every function of the ABI: panics if a test has set `NEXT` for this thread.
+pub(super) fn panic_if_injected() {
     if NEXT.take() {
         panic!("injected");
     }
@@ -144,12 +145,12 @@ fn declared(header: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// A call that is struck, then the same call again.
+/// A call in which a panic is injected, then the same call again.
 fn twice(name: &str, call: &dyn Fn() -> Returned) -> (Returned, Returned) {
     NEXT.set(true);
-    let struck = call();
+    let panicked = call();
     assert!(!NEXT.take(), "{name} has no guard");
-    (struck, call())
+    (panicked, call())
 }
 
 #[test]
@@ -279,7 +280,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
 
     let mut covered = BTreeSet::new();
     for (name, call) in &failing {
-        let struck = twice(name, &|| {
+        let outcomes = twice(name, &|| {
             let returned = call();
             let (kind, message) = failure();
             if returned == Absent {
@@ -293,7 +294,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
             }
             returned
         });
-        assert_eq!(struck, (Absent, Something), "{name}: {}", failure().1);
+        assert_eq!(outcomes, (Absent, Something), "{name}: {}", failure().1);
         covered.insert(*name);
     }
     for (name, call) in &reading {
@@ -356,7 +357,10 @@ fn a_panic_prints_nothing_and_is_told_in_the_error_unless_it_is_the_hosts() {
     let said = String::from_utf8_lossy(&child.stdout);
     let printed = String::from_utf8_lossy(&child.stderr);
     assert!(child.status.success(), "{said}{printed}");
-    assert!(said.contains("(injected, in src/ffi/panics.rs:"), "{said}");
+    assert!(
+        said.contains("(injected, in src/ffi/../../tests/unit/panics.rs:"),
+        "{said}"
+    );
     assert!(!printed.contains("injected"), "{printed}");
     for of_the_host in ["by itself", "in a callback"] {
         assert!(printed.contains(of_the_host), "{printed}");
