@@ -253,11 +253,12 @@ fn no_descriptor_is_0_1_or_2_though_they_are_free() {
                 seen.lock().unwrap().push(format!("{when}: {found:?}"));
             }
         };
+        // What the tests' own record of log lines is written to is open from here on.
+        let mut config = config_for(&url);
         // SAFETY: copies of descriptors of this process, whose only other thread waits for this one.
         let kept = [0, 1, 2].map(|fd| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 10) });
         (0..3).for_each(|fd| assert_eq!(unsafe { libc::close(fd) }, 0));
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut config = config_for(&url);
             config.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
             config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
             config.set_token_cache(Some(cache.as_bytes()));

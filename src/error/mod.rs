@@ -127,7 +127,7 @@ impl ErrorKind {
 #[derive(Clone)]
 pub struct Error(Box<ErrorDetails>);
 
-/// What is known about a failure. Texts from outside have at most 16 KiB, and "[secret]" in the place of each secret that
+/// What is known about a failure. Texts from outside have at most 16 KiB, and `[secret]` in the place of each secret that
 /// was echoed in them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -2,6 +2,8 @@
 
 use std::collections::TryReserveError;
 
+use memchr::memchr_iter;
+
 use super::Snapshot;
 use super::arena::{Span, StringArena, Text};
 use super::document::Document;
@@ -171,8 +173,8 @@ impl Fields {
             copy_regions: decoder.texts(COPY_REGIONS, document.copy_regions)?,
             policy_items: decoder.texts(POLICY_ITEMS, document.policy_items)?,
             snapshot_ids: decoder.texts(SNAPSHOT_IDS, document.snapshot_ids)?,
-            links: decoder.array(LINKS, document.links, link)?,
-            members: decoder.array(MEMBERS, document.members, member)?,
+            links: decoder.array(LINKS, document.links, objects, link)?,
+            members: decoder.array(MEMBERS, document.members, objects, member)?,
             odd: decoder.odd.into_boxed_slice(),
             arena: {
                 decoder.arena.shrink();
@@ -254,10 +256,11 @@ impl Decoder {
         &mut self,
         name: &'static str,
         raw: Option<&str>,
+        count: impl Fn(&str) -> usize,
         read: impl Fn(&mut StringArena, &str) -> Result<Option<T>, TryReserveError>,
     ) -> Result<Box<[T]>, TryReserveError> {
         let elements = self.field(name, raw, |arena, raw| {
-            let mut elements: Result<Option<Vec<T>>, TryReserveError> = Ok(Some(Vec::new()));
+            let mut elements = memory::vec(count(raw)).map(Some);
             let outcome = json::elements(raw, |element| {
                 if let Ok(Some(so_far)) = &mut elements {
                     match read(arena, element) {
@@ -281,8 +284,19 @@ impl Decoder {
         name: &'static str,
         raw: Option<&str>,
     ) -> Result<Box<[Span]>, TryReserveError> {
-        self.array(name, raw, StringArena::push_json)
+        self.array(name, raw, texts, StringArena::push_json)
     }
+}
+
+// How many elements an array has, so that it is allocated once. Escaped quotes, or brackets within a text, make this too
+// many, and then what is too much is given back.
+
+fn texts(raw: &str) -> usize {
+    memchr_iter(b'"', raw.as_bytes()).count() / 2
+}
+
+fn objects(raw: &str) -> usize {
+    memchr_iter(b'{', raw.as_bytes()).count()
 }
 
 /// Reads a link; its members may be absent like any other field. Of one that comes twice only the last is decoded.

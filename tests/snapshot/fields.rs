@@ -344,14 +344,10 @@ fn enumerations_are_open_and_know_no_case() {
 }
 
 #[test]
-fn a_debug_print_is_short() {
+fn a_debug_print_shows_nothing_that_atlas_sent() {
     let snapshot = parse(EXAMPLE);
     let print = format!("{snapshot:?}");
-    assert!(
-        print.contains("32b6e34b3d91647abb20e7b8") && print.contains("queued"),
-        "{print}"
-    );
-    assert!(print.len() < 100, "{print}");
+    assert_eq!(print, "Snapshot { status_code: Queued, .. }");
 }
 
 #[test]
