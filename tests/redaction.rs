@@ -16,7 +16,7 @@ use atlas_simulator::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{Lines, client, config, config_for, get, overrun, read_head, server};
+use common::{Lines, client, config, config_for, get, overrun, read_head, server, service_account};
 use serde_json::json;
 
 /// A client and its log.
@@ -37,12 +37,6 @@ fn logged(mut config: Config) -> Logged {
 fn with_token(atlas: &Simulator, token: &str) -> Config {
     let mut config = config(atlas);
     config.set_access_token(Some(token.as_bytes()));
-    config
-}
-
-fn service_account(atlas: &Simulator) -> Config {
-    let mut config = config(atlas);
-    config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
     config
 }
 
@@ -311,7 +305,7 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
     for (what, act) in cases {
         atlas.clear();
         atlas.script_forever(Target::Token, [act]);
-        let logged = logged(service_account(&atlas));
+        let logged = logged(service_account(config(&atlas)));
         let outcome = get(&logged.client);
         assert!(outcome.is_err(), "{what}");
         // The client id, which is shown, begins as the secret does.
@@ -345,7 +339,7 @@ fn an_earlier_token_that_is_echoed_is_not_shown() {
         Target::Api,
         [Act::respond(401, "{}"), Act::respond(400, echo)],
     );
-    let logged = logged(service_account(&atlas));
+    let logged = logged(service_account(config(&atlas)));
     let outcome = get(&logged.client);
     let error = outcome.as_ref().unwrap_err();
     assert_eq!(error.detail, "not [secret] but [secret]");
@@ -364,7 +358,7 @@ fn a_revocation_does_not_show_the_token_it_gives_back() {
     atlas.script(Target::Token, [Act::respond(200, grant)]);
     let form = "token=a%2Btoken%2Fwith%3Dmarks&token_type_hint=access_token";
     atlas.script(Target::Revoke, [Act::respond(400, form)]);
-    let logged = logged(service_account(&atlas));
+    let logged = logged(service_account(config(&atlas)));
     get(&logged.client).unwrap();
     let outcome = logged.client.revoke_token();
     let error = outcome.unwrap_err();

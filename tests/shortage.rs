@@ -223,7 +223,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     }
 }
 
-/// Where the body finds room what is made of it may still not.
+/// Where there is memory for the body, there may be none for what is made of it.
 fn is_read_or_fails(name: &str, text: &str) {
     let mut read = 0;
     for largest in (12..24).flat_map(|bits| [2 << bits, 3 << bits]) {

@@ -264,7 +264,7 @@ fn threads_of_the_library_block_every_signal() {
     if is_child() {
         extern "C" fn handler(_: libc::c_int) {
             let mut name = [0; 16];
-            // SAFETY: room for what prctl writes, which is async-signal-safe enough: a system call.
+            // SAFETY: a buffer for what prctl writes, which is async-signal-safe enough: a system call.
             unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
             if name.starts_with(b"atlas-") {
                 ON_OURS.fetch_add(1, Relaxed);

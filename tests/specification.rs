@@ -28,7 +28,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     members.map(|(name, value)| (name.as_str(), value))
 }
 
-const SHAPES: [ClusterType; 2] = [ClusterType::ReplicaSet, ClusterType::ShardedCluster];
+const CLUSTER_TYPES: [ClusterType; 2] = [ClusterType::ReplicaSet, ClusterType::ShardedCluster];
 
 fn formats() -> impl Iterator<Item = Format> {
     let flags = [(false, false), (true, false), (false, true), (true, true)];
@@ -148,7 +148,7 @@ fn every_request_with_every_flag_is_one_that_atlas_documents() {
     let mut seen = BTreeSet::new();
     for client in clients.iter().map(client) {
         for format in formats() {
-            for cluster_type in SHAPES {
+            for cluster_type in CLUSTER_TYPES {
                 atlas.clear();
                 get(&client, cluster_type, "slow-0", format).unwrap();
                 assert_eq!(

@@ -77,8 +77,8 @@ impl Served {
                 if TcpStream::connect(served.address).is_ok() {
                     return served;
                 }
-                let patience = Duration::from_secs(20);
-                assert!(start.elapsed() < patience, "{}", served.output());
+                let limit = Duration::from_secs(20);
+                assert!(start.elapsed() < limit, "{}", served.output());
                 thread::sleep(Duration::from_millis(20));
             }
             eprintln!("{}{}", served.output(), served.directory.read("log"));
@@ -104,8 +104,8 @@ impl Served {
             if lines.len() >= count {
                 return lines;
             }
-            let patience = Duration::from_secs(5);
-            assert!(start.elapsed() < patience, "{part} in {file}: {text}");
+            let limit = Duration::from_secs(5);
+            assert!(start.elapsed() < limit, "{part} in {file}: {text}");
             thread::sleep(Duration::from_millis(10));
         }
     }

@@ -1,11 +1,11 @@
 /*
- * ledger - stands between a program and the library, and counts the handles
+ * count_handles - stands between a program and the library, and counts the handles
  *
  * The programs in docs/examples load it as libatlas_backup.so.0. It hands every call on to the library that
- * ATLAS_LEDGER_LIBRARY names, and checks that each handle is freed once and not used afterwards, all on one thread. When
- * the process ends it writes "balanced", or what is wrong, one line each, to the file ATLAS_LEDGER_REPORT.
+ * ATLAS_COUNT_LIBRARY names, and checks that each handle is freed once and not used afterwards, all on one thread. When
+ * the process ends it writes "balanced", or what is wrong, one line each, to the file ATLAS_COUNT_REPORT.
  *
- * ATLAS_LEDGER_VERSION and ATLAS_LEDGER_ERROR_SIZE make it pass for another version of the library.
+ * ATLAS_COUNT_VERSION and ATLAS_COUNT_ERROR_SIZE make it pass for another version of the library.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,13 +18,13 @@
 
 #include "atlas_backup.h"
 
-#define ROOM 64
+#define CAPACITY 64
 
 static struct {
     const void *handle;
     const char *type;
     int live;
-} handles[ROOM];
+} handles[CAPACITY];
 static int handle_count, problem_count;
 static void *library;
 static FILE *report;
@@ -43,12 +43,12 @@ static void problem(const char *format, ...)
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *path = getenv("ATLAS_LEDGER_LIBRARY"), *name = getenv("ATLAS_LEDGER_REPORT");
+    const char *path = getenv("ATLAS_COUNT_LIBRARY"), *name = getenv("ATLAS_COUNT_REPORT");
 
     library = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     report = name != NULL ? fopen(name, "w") : NULL;
     if (library == NULL || report == NULL) {
-        fprintf(stderr, "ledger: %s\n", library == NULL ? dlerror() : "no report can be written");
+        fprintf(stderr, "count_handles: %s\n", library == NULL ? dlerror() : "no report can be written");
         abort();
     }
     first_thread = pthread_self();
@@ -75,7 +75,7 @@ static void *function(const char *name)
     if (pthread_equal(pthread_self(), first_thread) == 0)
         problem("%s was called on another thread", name);
     if (found == NULL) {
-        fprintf(stderr, "ledger: %s\n", dlerror());
+        fprintf(stderr, "count_handles: %s\n", dlerror());
         abort();
     }
     return found;
@@ -83,7 +83,7 @@ static void *function(const char *name)
 
 static void *made(const char *type, void *handle)
 {
-    if (handle != NULL && handle_count < ROOM) {
+    if (handle != NULL && handle_count < CAPACITY) {
         handles[handle_count].handle = handle;
         handles[handle_count].type = type;
         handles[handle_count++].live = 1;
@@ -118,14 +118,14 @@ static const char config_type[] = "config", client_type[] = "client", snapshot_t
 
 const char *atlas_backup_version(void)
 {
-    const char *other = getenv("ATLAS_LEDGER_VERSION");
+    const char *other = getenv("ATLAS_COUNT_VERSION");
 
     return other != NULL ? other : CALL(const char *, atlas_backup_version, (void))();
 }
 
 size_t atlas_error_size(void)
 {
-    const char *other = getenv("ATLAS_LEDGER_ERROR_SIZE");
+    const char *other = getenv("ATLAS_COUNT_ERROR_SIZE");
 
     return other != NULL ? (size_t)atol(other) : CALL(size_t, atlas_error_size, (void))();
 }
