@@ -39,6 +39,10 @@ impl Peer {
         self.io_error(error, &format!("the connection to {} broke", self.host))
     }
 
+    pub(super) fn tls_error(&self, error: &rustls::Error) -> Error {
+        tls_error::describe(error, &self.host, &self.redactor)
+    }
+
     /// What a failed read, write or connect means; `what` says what was being done.
     pub(super) fn io_error(&self, error: io::Error, what: &str) -> Error {
         if let Some(inner) = error.get_ref() {
@@ -46,7 +50,7 @@ impl Peer {
                 return (*why).into();
             }
             if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-                return tls_error::describe(error, &self.host, &self.redactor);
+                return self.tls_error(error);
             }
             if let Some(error) = inner.downcast_ref::<Error>() {
                 return error.clone();

@@ -162,6 +162,16 @@ impl Http {
         // In a child that the logger forked off, what became of the request is the parent's, like the connection and the
         // nonce or token it was sent with; the client asks anew with its own.
         self.process.check()?;
+        self.conclude(request, outcome, status, &exchange)
+    }
+
+    fn conclude(
+        &self,
+        request: &Request,
+        outcome: std::result::Result<Response, ureq::Error>,
+        status: u16,
+        exchange: &Exchange,
+    ) -> Result<Sent> {
         match outcome {
             Ok(response) if (300..=399).contains(&response.status) => {
                 Err(self.route.peer.redirected(&response))

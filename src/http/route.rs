@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use super::dns::DnsCache;
 use super::failure::Peer;
 use super::proxy::Proxy;
-use super::stream::Stream;
+use super::stream::{self, Stream};
 use super::tcp::Socket;
 use crate::error::{ErrorKind, Result};
 use crate::runtime::context::Context;
@@ -60,7 +60,8 @@ impl Route {
         let Some((config, name)) = &self.tls else {
             return Ok(Stream::Plain(socket));
         };
-        Stream::handshake(context, config, name, socket).map_err(|error| {
+        let session = stream::session(config, name).map_err(|error| self.peer.tls_error(&error))?;
+        Stream::handshake(context, session, socket).map_err(|error| {
             let what = format!("the TLS handshake with {} broke off", self.peer.host);
             self.peer.io_error(error, &what)
         })

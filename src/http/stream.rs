@@ -18,11 +18,9 @@ impl Stream {
     /// TLS on `socket`, once both sides have agreed on it.
     pub(super) fn handshake(
         context: &Context,
-        config: &Arc<ClientConfig>,
-        name: &ServerName<'static>,
+        mut session: Box<ClientConnection>,
         mut socket: Socket,
     ) -> io::Result<Stream> {
-        let mut session = session(config, name).map_err(io::Error::other)?;
         while session.is_handshaking() {
             session.complete_io(&mut socket.bounded(context))?;
         }
@@ -73,7 +71,7 @@ impl Stream {
 // A function of its own, since a session is more than a KiB, is moved by way of the stack, and nothing lies deeper on a
 // small stack than a handshake.
 #[inline(never)]
-fn session(
+pub(super) fn session(
     config: &Arc<ClientConfig>,
     name: &ServerName<'static>,
 ) -> Result<Box<ClientConnection>, rustls::Error> {

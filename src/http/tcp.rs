@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_swallows_packets_costs_a_head_start_and_a_closed_one_nothing() {
+    fn a_silent_address_costs_a_head_start_and_a_closed_one_nothing() {
         let (swallowing, _fd, _queued) = swallower();
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -44,19 +44,13 @@ impl Process {
         }
     }
 
+    /// For tests of what a child finds.
     #[cfg(test)]
-    #[allow(dead_code)]
     pub(crate) fn another() -> Process {
         Process {
             fork_epoch: u32::MAX,
         }
     }
-}
-
-/// For comparisons that are to become [`Process`] or [`PerProcess`].
-#[allow(dead_code)]
-pub(crate) fn fork_epoch() -> u32 {
-    FORK_EPOCH.load(Ordering::Relaxed)
 }
 
 /// A value of which each process has its own: a child of `fork()` finds its parent's, leaves it alone, and makes another.
@@ -74,7 +68,6 @@ pub(crate) struct PerProcess<T> {
     next: OnceBox<PerProcess<T>>,
 }
 
-#[allow(dead_code)]
 impl<T> PerProcess<T> {
     /// With the value of this process.
     pub(crate) fn new(value: T) -> PerProcess<T> {

@@ -79,9 +79,11 @@ impl SharedToken {
 
     fn source(&self) -> Result<TokenSource> {
         let mut state = self.state();
+        if let Some(token) = state.token.as_ref().filter(|token| token.is_fresh()) {
+            return Ok(TokenSource::Use(token.clone()));
+        }
         let living = state.token.clone().filter(|token| token.lives());
         match (&state.fetching, living) {
-            (_, Some(token)) if token.is_fresh() => Ok(TokenSource::Use(token)),
             // Another thread refreshes it already.
             (Some(_), Some(token)) => Ok(TokenSource::Use(token)),
             (Some(fetch), None) => Ok(TokenSource::Wait(fetch.clone())),

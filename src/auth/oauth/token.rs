@@ -68,7 +68,7 @@ impl Token {
         Instant::now() < self.ends_at
     }
 
-    /// Whether it is not yet to be refreshed.
+    /// Whether it lives and is not yet to be refreshed.
     pub(super) fn is_fresh(&self) -> bool {
         Instant::now() < self.refresh_at
     }
@@ -76,7 +76,7 @@ impl Token {
     /// The same token when it was not refreshed, which is not to be tried again at once.
     pub(super) fn postponed(&self) -> Token {
         Token {
-            refresh_at: Instant::now() + REFRESH_PAUSE,
+            refresh_at: self.ends_at.min(Instant::now() + REFRESH_PAUSE),
             ..self.clone()
         }
     }
