@@ -7,7 +7,7 @@ use ::http::header::InvalidHeaderValue;
 use ::http::{HeaderMap, HeaderValue, Uri};
 
 use crate::auth::Auth;
-use crate::call::Canceller;
+use crate::runtime::context::Canceller;
 use crate::client::redactor;
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};

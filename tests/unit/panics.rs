@@ -28,7 +28,7 @@ use crate::error::ErrorKind;
 use crate::error::Redactor;
 use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
 use crate::snapshot::{Snapshot, SnapshotList};
-use crate::sys;
+use crate::runtime::thread::spawn;
 
 thread_local! {
     static NEXT: Cell<bool> = const { Cell::new(false) };
@@ -393,7 +393,7 @@ fn panic_everywhere() {
     assert!(id.is_null());
 
     let (ended, end) = std::sync::mpsc::channel::<()>();
-    sys::spawn("ours", move || {
+    spawn("ours", move || {
         let _ended = ended;
         panic!("injected");
     })
