@@ -101,6 +101,29 @@ pub(crate) fn members<'a>(
     Ok(reader.end()?)
 }
 
+/// The values of the members with these names in an object, the last of each, as raw JSON text; `None` if it is none.
+pub(crate) fn values<'a, const N: usize>(
+    object: &'a str,
+    names: [&str; N],
+) -> Option<[Option<&'a str>; N]> {
+    let mut values = [None; N];
+    find_values(object, &names, &mut values).ok()?;
+    Some(values)
+}
+
+fn find_values<'a>(
+    object: &'a str,
+    names: &[&str],
+    values: &mut [Option<&'a str>],
+) -> Result<(), Malformed> {
+    members(object, |raw, value| {
+        let name = name(raw);
+        if let Some(at) = names.iter().position(|known| *known == name) {
+            values[at] = Some(value);
+        }
+    })
+}
+
 /// Calls `each` with every element of an array, as raw JSON text.
 pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), Malformed> {
     let mut reader = serde_json::Deserializer::from_str(array);

@@ -15,7 +15,6 @@ pub mod log; // lines for the host's log
 pub mod snapshot; // the document and its fields
 
 mod auth; // who we are: signs a request, answers challenges, fetches tokens
-mod call; // the old names of runtime::context
 mod http; // one request, one answer
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
@@ -26,7 +25,6 @@ mod text; // text for people and logs
 
 #[allow(unsafe_code)]
 mod ffi; // the C ABI
-mod sys; // the old names of what is in runtime
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -75,6 +75,34 @@ fn every_test_that_the_reliability_document_names_exists() {
 }
 
 #[test]
+fn every_link_of_a_document_leads_to_a_file() {
+    let mut documents = files_of("docs", &["md"]);
+    let roots = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+    ];
+    documents.extend(roots.map(|file| root().join(file)));
+    let mut count = 0;
+    for document in documents {
+        let text = read(&document);
+        let inline = text.split("](").skip(1).map(|it| it.split(')').next());
+        let defined = text.split("]: ").skip(1).map(|it| it.lines().next());
+        for link in inline.chain(defined).flatten() {
+            let path = link.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") || path.contains(char::is_whitespace) {
+                continue;
+            }
+            let there = document.parent().unwrap().join(path).exists();
+            assert!(there, "{}: {link}", document.display());
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
+#[test]
 fn no_line_of_a_document_is_too_long_to_read() {
     // A row of a table cannot be wrapped. Markdown that a program writes, and code in it, are as they are.
     for (file, text, row) in [

@@ -165,12 +165,12 @@ impl<'a> ApiErrorBody<'a> {
             self.detail
         };
         let mut detail = redacted_text(raw, redactor);
-        for (field, description) in self.bad_fields() {
+        for names in self.bad_fields() {
             if detail.len() > TEXT_LIMIT {
                 break;
             }
             let separator = if detail.is_empty() { "" } else { "; " };
-            let [field, description] = [field, description].map(|raw| redacted_text(raw, redactor));
+            let [field, description] = names.map(|raw| redacted_text(raw, redactor));
             detail.push_str(&format!("{separator}{field}: {description}"));
         }
         detail
@@ -208,26 +208,14 @@ impl<'a> ApiErrorBody<'a> {
     }
 
     /// Name and description of each field that Atlas refused.
-    fn bad_fields(&self) -> Vec<(Option<&'a str>, Option<&'a str>)> {
-        let mut fields = None;
-        let _ = json::members(
-            self.bad_request_detail.unwrap_or_default(),
-            |name, value| {
-                if json::name(name) == "fields" {
-                    fields = Some(value);
-                }
-            },
-        );
+    fn bad_fields(&self) -> Vec<[Option<&'a str>; 2]> {
+        let fields = |detail| json::values(detail, ["fields"]);
         let mut found = Vec::new();
-        let _ = json::elements(fields.unwrap_or_default(), |field| {
-            let (mut name_of, mut description) = (None, None);
-            let _ = json::members(field, |name, value| match &*json::name(name) {
-                "field" => name_of = Some(value),
-                "description" => description = Some(value),
-                _ => {}
+        if let Some([Some(fields)]) = self.bad_request_detail.and_then(fields) {
+            let _ = json::elements(fields, |field| {
+                found.push(json::values(field, ["field", "description"]).unwrap_or_default());
             });
-            found.push((name_of, description));
-        });
+        }
         found
     }
 }

@@ -21,7 +21,6 @@ pub(crate) use redact::Redactor;
 
 use crate::json::Malformed;
 use crate::runtime::interrupted::Interrupted;
-pub(crate) use crate::text::one_line;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -9,7 +9,8 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind, Redactor, one_line};
+use crate::error::{Error, ErrorKind, Redactor};
+use crate::text::one_line;
 
 /// How much a proxy may say before the tunnel stands.
 const REPLY_LIMIT: usize = 16 * 1024;

@@ -301,34 +301,25 @@ fn objects(raw: &str) -> usize {
 
 /// Reads a link; its members may be absent like any other field. Of one that comes twice only the last is decoded.
 fn link(arena: &mut StringArena, raw: &str) -> Result<Option<Link<Span>>, TryReserveError> {
-    let (mut href, mut rel) = (None, None);
-    let outcome = json::members(raw, |name, value| match &*json::name(name) {
-        "href" => href = Some(value),
-        "rel" => rel = Some(value),
-        _ => {}
-    });
+    let values = json::values(raw, ["href", "rel"]);
+    let [href, rel] = values.unwrap_or_default();
     let link = Link {
         href: optional_text(arena, href)?,
         rel: optional_text(arena, rel)?,
     };
-    Ok(outcome.is_ok().then_some(link))
+    Ok(values.is_some().then_some(link))
 }
 
 /// Reads a member, as [`link`] does a link.
 fn member(arena: &mut StringArena, raw: &str) -> Result<Option<Member<Span>>, TryReserveError> {
-    let (mut id, mut cloud_provider, mut replica_set_name) = (None, None, None);
-    let outcome = json::members(raw, |name, value| match &*json::name(name) {
-        "id" => id = Some(value),
-        "cloudProvider" => cloud_provider = Some(value),
-        "replicaSetName" => replica_set_name = Some(value),
-        _ => {}
-    });
+    let values = json::values(raw, ["id", "cloudProvider", "replicaSetName"]);
+    let [id, cloud_provider, replica_set_name] = values.unwrap_or_default();
     let member = Member {
         id: optional_text(arena, id)?,
         cloud_provider: optional_text(arena, cloud_provider)?,
         replica_set_name: optional_text(arena, replica_set_name)?,
     };
-    Ok(outcome.is_ok().then_some(member))
+    Ok(values.is_some().then_some(member))
 }
 
 fn optional_text(

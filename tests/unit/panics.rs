@@ -27,8 +27,8 @@ use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::error::Redactor;
 use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
+use crate::runtime::thread::spawn;
 use crate::snapshot::{Snapshot, SnapshotList};
-use crate::sys;
 
 thread_local! {
     static NEXT: Cell<bool> = const { Cell::new(false) };
@@ -393,7 +393,7 @@ fn panic_everywhere() {
     assert!(id.is_null());
 
     let (ended, end) = std::sync::mpsc::channel::<()>();
-    sys::spawn("ours", move || {
+    spawn("ours", move || {
         let _ended = ended;
         panic!("injected");
     })

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use super::{Secret, Send, send_with};
 use crate::error::Result;
 use crate::http::{Request, Response};
-use crate::json;
 use crate::log::Logger;
 use crate::runtime::context::Context;
 use single_flight::SharedToken;
@@ -223,20 +222,4 @@ impl ServiceAccount {
         let left = grant.life.saturating_sub(asked.elapsed());
         Token::new(grant.token, grant.life, left)
     }
-}
-
-/// The values of the members with these names in a JSON object, the last of each; `None` for text that is none.
-fn json_members<'a, const N: usize>(
-    text: &'a [u8],
-    names: [&str; N],
-) -> Option<[Option<&'a str>; N]> {
-    let mut values = [None; N];
-    json::members(str::from_utf8(text).ok()?, |name, value| {
-        let name = json::name(name);
-        if let Some(at) = names.iter().position(|known| *known == name) {
-            values[at] = Some(value);
-        }
-    })
-    .ok()?;
-    Some(values)
 }

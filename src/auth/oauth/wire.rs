@@ -6,7 +6,6 @@ use ::http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::json_members;
 use super::token::LONGEST_LIFE;
 use crate::auth::Send;
 use crate::auth::secret::{Secret, basic, secret_header};
@@ -162,7 +161,7 @@ fn read_grant(body: &[u8], redactor: &Redactor) -> std::result::Result<Grant, &'
     let names = ["access_token", "token_type", "expires_in"];
     let [token, kind, life] = Some(body)
         .filter(|body| body.len() <= ANSWER_LIMIT)
-        .and_then(|body| json_members(body, names))
+        .and_then(|body| json::values(str::from_utf8(body).ok()?, names))
         .ok_or("did not answer with a JSON object")?;
     let token = token
         .and_then(json::wiped_text)

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 use crate::auth::Secret;
-use crate::auth::oauth::json_members;
 use crate::json;
 
 /// A token as the file has it.
@@ -18,8 +17,9 @@ pub(in crate::auth::oauth) struct Entry {
 
 impl Entry {
     pub(super) fn parse(text: &[u8]) -> Option<Entry> {
+        let text = str::from_utf8(text).ok()?;
         let [token, issued_at, ends_at] =
-            json_members(text, ["access_token", "issued_at", "expires_at"])?;
+            json::values(text, ["access_token", "issued_at", "expires_at"])?;
         let token = json::wiped_text(token?)?;
         let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
         let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);
