@@ -7,12 +7,12 @@ use ::http::header::InvalidHeaderValue;
 use ::http::{HeaderMap, HeaderValue, Uri};
 
 use crate::auth::Auth;
-use crate::runtime::context::Canceller;
 use crate::client::redactor;
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::http::{self, Request, Response};
 use crate::log::Logger;
+use crate::runtime::context::Canceller;
 use crate::snapshot::Snapshot;
 
 pub use crate::ffi::all as c;

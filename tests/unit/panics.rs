@@ -27,8 +27,8 @@ use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::error::Redactor;
 use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
-use crate::snapshot::{Snapshot, SnapshotList};
 use crate::runtime::thread::spawn;
+use crate::snapshot::{Snapshot, SnapshotList};
 
 thread_local! {
     static NEXT: Cell<bool> = const { Cell::new(false) };
