@@ -713,3 +713,38 @@ fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
     assert_eq!(of_parent.count(), 2, "the child used the parent's");
     assert_eq!((seen.len(), connections(&seen).len()), (3, 2));
 }
+
+#[test]
+fn a_fork_as_the_logger_hears_of_a_deprecation_leaves_two_calls() {
+    let atlas = Simulator::start();
+    let act = Act::Respond {
+        status: 200,
+        headers: vec![("Deprecation".into(), "@1".into())],
+        body: r#"{"id":"a"}"#.into(),
+    };
+    atlas.script_forever(Target::Api, [act]);
+    let mut config = config_for(&atlas.plain_url());
+    let child = Arc::new(AtomicU32::new(0));
+    let forked = child.clone();
+    config.set_logger(
+        2,
+        Some(Arc::new(move |_, _: &str| {
+            if forked.load(Relaxed) == 0 {
+                // SAFETY: the child goes on with the call and ends below.
+                let pid = unsafe { libc::fork() };
+                forked.store(pid.max(1) as u32, Relaxed);
+            }
+        })),
+    );
+    let client = client(&config);
+    let parent = process::id();
+    let snapshot = get(&client);
+    if process::id() != parent {
+        end(snapshot.is_ok());
+    }
+    snapshot.unwrap();
+    ended_well(child.load(Relaxed));
+    // The child asked for itself, on a connection of its own.
+    let seen = atlas.requests();
+    assert_eq!((seen.len(), connections(&seen).len()), (2, 2));
+}

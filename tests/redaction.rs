@@ -118,6 +118,13 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
         ),
         ("detail", error(token.into())),
         ("detail in JSON escapes", error(escaped(token))),
+        (
+            "parameters with JSON in them",
+            Act::respond(
+                400,
+                json!({"parameters": [format!(r#"{{"token":"{}"}}"#, escaped(token))]}).to_string(),
+            ),
+        ),
         ("detail in a URL's escapes", error(percent_encoded(token))),
         ("detail in HTML's escapes", error(html_encoded(token))),
         (
@@ -289,6 +296,7 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
             with_header(200, "Content-Encoding", &basic),
         ),
         ("Basic", error(&basic)),
+        ("Basic without padding", error(basic.trim_end_matches('='))),
         ("Basic in JSON escapes", error(&escaped(&basic))),
         ("Basic in a URL", error(&percent_encoded(&basic))),
         ("the secret in JSON escapes", error(&escaped(secret))),
@@ -489,7 +497,11 @@ fn no_body_delays_a_deadline_or_a_cancellation() {
     let token = format!("{}b", "a".repeat(8000));
     let body = "a".repeat(16 * 1024 * 1024 - 1);
     let told = json!({"detail": "a".repeat(200_000), "reason": "a".repeat(50_000)}).to_string();
-    for (status, body) in [(400, &body), (200, &body), (503, &told)] {
+    let fields = format!(
+        r#"{{"error":400,"badRequestDetail":{{"fields":[{{}}{}]}}}}"#,
+        ",{}".repeat(80_000)
+    );
+    for (status, body) in [(400, &body), (200, &body), (503, &told), (400, &fields)] {
         atlas.clear();
         atlas.script_forever(Target::Api, [Act::respond(status, body.as_str())]);
         let mut config = with_token(&atlas, &token);

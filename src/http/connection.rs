@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use zeroize::Zeroize;
@@ -41,6 +42,8 @@ pub(super) struct Connection {
     route: Arc<Route>,
     /// Whether it was kept after a response.
     kept: bool,
+    /// How many responses of the route had faulty framing when it was opened.
+    faults: u32,
 }
 
 impl fmt::Debug for Connection {
@@ -60,6 +63,7 @@ impl Connection {
             stream: route.open(context)?,
             route: route.clone(),
             kept: false,
+            faults: route.faults.load(Ordering::Relaxed),
         })
     }
 
@@ -114,7 +118,8 @@ impl Connection {
         }
         // What nobody asked for would be taken for the next response. That costs a system call, but only once.
         if !is_put_back {
-            return self.stream.socket().is_quiet();
+            let faults = self.route.faults.load(Ordering::Relaxed);
+            return self.faults == faults && self.stream.socket().is_quiet();
         }
         if !self.kept {
             self.kept = true;

@@ -20,6 +20,7 @@ mod tls;
 mod tls_error;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
@@ -113,6 +114,7 @@ impl Http {
             tls,
             connect_timeout: to.connect_timeout,
             names: Default::default(),
+            faults: Default::default(),
         });
         Ok(Http {
             agent: agent::new(TcpConnector(route.clone())),
@@ -151,8 +153,10 @@ impl Http {
             status = response.status().as_u16();
             let chunked =
                 framing::is_chunked(response.status(), response.version(), response.headers())
-                    // The body is left unread, so the connection is not kept.
-                    .map_err(|framing::Faulty| failure::faulty_framing())?;
+                    .map_err(|framing::Faulty| {
+                        self.route.faults.fetch_add(1, Ordering::Relaxed);
+                        failure::faulty_framing()
+                    })?;
             exchange::with_current(|exchange| exchange.stage.set(Stage::Body { chunked }))?;
             Response::read(response)
         });

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
@@ -24,6 +25,9 @@ pub(super) struct Route {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
     pub(super) names: DnsCache,
+    /// How many responses had faulty framing. Connections that were opened before the last of them are not used again:
+    /// ureq has put that of a response without a body back into its pool by the time its headers can be looked at.
+    pub(super) faults: AtomicU32,
 }
 
 /// Short: all that TLS knows would be pages, and kilobytes of code that nobody runs.
