@@ -79,7 +79,7 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
             (
                 "bindings/c/get_snapshot.c",
                 format!("atlas_snapshot_{c}(s)"),
-                "in print_table: print_text(\"label\", …); and its line in tests/c/get_snapshot.sh",
+                "in print_table: print_text(\"label\", …); and one hyphen more in tests/c/get_snapshot.sh",
             ),
             (
                 "tests/common/fields.rs",
