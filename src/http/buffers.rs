@@ -18,11 +18,11 @@ pub(super) struct ConnectionBuffers {
     filled: usize,
     pub(super) output: Zeroizing<Vec<u8>>,
     progress: bool,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// What rewrites the body, if it comes in chunks.
     chunks: Option<Chunks>,
     /// Why it could not grow, or what is wrong with the chunks.
-    failure: Option<Error>,
+    pub(super) failure: Option<Error>,
 }
 
 impl ConnectionBuffers {
@@ -40,19 +40,11 @@ impl ConnectionBuffers {
         })
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        self.stage
-    }
-
     /// What comes from now on is of another stage, as is what is there and was not consumed.
     pub(super) fn enter(&mut self, stage: Stage) {
         self.stage = stage;
         self.chunks = (stage == Stage::Body { chunked: true }).then(Chunks::new);
         self.rewrite(self.consumed);
-    }
-
-    pub(super) fn take_failure(&mut self) -> Option<Error> {
-        self.failure.take()
     }
 
     /// Adds what was read; returns how much of it is for ureq to see.

@@ -74,7 +74,7 @@ impl Connection {
     /// Reads what ureq can go on with; false at the end.
     fn fill(&mut self, exchange: &Exchange) -> Result<bool, ureq::Error> {
         loop {
-            if let Some(error) = self.buffers.take_failure() {
+            if let Some(error) = self.buffers.failure.take() {
                 return Err(other(error));
             }
             let space = self.buffers.input_append_buf();
@@ -85,7 +85,7 @@ impl Connection {
                         format!("{host} sent more than {limit} KiB where HTTP has a short line");
                     Error::new(ErrorKind::InvalidResponse, cause)
                 };
-                return Err(other(self.buffers.take_failure().unwrap_or_else(too_long)));
+                return Err(other(self.buffers.failure.take().unwrap_or_else(too_long)));
             }
             let count = match self.stream.read(&exchange.context, space) {
                 Ok(count) => count,
@@ -133,7 +133,7 @@ impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
         // ureq asks for them before it looks at a body, whose beginning came with the head.
         let stage = exchange::with_current(|exchange| exchange.stage.get()).unwrap_or(Stage::Head);
-        if stage != self.buffers.stage() {
+        if stage != self.buffers.stage {
             self.enter(stage);
         }
         &mut self.buffers

@@ -1,6 +1,6 @@
 //! `NO_PROXY` by curl's rules.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Whether `NO_PROXY` says that `host`, in no brackets, is reached directly: names with their subdomains, addresses and
 /// CIDR blocks, separated by commas or blanks, or `*` and nothing else. What curl does not take for one of these
@@ -45,25 +45,17 @@ fn in_block(address: IpAddr, block: &str) -> bool {
         },
         None => (block, None),
     };
-    match (address, network.parse()) {
+    let (address, network, width) = match (address, network.parse()) {
         (IpAddr::V4(address), Ok(IpAddr::V4(network))) => {
-            let bits = bits.unwrap_or(32);
-            bits <= 32 && same_prefix(v4(address), v4(network), 96 + bits)
+            (address.to_bits().into(), network.to_bits().into(), 32)
         }
         (IpAddr::V6(address), Ok(IpAddr::V6(network))) => {
-            let bits = bits.unwrap_or(128);
-            bits <= 128 && same_prefix(address.to_bits(), network.to_bits(), bits)
+            (address.to_bits(), network.to_bits(), 128)
         }
-        _ => false,
-    }
-}
-
-fn v4(address: Ipv4Addr) -> u128 {
-    u128::from(address.to_bits())
-}
-
-fn same_prefix(one: u128, other: u128, bits: u32) -> bool {
-    (one ^ other) >> (128 - bits) == 0
+        _ => return false,
+    };
+    let bits = bits.unwrap_or(width);
+    bits <= width && (address ^ network) >> (width - bits) == 0_u128
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ const REASON_SHOWN: usize = 256;
 
 /// A proxy as configured.
 pub(crate) struct Proxy {
+    scheme: &'static str,
     kind: Kind,
     pub(super) host: String,
     pub(super) port: u16,
@@ -40,19 +41,11 @@ pub(super) struct Login {
     pub(super) password: Zeroizing<Vec<u8>>,
 }
 
-impl Kind {
-    fn parse(scheme: &str) -> Result<Kind, String> {
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" => Ok(Kind::Http),
-            "socks5" => Ok(Kind::Socks5),
-            "socks5h" => Ok(Kind::Socks5h),
-            other => Err(format!(
-                "its scheme \"{}\" is not supported; http, socks5 and socks5h are",
-                one_line(other)
-            )),
-        }
-    }
-}
+const SCHEMES: [(&str, Kind); 3] = [
+    ("http", Kind::Http),
+    ("socks5", Kind::Socks5),
+    ("socks5h", Kind::Socks5h),
+];
 
 impl Login {
     fn parse(text: &str) -> Result<Login, String> {
@@ -88,7 +81,11 @@ impl Proxy {
             // What looks otherwise may be the beginning of a login.
             .filter(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
             .unwrap_or(("http", text));
-        let kind = Kind::parse(scheme)?;
+        let is_meant = |(name, _): &&(&str, Kind)| name.eq_ignore_ascii_case(scheme);
+        let &(scheme, kind) = SCHEMES.iter().find(is_meant).ok_or_else(|| {
+            let scheme = one_line(&scheme.to_ascii_lowercase());
+            format!("its scheme \"{scheme}\" is not supported; http, socks5 and socks5h are")
+        })?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (login, address) = match authority.rsplit_once('@') {
             Some((login, address)) => (Some(login), address),
@@ -103,6 +100,7 @@ impl Proxy {
             return Err("its user name or password is longer than SOCKS allows (255 bytes)".into());
         }
         Ok(Proxy {
+            scheme,
             kind,
             host: host.to_owned(),
             port: port.unwrap_or(1080),
@@ -112,17 +110,7 @@ impl Proxy {
 
     /// For messages: the proxy without its login.
     pub(crate) fn shown(&self) -> String {
-        let scheme = match self.kind {
-            Kind::Http => "http",
-            Kind::Socks5 => "socks5",
-            Kind::Socks5h => "socks5h",
-        };
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        format!("{scheme}://{host}:{}", self.port)
+        format!("{}://{}", self.scheme, authority(&self.host, self.port))
     }
 
     /// What of the login nobody may see, in each form in which it is sent. A user without a password is a token.
@@ -183,11 +171,7 @@ impl Proxy {
         port: u16,
         redactor: &Redactor,
     ) -> io::Result<()> {
-        let target = if host.contains(':') {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        };
+        let target = authority(host, port);
         stream.write_all(self.connect_request(&target).as_bytes())?;
         let mut reply = Vec::new();
         loop {
@@ -247,6 +231,14 @@ impl Proxy {
             ErrorKind::Network,
             format!("the proxy {} {what}", self.shown()),
         ))
+    }
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 

@@ -249,21 +249,15 @@ fn start(address: SocketAddr) -> Result<OwnedFd, Errno> {
 
 /// The resolver's order, the address families taking turns, so that one broken family costs one head start.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let Some(first) = addresses.first() else {
-        return Vec::new();
-    };
-    let (mut one, mut other): (Vec<SocketAddr>, Vec<SocketAddr>) = addresses
+    let is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (one, other): (Vec<SocketAddr>, Vec<SocketAddr>) = addresses
         .iter()
+        .partition(|address| address.is_ipv4() == is_v4);
+    (0..one.len().max(other.len()))
+        .flat_map(|turn| [one.get(turn), other.get(turn)])
+        .flatten()
         .copied()
-        .partition(|address| address.is_ipv4() == first.is_ipv4());
-    let mut order = Vec::with_capacity(addresses.len());
-    one.reverse();
-    other.reverse();
-    while !one.is_empty() || !other.is_empty() {
-        order.extend(one.pop());
-        order.extend(other.pop());
-    }
-    order
+        .collect()
 }
 
 fn refused(addresses: &[SocketAddr], failure: Option<(SocketAddr, Errno)>) -> io::Error {

@@ -190,9 +190,7 @@ fn is_about_time_or_name(why: &CertificateError) -> bool {
         why,
         CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. }
-            | CertificateError::NotValidForName
             | CertificateError::NotValidForNameContext { .. }
     )
 }

@@ -12,45 +12,37 @@ const NAMES_SHOWN: usize = 256;
 
 /// What a failed handshake or a broken TLS connection means to a person.
 pub(super) fn describe(error: &rustls::Error, host: &str, redactor: &Redactor) -> Error {
-    let what = match error {
+    const BREAKS_RULES: &str = "does not keep to the rules of TLS";
+    // The name of what it was stands at the end: "peer misbehaved: MissingKeyShare".
+    let last_word = || {
+        let said = error.to_string();
+        in_words(said.rsplit(' ').next().unwrap_or_default())
+    };
+    let (what, why) = match error {
         rustls::Error::InvalidCertificate(why) => {
             let fault = certificate_fault(why, redactor);
             return Error::new(ErrorKind::Tls, format!("the certificate of {host} {fault}"));
         }
         rustls::Error::InvalidMessage(_) => {
-            "does not speak TLS; check the base URL's port, and proxies on the way"
+            let what = "does not speak TLS; check the base URL's port, and proxies on the way";
+            return Error::new(ErrorKind::Tls, format!("{host} {what}"));
         }
-        rustls::Error::AlertReceived(_) => "refused the TLS handshake",
-        rustls::Error::PeerIncompatible(_) => "has no kind of TLS in common with this library",
-        rustls::Error::PeerMisbehaved(_)
-        | rustls::Error::InappropriateMessage { .. }
-        | rustls::Error::InappropriateHandshakeMessage { .. } => {
-            "does not keep to the rules of TLS"
-        }
-        _ => "could not be spoken to by TLS",
-    };
-    let why = match error {
-        rustls::Error::InvalidMessage(_) => String::new(),
         rustls::Error::AlertReceived(AlertDescription::Unknown(number)) => {
-            format!(" (alert {number})")
+            ("refused the TLS handshake", format!("alert {number}"))
         }
-        // The name of what it was stands at the end: "peer misbehaved: MissingKeyShare".
-        rustls::Error::AlertReceived(_)
-        | rustls::Error::PeerIncompatible(_)
-        | rustls::Error::PeerMisbehaved(_) => {
-            let said = error.to_string();
-            format!(
-                " ({})",
-                in_words(said.rsplit(' ').next().unwrap_or_default())
-            )
-        }
+        rustls::Error::AlertReceived(_) => ("refused the TLS handshake", last_word()),
+        rustls::Error::PeerIncompatible(_) => (
+            "has no kind of TLS in common with this library",
+            last_word(),
+        ),
+        rustls::Error::PeerMisbehaved(_) => (BREAKS_RULES, last_word()),
         rustls::Error::InappropriateMessage { .. }
         | rustls::Error::InappropriateHandshakeMessage { .. } => {
-            " (a message out of turn)".to_owned()
+            (BREAKS_RULES, "a message out of turn".to_owned())
         }
-        other => format!(" ({other})"),
+        other => ("could not be spoken to by TLS", other.to_string()),
     };
-    Error::new(ErrorKind::Tls, format!("{host} {what}{why}"))
+    Error::new(ErrorKind::Tls, format!("{host} {what} ({why})"))
 }
 
 const UNKNOWN_SIGNATURE: &str = "is signed, or one of its authorities is, with a kind of signature that cannot be \
@@ -101,11 +93,9 @@ fn certificate_fault(why: &CertificateError, redactor: &Redactor) -> String {
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("has expired{}; check this machine's clock too", day(not_after))
         }
-        CertificateError::NotValidYet => "is not valid yet; check this machine's clock".into(),
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("is not valid yet{}; check this machine's clock", day(not_before))
         }
-        CertificateError::NotValidForName => "is for another host name".into(),
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             "names no host in its subjectAltName, and a common name counts for none".into()
         }
