@@ -27,7 +27,12 @@ impl Credentials {
             Credentials::ServiceAccount {
                 client_id,
                 client_secret,
-            } => vec![client_secret.0.clone(), basic(client_id, client_secret)],
+            } => {
+                let basic = basic(client_id, client_secret);
+                // Without the padding it is the whole secret, too.
+                let unpadded = Zeroizing::new(basic.trim_end_matches('=').to_owned());
+                vec![client_secret.0.clone(), basic, unpadded]
+            }
             Credentials::ApiKey {
                 private_key: secret,
                 ..

@@ -14,6 +14,7 @@ use crate::http::{Destination, Http, Request, Response};
 use crate::log::Logger;
 use crate::retry::{self, RateLimits};
 use crate::runtime::context::{Canceller, Context};
+use crate::runtime::interrupted::Interrupted;
 use crate::snapshot::{Snapshot, SnapshotList};
 use crate::target::Target;
 
@@ -217,10 +218,14 @@ impl<'a> Call<'a> {
 }
 
 impl Client {
-    /// One round trip, whose headers are looked at whatever its status is.
+    /// One round trip, whose headers are looked at whatever its status is. In a child that the logger forked off it is
+    /// the parent's, like the connection and what the request was signed with.
     fn send(&self, parts: &Parts, context: &Context, request: &Request) -> Result<Response> {
         let response = parts.http.send(context, request)?;
-        warnings::end_of_version(&self.warned_of_end, &response.headers, &parts.logger);
-        Ok(response)
+        warnings::end_of_version(&self.warned_of_end, &response.headers, request.logger);
+        match ptr::eq(self.parts()?, parts) {
+            true => Ok(response),
+            false => Err(Interrupted::Forked.into()),
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::text::{boundary, find};
 /// What stands in the place of secrets.
 const MARK: &str = "[secret]";
 /// Tokens are remembered up to this many, the newest: a client that lives for years gets one an hour.
-const TOKENS: usize = 256;
+const TOKENS: usize = 32;
 /// No text of ours has a word of this many bytes.
 const LONGER_THAN_WORDS: usize = 20;
 /// How many bytes an escape takes at most: `&#x000002F;`.
@@ -168,17 +168,24 @@ impl Redactor {
 
     /// For each byte of the text whether it belongs to a secret; `None` if none does.
     fn find(&self, text: &str, shortest: usize) -> Option<Vec<bool>> {
-        let unescaped = Unescaped::read(text);
+        if text.is_empty() {
+            return None;
+        }
+        // What was escaped may lie in a text that was escaped again: JSON in a JSON text, a URL in a URL.
+        let once = Unescaped::read(text);
+        let twice = once.as_ref().and_then(Unescaped::again);
         let mut found: Option<Vec<bool>> = None;
         let mut mark = |place: Range<usize>| {
             found.get_or_insert_with(|| vec![false; text.len()])[place].fill(true);
         };
         let is_complete = self.for_each(&mut |secret| {
-            if secret.len() < shortest || shortest > 0 && secret.contains(' ') {
+            if !(shortest..=text.len()).contains(&secret.len())
+                || shortest > 0 && secret.contains(' ')
+            {
                 return;
             }
             each_place(text, secret, &mut |at| mark(at..at + secret.len()));
-            if let Some(Unescaped { text, origins }) = &unescaped {
+            for Unescaped { text, origins } in once.iter().chain(&twice) {
                 let origin = |at: usize| origins[at]..origins[at + secret.len()];
                 each_place(text, secret, &mut |at| mark(origin(at)));
             }
@@ -222,6 +229,15 @@ struct Unescaped {
 }
 
 impl Unescaped {
+    /// The same for what was escaped twice.
+    fn again(&self) -> Option<Unescaped> {
+        let mut twice = Unescaped::read(&self.text)?;
+        for origin in &mut twice.origins {
+            *origin = self.origins[*origin];
+        }
+        Some(twice)
+    }
+
     /// `None` if there is no escape in it.
     fn read(original: &str) -> Option<Unescaped> {
         if !original.contains(['\\', '%', '&']) {

@@ -3,7 +3,7 @@
 //! what ureq does not understand though it is good HTTP is put so that it does.
 
 use ::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use ::http::{HeaderMap, Version};
+use ::http::{HeaderMap, StatusCode, Version};
 use httparse::Status;
 
 /// How long a chunk's line may be, and all trailers together.
@@ -29,7 +29,17 @@ pub(super) struct Faulty;
 
 /// Whether the body comes in chunks. `Transfer-Encoding` is `chunked` alone, in HTTP/1.1, without a `Content-Length`;
 /// what else a `Content-Length` may not be, ureq refuses itself.
-pub(super) fn is_chunked(version: Version, headers: &HeaderMap) -> Result<bool, Faulty> {
+pub(super) fn is_chunked(
+    status: StatusCode,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<bool, Faulty> {
+    // These have no body. What a header announces all the same could come when the next response is waited for.
+    let has_no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = headers.get(CONTENT_LENGTH).filter(|length| *length != "0");
+    if has_no_body && (length.is_some() || headers.contains_key(TRANSFER_ENCODING)) {
+        return Err(Faulty);
+    }
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(encoding) = encodings.next() else {
         return Ok(false);

@@ -149,9 +149,10 @@ impl Http {
         let (outcome, exchange) = exchange::run(context, only_new, || {
             let response = self.run(request, authorization)?;
             status = response.status().as_u16();
-            let chunked = framing::is_chunked(response.version(), response.headers())
-                // The body is left unread, so the connection is not kept.
-                .map_err(|framing::Faulty| failure::faulty_framing())?;
+            let chunked =
+                framing::is_chunked(response.status(), response.version(), response.headers())
+                    // The body is left unread, so the connection is not kept.
+                    .map_err(|framing::Faulty| failure::faulty_framing())?;
             exchange::with_current(|exchange| exchange.stage.set(Stage::Body { chunked }))?;
             Response::read(response)
         });

@@ -124,7 +124,10 @@ impl Proxy {
         };
         // What is not UTF-8 is in no text either.
         let text = str::from_utf8(secret).unwrap_or_default();
-        vec![Zeroizing::new(text.to_owned()), login.basic()]
+        let basic = login.basic();
+        // Without the padding it is the whole secret, too.
+        let unpadded = Zeroizing::new(basic.trim_end_matches('=').to_owned());
+        vec![Zeroizing::new(text.to_owned()), basic, unpadded]
     }
 
     /// Whether the name of the target has to be looked up before [`Proxy::open_tunnel`].
