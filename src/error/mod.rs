@@ -299,13 +299,20 @@ mod tests {
     fn a_long_secret_is_taken_out_of_every_text() {
         let secret = "0123456789-0123456789";
         let redactor = Redactor::new(vec![Zeroizing::new(secret.to_owned())]);
-        let mut error = Error::new(ErrorKind::Server, format!("a {secret}"));
+        let mut error = Error::new(ErrorKind::Server, format!("a {secret}"))
+            .during(format!("get {secret}"))
+            .hint(Hint::api_key_refused(secret));
         error.code = secret.into();
         error.reason = "no".into();
         error.detail = format!("{secret}{secret}");
         error.parameters = format!("[\"{secret}\"]");
         let error = error.redacted(&Redactor::none()).redacted(&redactor);
-        assert_eq!(error.message(), "a [secret]");
+        let message = error.message();
+        assert!(
+            message.starts_with("get [secret]: a [secret]; the API key"),
+            "{message}"
+        );
+        assert!(!message.contains(secret), "{message}");
         assert_eq!((&*error.code, &*error.reason), ("[secret]", "no"));
         assert_eq!(error.detail, "[secret]");
         assert_eq!(error.parameters, "[\"[secret]\"]");
