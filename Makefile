@@ -37,7 +37,7 @@ C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo test bench fuzz soak tsan mutants clean help
+.PHONY: all library simulator programs install uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -96,10 +96,10 @@ $(BUILD):
 $(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
-$(BUILD)/tests-c99: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
+$(BUILD)/tests-c99: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) -Wstrict-prototypes $(CFLAGS) -Iinclude -o $@ $(C_TESTS) $(LINK) -pthread -lm
 
-$(BUILD)/tests-cxx11: $(C_TESTS) tests/c/check.h include/atlas_backup.h | library $(BUILD)
+$(BUILD)/tests-cxx11: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
 	$(CXX) -std=c++11 $(WARNINGS) $(CXXFLAGS) -Iinclude -o $@ -x c++ $(C_TESTS) -x none $(LINK) -pthread -lm
 
 $(BUILD)/at_exit: tests/at_exit/at_exit.cpp include/atlas_backup.h | library $(BUILD)
@@ -129,6 +129,13 @@ TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRAR
 
 demo: library simulator programs
 	@$(TOLD) tests/demo
+
+# What one runs after each change: some seconds, once everything was compiled. It needs neither the release build nor a
+# program written in C.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked $(CARGOFLAGS) --quiet -- -D warnings
+	$(CARGO) test --workspace --lib --test documents --test fields --locked $(CARGOFLAGS) --quiet
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
 test: library simulator programs $(C_TEST_PROGRAMS)
@@ -165,22 +172,22 @@ $(BENCH)/venv/bin/python:
 	$(PYTHON) -m venv $(BENCH)/venv
 	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
 
-# Sixteen threads, every fault there is, for half an hour; what the last run found: docs/reliability.md
+# Sixteen threads, every fault there is, for half an hour; what the last run found: docs/test-results.md
 SOAK_MINUTES ?= 30
 
 soak: library simulator $(BUILD)/soak
 	"$(SIMULATOR)" run --env all -- $(BUILD)/soak $(SOAK_MINUTES)
 
 # Data races: the C tests and some minutes of the soak. Compiles the standard library; what the last run found:
-# docs/reliability.md
+# docs/test-results.md
 TSAN_MINUTES ?= 3
 
 tsan: simulator
 	@$(TOLD) tests/tsan/run $(TSAN_MINUTES)
 
-# Do tests notice small faults put into the code? An hour or more; ROOMS="error retry" tries some files alone.
+# Do tests notice small faults put into the code? An hour or more; MODULES="error retry" tries some of it.
 mutants: $(BUILD)/tools/bin/cargo-mutants
-	@BUILD="$(BUILD)" CARGO="$(CARGO)" PATH="$(abspath $(BUILD)/tools/bin):$$PATH" tests/mutants $(ROOMS)
+	@BUILD="$(BUILD)" CARGO="$(CARGO)" PATH="$(abspath $(BUILD)/tools/bin):$$PATH" tests/mutants $(MODULES)
 
 clean:
 	rm -rf $(BUILD) .venv fuzz/target
@@ -189,6 +196,7 @@ clean:
 help:
 	@echo "make          build the library as it is shipped: libatlas_backup.so and libatlas_backup.a"
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
+	@echo "make check    formatting, clippy and the unit tests: in seconds, after each change"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
 	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
 	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"

@@ -81,8 +81,9 @@
  *             and cancel, as bindings/c/wait_for_snapshot.c does.
  *
  * Timeouts    atlas_config_set_timeout_ms() bounds each call as a whole: name lookup, token, retries, pauses, all
- *             pages of a list and the slowest answer, whatever the server does. A wait has a timeout of its own. Times
- *             are milliseconds in 32 bits, hence at most 49 days.
+ *             pages of a list and the slowest answer, whatever the server does; only reading a document of many MiB may take
+ *             some tenths of a second more. A wait has a timeout of its own. Times are milliseconds in 32 bits, hence at
+ *             most 49 days.
  *
  * Callbacks   run on a thread that is inside a call of that client, with no lock held. They must not throw, longjmp
  *             or end the thread. `user_data` must outlive every client made from the config; once

@@ -1,45 +1,30 @@
 //! The operations people call.
 
+mod call;
+mod wait;
+mod warnings;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::mem;
-use std::ptr;
-use std::slice;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use once_cell::race::OnceBox;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+#[cfg(fuzzing)]
+pub(crate) use call::redactor;
+use call::{Call, Parts, destination};
+use wait::Wait;
 
-use crate::auth::Auth;
-use crate::call::{Call, Canceller, Stop};
 use crate::config::{Config, Settings};
-use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::{self, Answer, Http, Outgoing};
-use crate::log::{Level, Logger};
-use crate::retry::{self, RateLimits};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{self, Destination};
+use crate::log::Level;
+use crate::retry::RateLimits;
+use crate::runtime::fork::{self, PerProcess};
 use crate::snapshot::{Snapshot, SnapshotList, Status};
-use crate::sys;
 use crate::target::Target;
 
-/// How Atlas is asked to format its answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Format {
-    /// `envelope=true`: the answer is wrapped with its status; the snapshot is found inside.
-    pub envelope: bool,
-    /// `pretty=true`: the JSON is indented.
-    pub pretty: bool,
-}
-
-/// Which of Atlas' two kinds of cluster, and so which of its resources, a call is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// A replica set.
-    ReplicaSet,
-    /// A sharded cluster.
-    ShardedCluster,
-}
+pub use crate::target::{ClusterType, Format};
 
 /// How to wait for a snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -52,71 +37,18 @@ pub struct Polling {
     pub format: Format,
 }
 
-/// How much of a value from a snapshot or from the caller a message shows, in bytes.
-pub(crate) const VALUE_SHOWN: usize = 64;
 /// The largest page that Atlas documents.
 const PAGE_SIZE: usize = 500;
-
-const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
-const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// A client of the Atlas Administration API that reads backup snapshots. It may be used by many threads at once.
 ///
 /// After `fork()` the child's copy starts afresh with connections, nonces and tokens of its own.
 pub struct Client {
     settings: Settings,
+    destination: Destination,
     /// Whether the log was told that Atlas will end this version of its API.
     warned_of_end: AtomicBool,
-    first: Process,
-}
-
-/// What a client has going in one process. A child of `fork()` finds its parent's here and puts its own behind it:
-/// the parent's locks may be held for ever, and its connections are the parent's to use.
-struct Process {
-    generation: u32,
-    /// Taken only when dropped.
-    parts: Option<Parts>,
-    next: OnceBox<Process>,
-}
-
-struct Parts {
-    canceller: Canceller,
-    http: Http,
-    auth: Auth,
-    /// Knows the tokens that this process has seen.
-    logger: Logger,
-}
-
-/// A call in progress, and what it uses.
-struct Entered<'a> {
-    parts: &'a Parts,
-    call: Call,
-}
-
-impl Process {
-    fn new(settings: &Settings) -> Result<Process> {
-        let logger = settings.logger.with(redactor(settings));
-        let parts = Parts {
-            canceller: Canceller::default(),
-            http: Http::new(&settings.destination, logger.redactor().clone())?,
-            auth: Auth::new(settings, &logger)?,
-            logger,
-        };
-        Ok(Process {
-            generation: sys::generation(),
-            parts: Some(parts),
-            next: OnceBox::new(),
-        })
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // The parent's parts are leaked: freeing them could wait for a lock or speak on a connection of the parent.
-        if self.generation != sys::generation() {
-            mem::forget(self.parts.take());
-        }
-    }
+    parts: PerProcess<Parts>,
 }
 
 impl Client {
@@ -126,22 +58,21 @@ impl Client {
     ///
     /// `Config`, naming the setting that is missing, contradictory or unreadable.
     pub fn new(config: &Config) -> Result<Client> {
-        sys::watch_forks(http::settle).map_err(|error| {
-            Error::new(
-                ErrorKind::Internal,
-                format!("pthread_atfork failed: {error}"),
-            )
+        fork::watch(http::initialise_ureq).map_err(|error| {
+            let cause = format!("pthread_atfork failed: {error}");
+            Error::new(ErrorKind::Internal, cause)
         })?;
-        http::settle();
-        let settings = config
-            .check()
-            .map_err(|error| error.during("set up a client"))?;
-        let first = Process::new(&settings)?;
+        http::initialise_ureq();
+        let set_up = |error: Error| error.during("set up a client");
+        let settings = config.check().map_err(set_up)?;
+        let destination = destination(&settings).map_err(set_up)?;
+        let parts = PerProcess::new(Parts::new(&settings, &destination)?);
         settings.logger.log(Level::Info, || settings.summary());
         Ok(Client {
             settings,
+            destination,
             warned_of_end: AtomicBool::new(false),
-            first,
+            parts,
         })
     }
 
@@ -155,22 +86,23 @@ impl Client {
     /// Any [`ErrorKind`] but `SnapshotFailed`.
     pub fn get_snapshot(
         &self,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &str,
         cluster_name: &str,
         snapshot_id: &str,
         format: Format,
     ) -> Result<Snapshot> {
-        self.reported(|| {
-            let target = self.target(
-                "get snapshot",
-                shape,
+        self.logged(|| {
+            let target = self.checked(Target {
+                operation: "get snapshot",
+                cluster_type,
                 group_id,
                 cluster_name,
-                Some(snapshot_id),
-            )?;
-            let mut entered = self.enter(Some(self.settings.timeout))?;
-            self.fetch(&mut entered, &mut RateLimits::default(), &target, format)
+                snapshot_id: Some(snapshot_id),
+                format,
+            })?;
+            let mut call = Call::begin(self, Some(self.settings.timeout))?;
+            call.snapshot(&target, &mut RateLimits::default())
         })
     }
 
@@ -182,49 +114,44 @@ impl Client {
     /// snapshots or 256 MiB of them.
     pub fn list_snapshots(
         &self,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &str,
         cluster_name: &str,
         format: Format,
     ) -> Result<SnapshotList> {
-        self.reported(|| {
-            let target = self.target("list snapshots", shape, group_id, cluster_name, None)?;
-            let mut entered = self.enter(Some(self.settings.timeout))?;
+        self.logged(|| {
+            let target = self.checked(Target {
+                operation: "list snapshots",
+                cluster_type,
+                group_id,
+                cluster_name,
+                snapshot_id: None,
+                format,
+            })?;
+            let mut call = Call::begin(self, Some(self.settings.timeout))?;
             let mut limits = RateLimits::default();
             let mut list = SnapshotList::default();
+            if cluster_type == ClusterType::ShardedCluster {
+                call.page(&target, "", &mut limits, &mut list)?;
+                return Ok(list);
+            }
             let mut seen = HashSet::new();
-            let mut number = 1;
             // This ends: each page but the last adds as many items as were asked for, or more, and a list takes no more
             // than a certain number of them.
-            loop {
-                let query = match shape {
-                    Shape::ReplicaSet => format!("itemsPerPage={PAGE_SIZE}&pageNum={number}"),
-                    Shape::ShardedCluster => String::new(),
-                };
-                let uri = target.uri(&self.settings.base_url, &query, format)?;
+            for number in 1.. {
                 let start = list.len();
-                self.ask(&mut entered, &mut limits, &uri, |mut answer, redactor| {
-                    let body = mem::take(&mut *answer.body);
-                    list.add_page(Some(&answer.headers), body, redactor)
-                })
-                .map_err(|error| target.explain(error))?;
-                let page = || list.iter().skip(start);
-                warn_of_oddities(&entered.parts.logger, &list.iter().as_slice()[start..]);
-                let count = list.len() - start;
-                if count < PAGE_SIZE || shape == Shape::ShardedCluster {
-                    return Ok(list);
+                let query = format!("itemsPerPage={PAGE_SIZE}&pageNum={number}");
+                call.page(&target, &query, &mut limits, &mut list)?;
+                let page = &list.iter().as_slice()[start..];
+                if page.len() < PAGE_SIZE {
+                    break;
                 }
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
-                if !seen.insert(fingerprint(page())) {
-                    return Err(target.explain(Error::new(
-                        ErrorKind::InvalidResponse,
-                        format!(
-                            "page {number} repeats an earlier page; this is not what Atlas promises"
-                        ),
-                    )));
+                if !seen.insert(fingerprint(page)) {
+                    return Err(target.complete(repeated(number)));
                 }
-                number += 1;
             }
+            Ok(list)
         })
     }
 
@@ -239,81 +166,45 @@ impl Client {
     /// the last status seen; `Cancelled`; and what [`get_snapshot`](Self::get_snapshot) fails with for good.
     pub fn wait_for_snapshot(
         &self,
-        shape: Shape,
+        cluster_type: ClusterType,
         group_id: &str,
         cluster_name: &str,
         snapshot_id: &str,
         polling: Polling,
         progress: &mut dyn FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
-        self.reported(|| {
-            let target = self.target(
-                "wait for snapshot",
-                shape,
+        self.logged(|| {
+            let target = self.checked(Target {
+                operation: "wait for snapshot",
+                cluster_type,
                 group_id,
                 cluster_name,
-                Some(snapshot_id),
-            )?;
-            let mut whole = self.enter(polling.timeout)?;
-            let mut last_status: Option<String> = None;
-            let mut limits = RateLimits::default();
+                snapshot_id: Some(snapshot_id),
+                format: polling.format,
+            })?;
+            let mut call = Call::begin(self, polling.timeout)?;
+            let mut wait = Wait::default();
             loop {
-                let mut poll = Entered {
-                    parts: whole.parts,
-                    call: whole.call.within(self.settings.timeout),
-                };
-                let spread = retry::part_of(polling.interval / 5, retry::random());
-                let mut pause = (polling.interval - polling.interval / 10).saturating_add(spread);
-                let outcome = self.fetch(&mut poll, &mut limits, &target, polling.format);
-                let trouble = match outcome {
-                    Ok(snapshot) => {
-                        limits = RateLimits::default();
-                        if !progress(&snapshot) {
-                            let why = "progress asked to stop";
-                            return Err(target.explain(Error::new(ErrorKind::Cancelled, why)));
-                        }
-                        let redactor = poll.parts.logger.redactor();
-                        match snapshot.status_code() {
-                            Status::Completed => return Ok(snapshot),
-                            Status::Failed => {
-                                return Err(target.explain(failed(&snapshot, redactor)));
-                            }
-                            _ => {}
-                        }
-                        let status = snapshot.status().unwrap_or("unknown");
-                        last_status = Some(redactor.redact(status, VALUE_SHOWN));
-                        None
+                let mut poll = call.within(self.settings.timeout);
+                let outcome = poll.snapshot(&target, &mut wait.limits);
+                if let Ok(snapshot) = &outcome
+                    && !progress(snapshot)
+                {
+                    let cause = "progress asked to stop";
+                    return Err(target.complete(Error::new(ErrorKind::Cancelled, cause)));
+                }
+                match outcome {
+                    Ok(snapshot) if snapshot.status_code() == Status::Completed => {
+                        return Ok(snapshot);
                     }
-                    Err(error) if error.kind == ErrorKind::NotFound && last_status.is_some() => {
-                        return Err(error
-                            .adding("the snapshot was there before, so it was deleted meanwhile"));
-                    }
-                    Err(error) if error.kind.is_retryable() => {
-                        poll.parts
-                            .logger
-                            .log(Level::Warning, || format!("{error}; the wait goes on"));
-                        pause = pause.max(limits.pause(&error).unwrap_or_default());
-                        Some(error)
-                    }
-                    Err(error) => return Err(error),
-                };
-                self.reenter(&mut whole)?;
-                let whole = &whole.call;
-                let resume = Instant::now().checked_add(pause);
-                let ends_before = |at: &Instant| whole.deadline().is_some_and(|end| end <= *at);
-                let Some(resume) = resume.filter(|at| !ends_before(at)) else {
-                    // The rest of the time is waited out, so that a cancellation can still come.
-                    if let Some(end) = whole.deadline()
-                        && let Err(stop) = whole.sleep_until(end)
-                        && stop != Stop::TimeUp
-                    {
-                        return Err(target.explain(stop.into()));
-                    }
-                    return Err(target.explain(not_in_time(last_status, trouble)));
-                };
-                whole
-                    .sleep_until(resume)
-                    .map_err(|stop| target.explain(stop.into()))?;
+                    Ok(snapshot) => wait
+                        .note_snapshot(&snapshot, poll.parts.logger.redactor())
+                        .map_err(|error| target.complete(error))?,
+                    Err(error) => wait.note_failure(error, &poll.parts.logger)?,
+                }
+                call.resume()?;
+                wait.pause(&call.context, polling.interval)
+                    .map_err(|error| target.complete(error))?;
             }
         })
     }
@@ -324,17 +215,10 @@ impl Client {
     ///
     /// What the revoke endpoint answers, or that it could not be reached; the token is then kept.
     pub fn revoke_token(&self) -> Result<()> {
-        self.reported(|| {
-            let mut entered = self.enter(Some(self.settings.timeout))?;
-            self.run(&mut entered, |parts, call| {
-                let mut limits = RateLimits::default();
-                retry::run(call, self.settings.max_retries, &mut limits, |again| {
-                    parts.auth.revoke(call, again, &mut |call, request| {
-                        self.send(parts, call, request)
-                    })
-                })
-            })
-            .map_err(|error| error.during("revoke the access token"))
+        self.logged(|| {
+            Call::begin(self, Some(self.settings.timeout))?
+                .revoke()
+                .map_err(|error| error.during("revoke the access token"))
         })
     }
 
@@ -345,176 +229,26 @@ impl Client {
         }
     }
 
-    fn fetch<'a>(
-        &'a self,
-        entered: &mut Entered<'a>,
-        limits: &mut RateLimits,
-        target: &Target,
-        format: Format,
-    ) -> Result<Snapshot> {
-        let uri = target.uri(&self.settings.base_url, "", format)?;
-        let snapshot = self
-            .ask(entered, limits, &uri, |mut answer, redactor| {
-                let body = mem::take(&mut *answer.body);
-                let enveloped = format.envelope;
-                Snapshot::from_answer(answer.status, answer.headers, body, enveloped, redactor)
-            })
-            .map_err(|error| target.explain(error))?;
-        warn_of_oddities(&entered.parts.logger, slice::from_ref(&snapshot));
-        Ok(snapshot)
-    }
-
-    /// Sends a GET until it succeeds or fails for good, and has the answer read.
-    fn ask<'a, T>(
-        &'a self,
-        entered: &mut Entered<'a>,
-        limits: &mut RateLimits,
-        uri: &Uri,
-        mut read: impl FnMut(Answer, &Redactor) -> Result<T>,
-    ) -> Result<T> {
-        self.run(entered, |parts, call| {
-            let redactor = parts.logger.redactor();
-            retry::run(call, self.settings.max_retries, limits, |again| {
-                let request = Outgoing {
-                    uri,
-                    accept: &self.settings.accept,
-                    authorization: &|| Ok(None),
-                    may_resend: true,
-                    form: None,
-                    again,
-                    logger: &parts.logger,
-                };
-                let answer = parts.auth.send(call, &request, &mut |call, request| {
-                    self.send(parts, call, request)
-                })?;
-                let status = answer.status;
-                let outcome = match status {
-                    200 => answer
-                        .refuse_encoding(redactor)
-                        .and_then(|()| read(answer, redactor))
-                        .map_err(|error| error.answered(status)),
-                    _ => Err(Error::from_answer(
-                        status,
-                        Some(&answer.headers),
-                        &answer.body,
-                        redactor,
-                    )),
-                };
-                outcome.map_err(|error| match error.kind {
-                    ErrorKind::Unauthenticated => parts.auth.refused(&self.settings, error),
-                    _ => error,
-                })
-            })
-        })
-    }
-
-    /// One round trip, whose headers are looked at whatever its status is.
-    fn send(&self, parts: &Parts, call: &Call, request: &Outgoing) -> Result<Answer> {
-        let answer = parts.http.send(call, request)?;
-        self.warn_of_end(&parts.logger, &answer.headers);
-        Ok(answer)
-    }
-
-    /// Warns, once for each client, when Atlas announces that it will stop serving what was asked for.
-    fn warn_of_end(&self, logger: &Logger, headers: &HeaderMap) {
-        if self.warned_of_end.load(Ordering::Relaxed) {
-            return;
-        }
-        let (deprecation, sunset) = (headers.get(DEPRECATION), headers.get(SUNSET));
-        if (deprecation.is_some() || sunset.is_some())
-            && !self.warned_of_end.swap(true, Ordering::Relaxed)
-        {
-            let said = |value: Option<&HeaderValue>| match value {
-                Some(value) => logger
-                    .redactor()
-                    .redact(&String::from_utf8_lossy(value.as_bytes()), VALUE_SHOWN),
-                None => "not said".to_owned(),
-            };
-            logger.log(Level::Warning, || {
-                format!(
-                    "Atlas announces the end of this version of its API (Deprecation: {}; Sunset: {}); set a newer \
-                     api_version, or use a newer release of this library",
-                    said(deprecation),
-                    said(sunset)
-                )
-            });
-        }
-    }
-
-    /// Runs a call that has been entered; once more, if the logger forked, in the child.
-    fn run<'a, T>(
-        &'a self,
-        entered: &mut Entered<'a>,
-        mut body: impl FnMut(&Parts, &Call) -> Result<T>,
-    ) -> Result<T> {
-        loop {
-            // The logger may have forked since, for a page of a list that is odd.
-            self.reenter(entered)?;
-            let before = entered.parts;
-            let outcome = body(before, &entered.call);
-            self.reenter(entered)?;
-            if outcome.is_ok() || ptr::eq(before, entered.parts) {
-                return outcome;
-            }
-        }
-    }
-
-    /// Enters a call that may take `timeout`.
-    fn enter(&self, timeout: Option<Duration>) -> Result<Entered<'_>> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let parts = self.parts()?;
-        let call = parts.canceller.enter(deadline)?;
-        Ok(Entered { parts, call })
-    }
-
-    /// After a callback, which may have forked: the child goes on with parts of its own, and hears no cancellation of
-    /// its parent.
-    fn reenter<'a>(&'a self, entered: &mut Entered<'a>) -> Result<()> {
-        let parts = self.parts()?;
-        if !ptr::eq(parts, entered.parts) {
-            let call = parts.canceller.enter(entered.call.deadline())?;
-            *entered = Entered { parts, call };
-        }
-        Ok(())
-    }
-
     /// What belongs to this process.
     fn parts(&self) -> Result<&Parts> {
-        let generation = sys::generation();
-        let mut process = &self.first;
-        while process.generation != generation {
-            process = process
-                .next
-                .get_or_try_init(|| Process::new(&self.settings).map(Box::new))?;
-        }
-        process
-            .parts
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "the client is being freed"))
+        self.parts
+            .get_or_try_init(|| Parts::new(&self.settings, &self.destination))
     }
 
-    /// What a call is about, checked.
-    fn target<'a>(
-        &self,
-        doing: &'static str,
-        shape: Shape,
-        group_id: &'a str,
-        cluster_name: &'a str,
-        snapshot_id: Option<&'a str>,
-    ) -> Result<Target<'a>> {
-        let redactor = self.parts()?.logger.redactor();
-        Target::new(doing, shape, group_id, cluster_name, snapshot_id, redactor)
+    fn checked<'a>(&self, target: Target<'a>) -> Result<Target<'a>> {
+        target.check(self.parts()?.logger.redactor())?;
+        Ok(target)
     }
 
-    /// Runs a call and logs its failure.
-    fn reported<T>(&self, body: impl FnOnce() -> Result<T>) -> Result<T> {
-        body().map_err(|error| {
+    /// Runs an operation and logs its failure.
+    fn logged<T>(&self, operation: impl FnOnce() -> Result<T>) -> Result<T> {
+        operation().map_err(|error| {
             let logger = match self.parts() {
                 Ok(parts) => &parts.logger,
                 Err(_) => &self.settings.logger,
             };
             let error = error.redacted(logger.redactor());
-            logger.log(Level::Error, || error.message.clone());
+            logger.log(Level::Error, || error.message());
             error
         })
     }
@@ -528,69 +262,15 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Knows every secret of the settings.
-pub(crate) fn redactor(settings: &Settings) -> Redactor {
-    let mut secrets = settings.credentials.secrets();
-    if let Some(proxy) = &settings.destination.proxy {
-        secrets.append(&mut proxy.secrets());
-    }
-    Redactor::new(secrets)
-}
-
-/// Warns of fields with another type than documented, once for each field.
-fn warn_of_oddities(logger: &Logger, snapshots: &[Snapshot]) {
-    let mut odd: Vec<(&str, &Snapshot, usize)> = Vec::new();
-    for snapshot in snapshots {
-        for name in snapshot.odd_fields() {
-            match odd.iter_mut().find(|(field, ..)| *field == name) {
-                Some((.., count)) => *count += 1,
-                None => odd.push((name, snapshot, 1)),
-            }
-        }
-    }
-    for (field, first, count) in odd {
-        logger.log(Level::Warning, || {
-            let id = id_of(first, logger.redactor());
-            let whose = match count {
-                1 => format!("snapshot {id}"),
-                _ => format!("{count} snapshots, {id} the first,"),
-            };
-            format!("{field} of {whose} has another type than documented and counts as absent")
-        });
-    }
-}
-
-fn id_of(snapshot: &Snapshot, redactor: &Redactor) -> String {
-    redactor.redact(snapshot.id().unwrap_or("(without id)"), VALUE_SHOWN)
-}
-
-fn failed(snapshot: &Snapshot, redactor: &Redactor) -> Error {
-    let id = id_of(snapshot, redactor);
-    let mut error = Error::new(
-        ErrorKind::SnapshotFailed,
-        format!(
-            "snapshot {id} failed; Atlas gives no reason, so see the project's activity feed and take another"
-        ),
-    );
-    error.http_status = snapshot.http_status().unwrap_or(0);
-    error
-}
-
-fn not_in_time(last_status: Option<String>, trouble: Option<Error>) -> Error {
-    let status = last_status.as_deref().unwrap_or("none");
-    let trouble = trouble.map_or_else(String::new, |error| {
-        format!("; the last try failed: {error}")
-    });
+fn repeated(page: u32) -> Error {
     Error::new(
-        ErrorKind::Timeout,
-        format!(
-            "it was not completed in the time set for the wait; the last status seen was {status}{trouble}"
-        ),
+        ErrorKind::InvalidResponse,
+        format!("page {page} repeats an earlier page; this is not what Atlas promises"),
     )
 }
 
 /// The same for pages with the same items, to notice a server that goes round in circles.
-fn fingerprint<'a>(page: impl Iterator<Item = &'a Snapshot>) -> u64 {
+fn fingerprint(page: &[Snapshot]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for snapshot in page {
         snapshot.json().hash(&mut hasher);

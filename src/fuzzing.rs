@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ureq::http::header::InvalidHeaderValue;
-use ureq::http::{HeaderMap, HeaderValue, Uri};
+use ::http::header::InvalidHeaderValue;
+use ::http::{HeaderMap, HeaderValue, Uri};
 
 use crate::auth::Auth;
-use crate::call::Canceller;
 use crate::client::redactor;
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::{self, Answer, Outgoing};
+use crate::http::{self, Request, Response};
 use crate::log::Logger;
+use crate::runtime::context::Canceller;
 use crate::snapshot::Snapshot;
 
 pub use crate::ffi::all as c;
@@ -48,12 +48,12 @@ impl Scripted {
     /// The answer as the error it is.
     pub fn error(&self) -> Error {
         let redactor = Redactor::none();
-        Error::from_answer(self.status, Some(&self.headers), &self.body, &redactor)
+        Error::from_response(self.status, Some(&self.headers), &self.body, &redactor)
     }
 
     /// The answer as a snapshot, asked for with an envelope or without.
     pub fn snapshot(&self, enveloped: bool) -> Result<Snapshot> {
-        Snapshot::from_answer(
+        Snapshot::from_response(
             self.status,
             self.headers.clone(),
             self.body.clone(),
@@ -85,48 +85,54 @@ impl Account {
         let settings = config.check()?;
         let logger = settings.logger.with(redactor(&settings));
         Ok(Account {
-            auth: Auth::new(&settings, &logger)?,
+            auth: Auth::new(
+                &settings.credentials,
+                &settings.base_url,
+                settings.token_cache.as_deref(),
+                &logger,
+            )?,
             logger,
             settings,
         })
     }
 
     /// Sends a request for a snapshot and whatever has to be sent before; without an answer left the network fails.
-    pub fn exchange(&self, answers: impl IntoIterator<Item = Scripted>) -> Exchange {
-        let mut answers: VecDeque<Scripted> = answers.into_iter().collect();
+    pub fn exchange(&self, responses: impl IntoIterator<Item = Scripted>) -> Exchange {
+        let mut responses: VecDeque<Scripted> = responses.into_iter().collect();
         let mut sent = Vec::new();
         let uri = Uri::from_static("http://localhost/snapshot?pretty=true");
-        let request = Outgoing {
+        let request = Request {
             uri: &uri,
             accept: &self.settings.accept,
             authorization: &|| Ok(None),
             may_resend: true,
             form: None,
-            again: "",
+            retry_reason: "",
             logger: &self.logger,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
-            .and_then(|call| {
-                self.auth.send(&call, &request, &mut |_, request| {
+            .map_err(Error::from)
+            .and_then(|context| {
+                self.auth.send(&context, &request, &mut |_, request| {
                     let authorization = (request.authorization)()?;
                     sent.push((
                         request.uri.path().to_owned(),
                         authorization
                             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
                     ));
-                    let answer = answers.pop_front().ok_or_else(|| {
+                    let response = responses.pop_front().ok_or_else(|| {
                         Error::new(ErrorKind::Network, "the script has no more answers")
                     })?;
-                    Ok(Answer {
-                        status: answer.status,
-                        headers: answer.headers,
-                        body: answer.body.into(),
+                    Ok(Response {
+                        status: response.status,
+                        headers: response.headers,
+                        body: response.body.into(),
                     })
                 })
             })
-            .map(|answer| answer.status)
+            .map(|response| response.status)
             .map_err(|error| error.redacted(self.logger.redactor()));
         Exchange { sent, outcome }
     }
@@ -134,14 +140,12 @@ impl Account {
 
 /// Whether `NO_PROXY` keeps a host from the proxy.
 pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
-    http::proxy::is_bypassed(no_proxy, host)
+    http::no_proxy::is_bypassed(no_proxy, host)
 }
 
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.
 pub fn base_url(config: &Config) -> Result<(String, String, u16, bool)> {
     let settings = config.check()?;
-    let http::Destination {
-        host, port, roots, ..
-    } = settings.destination;
-    Ok((settings.base_url, host, port, roots.is_none()))
+    let is_plain = settings.authorities.is_none();
+    Ok((settings.base_url, settings.host, settings.port, is_plain))
 }

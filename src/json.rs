@@ -12,7 +12,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::error::{self, Error, ErrorKind, boundary};
+use crate::text::boundary;
 
 /// The longest body that is read, in bytes. A page of 500 snapshots has about a fortieth of it.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -20,32 +20,56 @@ pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 /// How many arrays and objects may enclose a value, the outermost object included.
 const MAX_DEPTH: usize = 128;
 
+/// Why a text is not the JSON object that was expected.
+#[derive(Debug)]
+pub(crate) struct Malformed(pub(crate) String);
+
+impl Malformed {
+    /// A body of more than [`MAX_BODY`].
+    pub(crate) fn too_large() -> Malformed {
+        Malformed(format!("too large: more than {MAX_BODY} bytes"))
+    }
+
+    /// The fault that shows at a byte of `text`.
+    fn at(text: &[u8], at: usize, what: &str) -> Malformed {
+        let before = &text[..at];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line_start = before.iter().rposition(|byte| *byte == b'\n');
+        Malformed::in_line(line, at + 1 - line_start.map_or(0, |at| at + 1), what)
+    }
+
+    fn in_line(line: usize, column: usize, what: &str) -> Malformed {
+        Malformed(format!(
+            "expected a JSON object; line {line}, column {column}: {what}"
+        ))
+    }
+}
+
+impl From<serde_json::Error> for Malformed {
+    fn from(error: serde_json::Error) -> Malformed {
+        let what = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let what = what.strip_suffix(&place).unwrap_or(&what);
+        Malformed::in_line(error.line(), error.column().max(1), what)
+    }
+}
+
 /// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that is
 /// the caller's own may be quoted.
-pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
+pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> Result<String, Malformed> {
     if body.is_empty() {
-        return Err(Error::new(
-            ErrorKind::InvalidResponse,
-            "expected a JSON object: it is empty",
-        ));
+        return Err(Malformed("expected a JSON object: it is empty".into()));
     }
     if body.len() > MAX_BODY {
-        return Err(too_large());
+        return Err(Malformed::too_large());
     }
     if body.starts_with("\u{feff}".as_bytes()) {
-        return Err(invalid(&body, 0, "found a byte-order mark"));
+        return Err(Malformed::at(&body, 0, "found a byte-order mark"));
     }
-    let text = match String::from_utf8(body) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            return Err(invalid(
-                error.as_bytes(),
-                at,
-                "found bytes that are not UTF-8",
-            ));
-        }
-    };
+    let text = String::from_utf8(body).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Malformed::at(error.as_bytes(), at, "found bytes that are not UTF-8")
+    })?;
     let at = text.bytes().position(|byte| !is_space(byte)).unwrap_or(0);
     let start = &text[at..];
     let what = match text.as_bytes()[at] {
@@ -58,36 +82,53 @@ pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> error::Result<String> {
         _ if start.starts_with("true") || start.starts_with("false") => "a boolean",
         _ if is_callers => {
             let what = format!("found \"{}\"", &start[..boundary(start, 40)]);
-            return Err(invalid(text.as_bytes(), at, &what));
+            return Err(Malformed::at(text.as_bytes(), at, &what));
         }
         // What a server sends may be a token, and what succeeds is nobody's but the caller's.
         b'<' => "what looks like HTML or XML",
         _ => "what is no JSON",
     };
-    Err(invalid(text.as_bytes(), at, &format!("found {what}")))
-}
-
-/// The error for a body of more than [`MAX_BODY`].
-pub(crate) fn too_large() -> Error {
-    let what = format!("too large: more than {MAX_BODY} bytes");
-    Error::new(ErrorKind::InvalidResponse, what)
+    Err(Malformed::at(text.as_bytes(), at, &format!("found {what}")))
 }
 
 /// Calls `each` with name and value of every member of an object, both as raw JSON text.
 pub(crate) fn members<'a>(
     object: &'a str,
     each: impl FnMut(&'a str, &'a str),
-) -> serde_json::Result<()> {
+) -> Result<(), Malformed> {
     let mut reader = serde_json::Deserializer::from_str(object);
     reader.deserialize_map(Members(each))?;
-    reader.end()
+    Ok(reader.end()?)
+}
+
+/// The values of the members with these names in an object, the last of each, as raw JSON text; `None` if it is none.
+pub(crate) fn values<'a, const N: usize>(
+    object: &'a str,
+    names: [&str; N],
+) -> Option<[Option<&'a str>; N]> {
+    let mut values = [None; N];
+    find_values(object, &names, &mut values).ok()?;
+    Some(values)
+}
+
+fn find_values<'a>(
+    object: &'a str,
+    names: &[&str],
+    values: &mut [Option<&'a str>],
+) -> Result<(), Malformed> {
+    members(object, |raw, value| {
+        let name = name(raw);
+        if let Some(at) = names.iter().position(|known| *known == name) {
+            values[at] = Some(value);
+        }
+    })
 }
 
 /// Calls `each` with every element of an array, as raw JSON text.
-pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> serde_json::Result<()> {
+pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), Malformed> {
     let mut reader = serde_json::Deserializer::from_str(array);
     reader.deserialize_seq(Elements(each))?;
-    reader.end()
+    Ok(reader.end()?)
 }
 
 /// What a member is called, from its name in raw JSON text. A long name with escapes, which is none that Atlas
@@ -253,7 +294,7 @@ pub(crate) fn integer(raw: &str) -> Option<i64> {
 }
 
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.
-pub(crate) fn check_depth(text: &str) -> error::Result<()> {
+pub(crate) fn check_depth(text: &str) -> Result<(), Malformed> {
     // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always.
     let openings = memchr2_iter(b'[', b'{', text.as_bytes());
     if openings.take(MAX_DEPTH + 1).count() <= MAX_DEPTH {
@@ -268,7 +309,7 @@ pub(crate) fn check_depth(text: &str) -> error::Result<()> {
             _ if in_string => {}
             b'[' | b'{' if depth == MAX_DEPTH => {
                 let what = format!("found more than {MAX_DEPTH} levels of nesting");
-                return Err(invalid(text.as_bytes(), at, &what));
+                return Err(Malformed::at(text.as_bytes(), at, &what));
             }
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth -= 1,
@@ -276,32 +317,6 @@ pub(crate) fn check_depth(text: &str) -> error::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The error for a text that is not what Atlas promises, pointing at the byte where that shows.
-pub(crate) fn invalid(text: &[u8], at: usize, what: &str) -> Error {
-    let before = &text[..at];
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte != b'\n')
-        .count();
-    refused(line, column, what)
-}
-
-/// The same for what serde_json refused.
-pub(crate) fn malformed(error: &serde_json::Error) -> Error {
-    let what = error.to_string();
-    let what = what
-        .rsplit_once(" at line ")
-        .map_or(what.as_str(), |(what, _)| what);
-    refused(error.line(), error.column().max(1), what)
-}
-
-fn refused(line: usize, column: usize, what: &str) -> Error {
-    let message = format!("expected a JSON object; line {line}, column {column}: {what}");
-    Error::new(ErrorKind::InvalidResponse, message)
 }
 
 /// The inside of a raw JSON string without escapes.
@@ -375,79 +390,4 @@ impl Visitor<'_> for Unescape<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_in_memory_that_is_wiped_read_as_all_others() {
-        for raw in [
-            r#""""#,
-            r#""plain \u00e9""#,
-            r#""\"\\\/\b\f\n\r\t""#,
-            r#""\u0000 \ud800 \udc00 \ud83d\ude00 \ud83d\ud83d\ude00 \ud83dx \ud83d\n""#,
-            r#""\uD83D\u0041 \uffff""#,
-            "7",
-            "null",
-            "[]",
-        ] {
-            let mut text = String::new();
-            let is_text = push_text(raw, &mut text).unwrap();
-            let wiped = wiped_text(raw).map(|text| text.to_string());
-            assert_eq!(wiped, is_text.then_some(text), "{raw}");
-        }
-        for broken in [r#""\x""#, r#""\u12g4""#, r#""\u12""#, r#""\""#] {
-            assert_eq!(wiped_text(broken), None, "{broken}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_is_cut_anywhere_keeps_what_was_complete() {
-        let whole = r#" {"a":"x\u00e9\"\\y é","b" :[1, "2", {"c":null,"d":[]}],"e":{"f":-1.5e3},"g":true} "#;
-        let read = |text: &str| {
-            serde_json::from_str::<serde_json::Value>(text)
-                .unwrap_or_else(|e| panic!("{text}: {e}"))
-        };
-        let start = 2; // nothing can be kept of less
-        for at in (start..=whole.len()).filter(|at| whole.is_char_boundary(*at)) {
-            let cut = read(&ended(&whole[..at]));
-            let is_there = |name: &str, from: &str| {
-                let complete = whole.find(from).unwrap() + from.len() <= at;
-                assert_eq!(
-                    complete,
-                    cut[name] == read(whole)[name],
-                    "{name} at {at}: {cut}"
-                );
-            };
-            is_there("a", "y é");
-            is_there("b", "\"d\":[");
-            is_there("e", "-1.5e3}");
-            is_there("g", "true}");
-        }
-        for (cut, kept) in [
-            ("", ""),
-            ("<html", ""),
-            ("{", "{}"),
-            (r#"{"a"#, "{}"),
-            (r#"{"a":"#, "{}"),
-            (r#"{"a":""#, r#"{"a":""}"#),
-            (r#"{"a":"b\"#, r#"{"a":"b"}"#),
-            (r#"{"a":"b\\"#, r#"{"a":"b\\"}"#),
-            (r#"{"a":"b\u00e"#, r#"{"a":"b"}"#),
-            (r#"{"a":"b\u00e9"#, r#"{"a":"b\u00e9"}"#),
-            (r#"{"a":{"b":1,"c":[[2,3"#, r#"{"a":{"b":1,"c":[[2]]}}"#),
-            (
-                r#"{"a":{"b":1,"c":[{"d":"e"},"#,
-                r#"{"a":{"b":1,"c":[{"d":"e"}]}}"#,
-            ),
-        ] {
-            assert_eq!(ended(cut), kept, "{cut}");
-        }
-        // Of what is no JSON nothing is known, but that it can be cut anywhere.
-        let odd = r#"]}{"é\é\u12é":"\é\u😀\",é{[:"\\\ud83d😀":é,"é"#;
-        for (start, _) in odd.char_indices() {
-            for (end, _) in odd[start..].char_indices() {
-                let _ = ended(&odd[start..start + end]);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,6 @@
 //! Reads MongoDB Atlas cloud backup snapshots: the safe core, and the C ABI over it.
 //!
-//! The map of the house. A snapshot's way in: `ffi::client` → [`client`] → `auth` signs → `http` sends → `retry`
-//! judges → [`snapshot`] parses → `ffi::snapshot` hands out pointers. Each arrow goes one way.
+//! The layers, each of which calls only those below it, and the life of a request: docs/architecture.md.
 
 #![deny(unsafe_code, missing_docs, unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks)]
@@ -16,23 +15,22 @@ pub mod log; // lines for the host's log
 pub mod snapshot; // the document and its fields
 
 mod auth; // who we are: signs a request, answers challenges, fetches tokens
-mod call; // one call's deadline and its cancellation: everything that blocks waits here
 mod http; // one request, one answer
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when
+mod retry_after; // how long a server asks to wait
 mod runtime; // what the library needs of the process it runs in
 mod target; // what a call is about: where Atlas has it, what messages call it
+mod text; // text for people and logs
 
 #[allow(unsafe_code)]
 mod ffi; // the C ABI
-#[allow(unsafe_code)]
-mod sys; // what the system offers only to unsafe code: fork detection, signal masks
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing; // what the fuzz targets in fuzz/ call
 
-pub use client::{Client, Format, Polling, Shape};
+pub use client::{Client, ClusterType, Format, Polling};
 pub use config::Config;
 pub use error::{Error, ErrorKind, Result};
 pub use log::Level;

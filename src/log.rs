@@ -4,8 +4,9 @@ use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, ErrorKind, Redactor, Result, boundary, one_line};
-use crate::sys;
+use crate::error::{Redactor, Result};
+use crate::runtime::fork::Process;
+use crate::text::{boundary, one_line};
 
 /// How important a line is. The numbers are those of `ATLAS_LOG_…` in the C header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,17 +108,12 @@ impl HeldBack<'_> {
     /// Writes the lines. An error if the host's logger forked and this is the child: what was done until now is the
     /// parent's, and the client does it anew with parts of its own.
     pub(crate) fn release(self) -> Result<()> {
-        let generation = sys::generation();
+        let process = Process::current();
         let lines = mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         for (level, line) in lines {
             self.to.log(level, || line);
         }
-        if generation == sys::generation() {
-            Ok(())
-        } else {
-            let why = "the process was forked during the call";
-            Err(Error::new(ErrorKind::Cancelled, why))
-        }
+        Ok(process.check()?)
     }
 }
 

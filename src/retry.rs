@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::call::Call;
-use crate::error::{Error, ErrorKind, LONGEST_WAIT, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
+use crate::retry_after;
+use crate::runtime::context::Context;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
@@ -31,7 +32,7 @@ impl RateLimits {
     pub(crate) fn pause(&self, error: &Error) -> Option<Duration> {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         match error.retry_after {
-            Some(asked) => Some(seconds(asked.min(LONGEST_WAIT))),
+            Some(asked) => Some(seconds(asked.min(retry_after::LONGEST))),
             None if error.kind == ErrorKind::RateLimited => {
                 let at = self.unhinted.clamp(1, RATE_LIMIT_PAUSES.len()) - 1;
                 let pause = seconds(RATE_LIMIT_PAUSES[at]);
@@ -43,11 +44,11 @@ impl RateLimits {
 }
 
 /// Runs `attempt` until it succeeds, fails for good, or `max_retries` more tries or the deadline are used up. The
-/// attempt is told why it is made once more; the first time that is empty.
+/// attempt gets the reason for the retry; the first time that is empty.
 ///
 /// When the time is up after something was seen, that is the error: it says more than "timeout".
 pub(crate) fn run<T>(
-    call: &Call,
+    context: &Context,
     max_retries: u32,
     limits: &mut RateLimits,
     mut attempt: impl FnMut(&str) -> Result<T>,
@@ -55,27 +56,22 @@ pub(crate) fn run<T>(
     let mut seen: Option<Error> = None;
     let mut retries = 0;
     loop {
-        let again = match &seen {
-            None => String::new(),
-            Some(error) if error.http_status != 0 => {
-                format!(
-                    "of status {}, retry {retries} of {max_retries}",
-                    error.http_status
-                )
-            }
-            Some(error) => format!("of {}, retry {retries} of {max_retries}", error.kind.name()),
-        };
-        let error = match attempt(&again) {
+        let retry_reason = seen.as_ref().map_or_else(String::new, |error| {
+            let why = match error.http_status {
+                0 => error.kind.name().to_owned(),
+                status => format!("status {status}"),
+            };
+            format!("of {why}, retry {retries} of {max_retries}")
+        });
+        let error = match attempt(&retry_reason) {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
         // Our own deadline, not a 408.
         if error.kind == ErrorKind::Timeout && !error.transient && error.http_status == 0 {
             return Err(match seen {
-                Some(seen) => seen.adding("the time was up during another try"),
-                None => {
-                    error.adding("the server did not answer in time; try again or allow more time")
-                }
+                Some(seen) => seen.hint(Hint::TIME_WAS_UP),
+                None => error.hint(Hint::NO_ANSWER_IN_TIME),
             });
         }
         if !error.transient {
@@ -85,7 +81,7 @@ pub(crate) fn run<T>(
         if retries == max_retries {
             return Err(match retries {
                 0 => error,
-                _ => error.adding(&format!("{} tries were made", retries + 1)),
+                _ => error.hint(Hint::tries_made(retries + 1)),
             });
         }
         let asked = limits.pause(&error);
@@ -93,10 +89,13 @@ pub(crate) fn run<T>(
         let Some(resume) = Instant::now().checked_add(pause) else {
             return Err(error);
         };
-        if call.deadline().is_some_and(|deadline| resume >= deadline) {
-            return Err(error.adding("the time set for the call leaves none for another try"));
+        if context
+            .deadline()
+            .is_some_and(|deadline| resume >= deadline)
+        {
+            return Err(error.hint(Hint::NO_TIME_LEFT));
         }
-        call.sleep_until(resume)?;
+        context.sleep_until(resume)?;
         seen = Some(error);
         retries += 1;
     }
@@ -171,7 +170,7 @@ mod tests {
 
     #[test]
     fn polls_that_are_limited_one_after_the_other_pause_longer_each_time() {
-        let canceller = crate::call::Canceller::default();
+        let canceller = crate::runtime::context::Canceller::default();
         let mut limits = RateLimits::default();
         for (least, most) in [(8.0, 12.5), (16.0, 25.0), (32.0, 50.0), (32.0, 50.0)] {
             // A poll whose time is over before the shortest pause would be fails at once, whatever its retries.
@@ -202,34 +201,42 @@ mod tests {
 
     #[test]
     fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
-        let call = crate::call::Canceller::default().enter(None).unwrap();
-        let mut told = Vec::new();
-        let outcome: Result<()> = run(&call, 2, &mut RateLimits::default(), |again| {
-            told.push(again.to_owned());
+        let context = crate::runtime::context::Canceller::default()
+            .enter(None)
+            .unwrap();
+        let mut reasons = Vec::new();
+        let outcome: Result<()> = run(&context, 2, &mut RateLimits::default(), |retry_reason| {
+            reasons.push(retry_reason.to_owned());
             let mut error = Error::transient(ErrorKind::Network, "it failed");
-            error.http_status = if told.len() == 1 { 503 } else { 0 };
+            error.http_status = if reasons.len() == 1 { 503 } else { 0 };
             error.retry_after = Some(0);
             Err(error)
         });
         assert_eq!(
-            told,
+            reasons,
             [
                 "",
                 "of status 503, retry 1 of 2",
                 "of network, retry 2 of 2"
             ]
         );
-        assert_eq!(outcome.unwrap_err().message, "it failed; 3 tries were made");
+        assert_eq!(
+            outcome.unwrap_err().message(),
+            "it failed; 3 tries were made"
+        );
     }
+
     #[test]
     fn only_our_own_deadline_is_told_as_one() {
-        let call = crate::call::Canceller::default().enter(None).unwrap();
-        let told = |errors: &[Error]| {
+        let context = crate::runtime::context::Canceller::default()
+            .enter(None)
+            .unwrap();
+        let message_of = |errors: &[Error]| {
             let mut errors = errors.iter().cloned();
-            let outcome: Result<()> = run(&call, 9, &mut RateLimits::default(), |_| {
+            let outcome: Result<()> = run(&context, 9, &mut RateLimits::default(), |_| {
                 Err(errors.next().unwrap())
             });
-            outcome.unwrap_err().message.clone()
+            outcome.unwrap_err().message()
         };
         let late = Error::new(ErrorKind::Timeout, "late");
         let mut seen = Error::transient(ErrorKind::Network, "reset");
@@ -237,14 +244,20 @@ mod tests {
         let mut connecting = Error::transient(ErrorKind::Timeout, "no connection");
         connecting.retry_after = Some(0);
         let lasting = "late; the server did not answer in time; try again or allow more time";
-        assert_eq!(told(std::slice::from_ref(&late)), lasting);
+        assert_eq!(message_of(std::slice::from_ref(&late)), lasting);
         let during = "the time was up during another try";
-        assert_eq!(told(&[seen, late.clone()]), format!("reset; {during}"));
         assert_eq!(
-            told(&[connecting, late.clone()]),
+            message_of(&[seen, late.clone()]),
+            format!("reset; {during}")
+        );
+        assert_eq!(
+            message_of(&[connecting, late.clone()]),
             format!("no connection; {during}")
         );
-        assert_eq!(told(&[late.answered(408)]), "late");
-        assert_eq!(told(&[Error::new(ErrorKind::Tls, "refused")]), "refused");
+        assert_eq!(message_of(&[late.answered(408)]), "late");
+        assert_eq!(
+            message_of(&[Error::new(ErrorKind::Tls, "refused")]),
+            "refused"
+        );
     }
 }

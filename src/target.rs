@@ -2,57 +2,73 @@
 
 use std::fmt;
 
-use ureq::http::Uri;
+use ::http::Uri;
 
-use crate::client::{Format, Shape, VALUE_SHOWN};
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
+use crate::text::{VALUE_SHOWN, find};
+
+/// How Atlas is asked to format its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Format {
+    /// `envelope=true`: the answer is wrapped with its status; the snapshot is found inside.
+    pub envelope: bool,
+    /// `pretty=true`: the JSON is indented.
+    pub pretty: bool,
+}
+
+/// Which of Atlas' two kinds of cluster, and so which of its resources, a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterType {
+    /// A replica set.
+    ReplicaSet,
+    /// A sharded cluster.
+    ShardedCluster,
+}
 
 /// A snapshot, or the list of a cluster's, with what is done to it.
 pub(crate) struct Target<'a> {
-    doing: &'static str,
-    shape: Shape,
-    group_id: &'a str,
-    cluster_name: &'a str,
+    pub(crate) operation: &'static str,
+    pub(crate) cluster_type: ClusterType,
+    pub(crate) group_id: &'a str,
+    pub(crate) cluster_name: &'a str,
     /// `None`: all of the cluster's.
-    snapshot_id: Option<&'a str>,
+    pub(crate) snapshot_id: Option<&'a str>,
+    pub(crate) format: Format,
 }
 
-impl<'a> Target<'a> {
-    /// Checks the names against Atlas' patterns, so that none can lead a request astray.
-    pub(crate) fn new(
-        doing: &'static str,
-        shape: Shape,
-        group_id: &'a str,
-        cluster_name: &'a str,
-        snapshot_id: Option<&'a str>,
-        redactor: &Redactor,
-    ) -> Result<Target<'a>> {
+impl Target<'_> {
+    /// Checks the names against Atlas' patterns, so that no request can go to another resource.
+    pub(crate) fn check(&self, redactor: &Redactor) -> Result<()> {
         const ID: &str = "24 lower-case hexadecimal digits";
         const NAME: &str = "1 to 64 letters, digits and hyphens beginning with a letter or digit";
         for (what, value, is_good, form) in [
-            ("project id", Some(group_id), is_id as fn(&str) -> bool, ID),
-            ("cluster name", Some(cluster_name), is_cluster_name, NAME),
-            ("snapshot id", snapshot_id, is_id, ID),
+            (
+                "project id",
+                Some(self.group_id),
+                is_id as fn(&str) -> bool,
+                ID,
+            ),
+            (
+                "cluster name",
+                Some(self.cluster_name),
+                is_cluster_name,
+                NAME,
+            ),
+            ("snapshot id", self.snapshot_id, is_id, ID),
         ] {
             let Some(value) = value.filter(|value| !is_good(value)) else {
                 continue;
             };
             // It may be a credential that was given in the wrong place.
             let value = redactor.redact(value, VALUE_SHOWN);
-            let message = format!("the {what} \"{value}\" is not {form}");
-            return Err(Error::new(ErrorKind::InvalidArgument, message).during(doing));
+            let cause = format!("the {what} \"{value}\" is not {form}");
+            return Err(Error::new(ErrorKind::InvalidArgument, cause).during(self.operation));
         }
-        Ok(Target {
-            doing,
-            shape,
-            group_id,
-            cluster_name,
-            snapshot_id,
-        })
+        Ok(())
     }
 
-    /// Where Atlas has it; `query` comes before what `format` asks for.
-    pub(crate) fn uri(&self, base_url: &str, query: &str, format: Format) -> Result<Uri> {
+    /// Where Atlas has it; `query` comes before what the format asks for.
+    pub(crate) fn uri(&self, base_url: &str, query: &str) -> Result<Uri> {
         let mut url = String::with_capacity(base_url.len() + 256);
         for part in [
             base_url,
@@ -61,13 +77,13 @@ impl<'a> Target<'a> {
             "/clusters/",
             self.cluster_name,
             "/backup/snapshots",
+            match (self.cluster_type, self.snapshot_id) {
+                (ClusterType::ReplicaSet, _) => "",
+                (ClusterType::ShardedCluster, Some(_)) => "/shardedCluster",
+                (ClusterType::ShardedCluster, None) => "/shardedClusters",
+            },
         ] {
             url.push_str(part);
-        }
-        match (self.shape, self.snapshot_id) {
-            (Shape::ReplicaSet, _) => {}
-            (Shape::ShardedCluster, Some(_)) => url.push_str("/shardedCluster"),
-            (Shape::ShardedCluster, None) => url.push_str("/shardedClusters"),
         }
         if let Some(id) = self.snapshot_id {
             url.push('/');
@@ -76,8 +92,16 @@ impl<'a> Target<'a> {
         let mut mark = '?';
         for part in [
             query,
-            if format.envelope { "envelope=true" } else { "" },
-            if format.pretty { "pretty=true" } else { "" },
+            if self.format.envelope {
+                "envelope=true"
+            } else {
+                ""
+            },
+            if self.format.pretty {
+                "pretty=true"
+            } else {
+                ""
+            },
         ] {
             if !part.is_empty() {
                 url.push(mark);
@@ -86,42 +110,35 @@ impl<'a> Target<'a> {
             }
         }
         Uri::try_from(url).map_err(|error| {
-            let what = format!("no URL can be made of this: {error}");
-            Error::new(ErrorKind::InvalidArgument, what).during(self.doing)
+            let cause = format!("no URL can be made of this: {error}");
+            Error::new(ErrorKind::InvalidArgument, cause).during(self.operation)
         })
     }
 
-    /// Completes a failure's message.
-    pub(crate) fn explain(&self, error: Error) -> Error {
+    /// Completes a failure with what it is about.
+    pub(crate) fn complete(&self, error: Error) -> Error {
         // Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it.
-        let mentions_shards = format!("{} {}", error.code, error.detail)
-            .to_ascii_lowercase()
-            .contains("shard");
-        let error = match error.kind {
-            ErrorKind::BadRequest | ErrorKind::NotFound if mentions_shards => {
-                error.adding(match self.shape {
-                    Shape::ReplicaSet => "for a sharded cluster use the calls for sharded clusters",
-                    Shape::ShardedCluster => "for a replica set use the calls for replica sets",
-                })
-            }
-            _ => error,
+        let mentions_shards = [&error.code, &error.detail]
+            .iter()
+            .any(|text| find(&text.to_ascii_lowercase(), "shard").is_some());
+        let is_refusal = matches!(error.kind, ErrorKind::BadRequest | ErrorKind::NotFound);
+        let error = match self.cluster_type {
+            _ if !(is_refusal && mentions_shards) => error,
+            ClusterType::ReplicaSet => error.hint(Hint::USE_SHARDED_CALLS),
+            ClusterType::ShardedCluster => error.hint(Hint::USE_REPLICA_SET_CALLS),
         };
-        error.during(&self.to_string())
+        error.during(self.to_string())
     }
 }
 
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.doing)?;
-        match self.snapshot_id {
-            Some(id) => write!(f, " {id} of")?,
-            None => f.write_str(" of")?,
+        f.write_str(self.operation)?;
+        if let Some(id) = self.snapshot_id {
+            write!(f, " {id}")?;
         }
-        write!(
-            f,
-            " cluster {} in project {}",
-            self.cluster_name, self.group_id
-        )
+        let (cluster, project) = (self.cluster_name, self.group_id);
+        write!(f, " of cluster {cluster} in project {project}")
     }
 }
 

@@ -130,6 +130,10 @@ fn framing_with_two_readings_is_refused_and_ends_its_connection() {
         chunked("2 2\r\n{}\r\n0\r\n\r\n"),
         chunked("2;\n{}\r\n0\r\n\r\n"),
         chunked("2\n{}\n0\n\n"),
+        // A body where none can be would be taken for the next response, should it come late.
+        "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n".to_owned(),
+        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n".to_owned(),
     ];
     for (number, answer) in as_curl.iter().chain(&strictly).enumerate() {
         let (same, address) = Same::start(answer);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{env, fs, mem, thread};
 
 use atlas_backup::client::Polling;
-use atlas_backup::{Config, ErrorKind, Format, Shape};
+use atlas_backup::{ClusterType, Config, ErrorKind, Format};
 use atlas_simulator::{CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Simulator};
 use common::{client, config, config_for, get, get_of, in_child, is_child, until};
 
@@ -68,10 +68,10 @@ fn an_api_key_without_random_numbers_fails_for_want_of_these() {
     assert_eq!(error.kind, ErrorKind::Internal, "{error}");
     assert!(
         error
-            .message
+            .message()
             .contains("no random numbers (getrandom: Operation not permitted")
     );
-    assert!(!error.message.contains("no Digest"), "{error}");
+    assert!(!error.message().contains("no Digest"), "{error}");
     assert_eq!(atlas.requests().len(), 1, "the challenge alone");
     get(&client).unwrap();
     // A nonce that has worked needs no more of them.
@@ -85,7 +85,7 @@ fn tls_without_random_numbers_fails_for_want_of_these() {
     let error = without(&[libc::SYS_getrandom], || get(&client)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Tls, "{error}");
     assert!(
-        error.message.contains("failed to get random bytes"),
+        error.message().contains("failed to get random bytes"),
         "{error}"
     );
     get(&client).unwrap();
@@ -106,8 +106,15 @@ fn a_system_that_refuses_to_wait_is_named_and_takes_no_time() {
                 timeout: Some(Duration::from_secs(60)),
                 format: Format::default(),
             };
-            let shape = Shape::ReplicaSet;
-            client.wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
+            let cluster_type = ClusterType::ReplicaSet;
+            client.wait_for_snapshot(
+                cluster_type,
+                PROJECT,
+                CLUSTER,
+                SNAPSHOT,
+                polling,
+                &mut |_| true,
+            )
         };
         for outcome in [
             without(&[libc::SYS_ppoll], || get(&client)),
@@ -116,7 +123,7 @@ fn a_system_that_refuses_to_wait_is_named_and_takes_no_time() {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Internal, "{what}: {error}");
             let said = "the system refused to wait (ppoll: Operation not permitted";
-            assert!(error.message.contains(said), "{what}: {error}");
+            assert!(error.message().contains(said), "{what}: {error}");
         }
         get(&client).unwrap();
     }
@@ -157,7 +164,7 @@ fn an_event_descriptor_closed_by_the_program_fails_one_call() {
             let error = get_of(&client, "slow-300").unwrap_err();
             assert_eq!(error.kind, ErrorKind::Internal, "{error}");
             let said = "this program closed a file descriptor of the library";
-            assert!(error.message.contains(said), "{error}");
+            assert!(error.message().contains(said), "{error}");
 
             get_of(&client, "slow-300").unwrap();
             thread::scope(|scope| {

@@ -1,6 +1,6 @@
 //! Every documented error of Atlas, as the user of the Rust API meets it.
 
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Shape};
+use atlas_backup::{Client, ClusterType, Config, Error, ErrorKind, Format};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
     SEEN_ADDRESS, SNAPSHOT, Simulator, Target,
@@ -21,7 +21,7 @@ fn client(atlas: &Simulator) -> Client {
 
 fn get(client: &Client, cluster: &str, format: Format) -> Error {
     client
-        .get_snapshot(Shape::ReplicaSet, PROJECT, cluster, SNAPSHOT, format)
+        .get_snapshot(ClusterType::ReplicaSet, PROJECT, cluster, SNAPSHOT, format)
         .expect_err(cluster)
 }
 
@@ -184,7 +184,7 @@ fn what_may_pass_is_said_to_be_worth_another_try() {
 }
 
 #[test]
-fn each_documented_error_is_told_with_everything_atlas_said_enveloped_or_not() {
+fn each_documented_error_keeps_what_atlas_said_enveloped_or_not() {
     let atlas = Simulator::start();
     let client = client(&atlas);
     for &(cluster, kind, status, code, reason, detail, advice) in CASES {
@@ -199,10 +199,10 @@ fn each_documented_error_is_told_with_everything_atlas_said_enveloped_or_not() {
                 error.detail.contains(detail) && !error.detail.is_empty(),
                 "{seen}"
             );
-            assert!(error.message.contains(advice), "{seen}");
+            assert!(error.message().contains(advice), "{seen}");
             let operation =
                 format!("get snapshot {SNAPSHOT} of cluster {cluster} in project {PROJECT}: ");
-            assert!(error.message.starts_with(&operation), "{seen}");
+            assert!(error.message().starts_with(&operation), "{seen}");
         }
     }
 }
@@ -292,7 +292,10 @@ fn an_enveloped_error_under_a_status_of_its_own_keeps_what_atlas_said() {
                 ["CLUSTER_NOT_FOUND", "r", "d", r#"["p"]"#],
                 "{seen}"
             );
-            assert!(error.message.contains("check the cluster's name"), "{seen}");
+            assert!(
+                error.message().contains("check the cluster's name"),
+                "{seen}"
+            );
         }
     }
 }
@@ -352,7 +355,7 @@ fn a_gateways_page_is_a_server_error_that_names_the_page() {
             (ErrorKind::Server, status),
             "{error:?}"
         );
-        assert!(error.message.contains("an HTML page titled"), "{error}");
+        assert!(error.message().contains("an HTML page titled"), "{error}");
     }
 }
 
@@ -380,7 +383,7 @@ fn a_401_says_which_credentials_were_refused_and_never_the_secret() {
             (ErrorKind::Unauthenticated, 401),
             "{error:?}"
         );
-        assert!(error.message.contains(who), "{who}: {error}");
+        assert!(error.message().contains(who), "{who}: {error}");
         assert!(!format!("{error:?}").contains("wr0ng-secret"), "{error:?}");
     }
 }
@@ -406,7 +409,8 @@ fn each_way_of_authenticating_reads_a_snapshot() {
         config.set_ca_file(Some(atlas.ca_file().as_os_str().as_encoded_bytes()));
         set(&mut config);
         let client = Client::new(&config).unwrap();
-        let snapshot = client.get_snapshot(Shape::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, PLAIN);
+        let snapshot =
+            client.get_snapshot(ClusterType::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, PLAIN);
         assert_eq!(snapshot.unwrap().id(), Some(SNAPSHOT), "{name}");
     }
 }
@@ -430,7 +434,7 @@ fn an_answer_that_is_no_snapshot_is_an_invalid_response() {
             ErrorKind::InvalidResponse,
             "{cluster}: {error:?}"
         );
-        assert!(error.message.contains(part), "{cluster}: {error}");
+        assert!(error.message().contains(part), "{cluster}: {error}");
     }
 }
 
@@ -467,11 +471,11 @@ fn nothing_is_sent_for_arguments_against_their_pattern() {
     let names = bad_names.iter().map(|name| (PROJECT, *name, SNAPSHOT));
     for (group, cluster, snapshot) in ids.chain(names) {
         let error = client
-            .get_snapshot(Shape::ReplicaSet, group, cluster, snapshot, PLAIN)
+            .get_snapshot(ClusterType::ReplicaSet, group, cluster, snapshot, PLAIN)
             .expect_err("a bad argument was sent");
         assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error:?}");
         assert!(
-            error.message.starts_with("get snapshot: ") && error.message.len() < 200,
+            error.message().starts_with("get snapshot: ") && error.message().len() < 200,
             "{error}"
         );
     }

@@ -12,32 +12,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
-use atlas_backup::{Client, Config, ErrorKind, Format, Polling, Result, Shape, Snapshot};
+use atlas_backup::{Client, ClusterType, Config, ErrorKind, Format, Polling, Result, Snapshot};
 use atlas_simulator::{
-    ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
-    SNAPSHOT, Seen, Simulator, Target,
+    ACCESS_TOKEN, Act, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Seen, Simulator, Target,
 };
 use common::{
-    Lines, client, config, config_for, fork, get, get_id, get_of, in_child, is_child, until,
-    with_a_name,
+    Lines, api_key, client, config, config_for, fork, get, get_id, get_of, in_child, is_child, ms,
+    service_account, until, with_a_name,
 };
 
 /// A cluster that answers for any snapshot id, by which requests are told apart.
 const ANY: &str = "slow-0";
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn service_account(mut config: Config) -> Config {
-    config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
-    config
-}
-
-fn api_key(mut config: Config) -> Config {
-    config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));
-    config
-}
 
 /// Each kind of credentials, with TLS and without.
 fn every_config(atlas: &Simulator) -> Vec<(&'static str, Config)> {
@@ -86,9 +71,9 @@ fn wait(
     interval: Duration,
     progress: &mut dyn FnMut(&Snapshot) -> bool,
 ) -> Result<Snapshot> {
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client.wait_for_snapshot(
-        shape,
+        cluster_type,
         PROJECT,
         cluster,
         SNAPSHOT,
@@ -120,7 +105,7 @@ fn ended_well(pid: u32) {
 }
 
 #[test]
-fn a_client_works_in_the_child_on_its_own_connections_and_goes_on_in_the_parent() {
+fn a_client_works_in_parent_and_child_each_on_its_own_connections() {
     for number in 0..6 {
         let atlas = Simulator::start();
         let (name, config) = every_config(&atlas).swap_remove(number);
@@ -459,9 +444,9 @@ fn what_was_read_before_can_be_read_and_freed_in_the_child() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let snapshot = get(&client).unwrap();
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     let list = client
-        .list_snapshots(shape, PROJECT, CLUSTER, Format::default())
+        .list_snapshots(cluster_type, PROJECT, CLUSTER, Format::default())
         .unwrap();
     let status = snapshot.status().unwrap().to_owned();
     fork(|| {
@@ -484,7 +469,7 @@ fn what_was_read_before_can_be_read_and_freed_in_the_child() {
 }
 
 #[test]
-fn a_fork_in_a_progress_callback_leaves_two_waits_that_know_nothing_of_each_other() {
+fn a_fork_in_a_progress_callback_leaves_two_independent_waits() {
     let atlas = Simulator::start();
     for (name, config) in every_config(&atlas) {
         // Both go on to the end.
@@ -606,7 +591,7 @@ fn a_fork_in_the_logger_leaves_two_calls_that_know_nothing_of_each_other() {
             let outcome = match cluster {
                 "retried" => get_of(&client, "slow-1").map(drop),
                 _ => client
-                    .list_snapshots(Shape::ReplicaSet, PROJECT, cluster, Format::default())
+                    .list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default())
                     .map(|list| assert_eq!(list.len(), 1200)),
             };
             if process::id() != parent {
@@ -717,7 +702,7 @@ fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
     );
     let client = client(&config);
     let parent = process::id();
-    let list = client.list_snapshots(Shape::ReplicaSet, PROJECT, CLUSTER, Format::default());
+    let list = client.list_snapshots(ClusterType::ReplicaSet, PROJECT, CLUSTER, Format::default());
     if process::id() != parent {
         end(list.is_ok_and(|list| list.len() == 500));
     }
@@ -727,4 +712,39 @@ fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
     let of_parent = seen.iter().filter(|it| it.connection == seen[0].connection);
     assert_eq!(of_parent.count(), 2, "the child used the parent's");
     assert_eq!((seen.len(), connections(&seen).len()), (3, 2));
+}
+
+#[test]
+fn a_fork_as_the_logger_hears_of_a_deprecation_leaves_two_calls() {
+    let atlas = Simulator::start();
+    let act = Act::Respond {
+        status: 200,
+        headers: vec![("Deprecation".into(), "@1".into())],
+        body: r#"{"id":"a"}"#.into(),
+    };
+    atlas.script_forever(Target::Api, [act]);
+    let mut config = config_for(&atlas.plain_url());
+    let child = Arc::new(AtomicU32::new(0));
+    let forked = child.clone();
+    config.set_logger(
+        2,
+        Some(Arc::new(move |_, _: &str| {
+            if forked.load(Relaxed) == 0 {
+                // SAFETY: the child goes on with the call and ends below.
+                let pid = unsafe { libc::fork() };
+                forked.store(pid.max(1) as u32, Relaxed);
+            }
+        })),
+    );
+    let client = client(&config);
+    let parent = process::id();
+    let snapshot = get(&client);
+    if process::id() != parent {
+        end(snapshot.is_ok());
+    }
+    snapshot.unwrap();
+    ended_well(child.load(Relaxed));
+    // The child asked for itself, on a connection of its own.
+    let seen = atlas.requests();
+    assert_eq!((seen.len(), connections(&seen).len()), (2, 2));
 }

@@ -5,7 +5,9 @@ mod common;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, Error, ErrorKind, Format, Polling, Shape, Snapshot, SnapshotList};
+use atlas_backup::{
+    Client, ClusterType, Error, ErrorKind, Format, Polling, Snapshot, SnapshotList,
+};
 use atlas_simulator::{
     Act, CLUSTER, PROJECT, SHARDED_CLUSTER, SHARDED_SNAPSHOT, SNAPSHOT, Simulator, Target,
 };
@@ -17,7 +19,7 @@ const PLAIN: Format = Format {
 };
 
 fn list(client: &Client, cluster: &str) -> Result<SnapshotList, Error> {
-    client.list_snapshots(Shape::ReplicaSet, PROJECT, cluster, PLAIN)
+    client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, PLAIN)
 }
 
 /// Waits with short pauses; the timeout is what a test can afford.
@@ -33,7 +35,7 @@ fn wait(
         format: PLAIN,
     };
     client.wait_for_snapshot(
-        Shape::ReplicaSet,
+        ClusterType::ReplicaSet,
         PROJECT,
         cluster,
         SNAPSHOT,
@@ -120,7 +122,7 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     let error = list(&client, "repeating").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
     assert!(
-        error.message.contains("page 2 repeats an earlier page"),
+        error.message().contains("page 2 repeats an earlier page"),
         "{error}"
     );
     assert_eq!(atlas.requests().len(), 2);
@@ -131,7 +133,7 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     let error = list(&common::client(&patient), "endless").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
     assert!(
-        error.message.contains("more than 50000 snapshots"),
+        error.message().contains("more than 50000 snapshots"),
         "{error}"
     );
     assert_eq!(atlas.requests().len(), 101);
@@ -144,7 +146,7 @@ fn the_list_of_a_sharded_cluster_is_one_request_whatever_its_length() {
     for (cluster, length) in [("empty", 0), ("many-500", 500), ("many-1234", 1234)] {
         atlas.clear();
         let list = client
-            .list_snapshots(Shape::ShardedCluster, PROJECT, cluster, PLAIN)
+            .list_snapshots(ClusterType::ShardedCluster, PROJECT, cluster, PLAIN)
             .unwrap();
         assert_eq!(list.len(), length, "{cluster}");
         let requests = atlas.requests();
@@ -182,20 +184,24 @@ fn fifty_thousand_snapshots_are_listed_and_one_more_is_an_error() {
         (&[50_001, 0], 1, false),
     ];
     let sharded: &[(&[usize], usize, bool)] = &[(&[50_000], 1, true), (&[50_001], 1, false)];
-    let replica_set = replica_set.iter().map(|case| (Shape::ReplicaSet, case));
-    let sharded = sharded.iter().map(|case| (Shape::ShardedCluster, case));
-    for (shape, &(lengths, requests, is_listed)) in replica_set.chain(sharded) {
+    let replica_set = replica_set
+        .iter()
+        .map(|case| (ClusterType::ReplicaSet, case));
+    let sharded = sharded
+        .iter()
+        .map(|case| (ClusterType::ShardedCluster, case));
+    for (cluster_type, &(lengths, requests, is_listed)) in replica_set.chain(sharded) {
         atlas.clear();
         atlas.script(Target::Api, pages(lengths));
-        let outcome = client.list_snapshots(shape, PROJECT, CLUSTER, PLAIN);
-        let what = format!("{shape:?} {:?}", &lengths[..lengths.len().min(4)]);
+        let outcome = client.list_snapshots(cluster_type, PROJECT, CLUSTER, PLAIN);
+        let what = format!("{cluster_type:?} {:?}", &lengths[..lengths.len().min(4)]);
         assert_eq!(atlas.requests().len(), requests, "{what}");
         match outcome {
             Ok(list) => assert_eq!((list.len(), is_listed), (50_000, true), "{what}"),
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::InvalidResponse, "{what}: {error}");
                 assert!(
-                    error.message.contains("more than 50000 snapshots"),
+                    error.message().contains("more than 50000 snapshots"),
                     "{what}: {error}"
                 );
                 assert!(!is_listed, "{what}");
@@ -227,7 +233,7 @@ fn a_list_is_given_up_when_it_would_take_a_quarter_of_a_gibibyte() {
     atlas.script(Target::Api, acts);
     let error = list(&client(&plain), CLUSTER).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
-    assert!(error.message.contains("more than 256 MiB"), "{error}");
+    assert!(error.message().contains("more than 256 MiB"), "{error}");
     // Nine pages and a part of the tenth would be too much.
     let requests = atlas.requests().len();
     assert!((8..=10).contains(&requests), "{requests}");
@@ -300,7 +306,7 @@ fn resident_kib() -> usize {
 }
 
 #[test]
-fn an_item_copied_from_a_list_outlives_it_and_has_neither_status_nor_headers() {
+fn an_item_copied_from_a_list_outlives_it_without_status_and_headers() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let kept = {
@@ -323,12 +329,12 @@ fn lists_come_in_envelopes_too() {
     for in_content in [false, true] {
         atlas.change(|settings| settings.lists_in_content = in_content);
         let list = client
-            .list_snapshots(Shape::ReplicaSet, PROJECT, "many-501", format)
+            .list_snapshots(ClusterType::ReplicaSet, PROJECT, "many-501", format)
             .unwrap();
         assert_eq!(list.len(), 501, "in content: {in_content}");
     }
     let error = client
-        .list_snapshots(Shape::ReplicaSet, PROJECT, "error-404", format)
+        .list_snapshots(ClusterType::ReplicaSet, PROJECT, "error-404", format)
         .unwrap_err();
     assert_eq!(
         (error.kind, error.http_status),
@@ -343,7 +349,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
     let client = client(&config(&atlas));
     let snapshot = client
         .get_snapshot(
-            Shape::ShardedCluster,
+            ClusterType::ShardedCluster,
             PROJECT,
             SHARDED_CLUSTER,
             SHARDED_SNAPSHOT,
@@ -357,7 +363,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
     );
     assert_eq!(snapshot.members().len(), 3);
     let list = client
-        .list_snapshots(Shape::ShardedCluster, PROJECT, SHARDED_CLUSTER, PLAIN)
+        .list_snapshots(ClusterType::ShardedCluster, PROJECT, SHARDED_CLUSTER, PLAIN)
         .unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(list.get(0).unwrap().members().len(), 3);
@@ -370,7 +376,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
 }
 
 #[test]
-fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_which_is_right() {
+fn the_wrong_call_for_a_kind_of_cluster_works_or_names_the_right_one() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let snapshot = get_of(&client, "replica-asked-sharded").unwrap();
@@ -378,19 +384,29 @@ fn the_wrong_call_for_a_kind_of_cluster_works_if_atlas_answers_and_else_says_whi
 
     let error = get_of(&client, SHARDED_CLUSTER).unwrap_err();
     assert!(
-        error.message.contains("use the calls for sharded clusters"),
+        error
+            .message()
+            .contains("use the calls for sharded clusters"),
         "{error}"
     );
     let error = list(&client, SHARDED_CLUSTER).unwrap_err();
     assert!(
-        error.message.contains("use the calls for sharded clusters"),
+        error
+            .message()
+            .contains("use the calls for sharded clusters"),
         "{error}"
     );
     let error = client
-        .get_snapshot(Shape::ShardedCluster, PROJECT, CLUSTER, SNAPSHOT, PLAIN)
+        .get_snapshot(
+            ClusterType::ShardedCluster,
+            PROJECT,
+            CLUSTER,
+            SNAPSHOT,
+            PLAIN,
+        )
         .unwrap_err();
     assert!(
-        error.message.contains("use the calls for replica sets"),
+        error.message().contains("use the calls for replica sets"),
         "{error}"
     );
 }
@@ -447,7 +463,7 @@ fn a_failed_snapshot_ends_the_wait_with_an_error_that_names_it() {
     );
     assert!(
         error
-            .message
+            .message()
             .contains(&format!("snapshot {SNAPSHOT} failed")),
         "{error}"
     );
@@ -455,7 +471,7 @@ fn a_failed_snapshot_ends_the_wait_with_an_error_that_names_it() {
 }
 
 #[test]
-fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
+fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_not_found() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "vanishing");
@@ -465,7 +481,7 @@ fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
         (ErrorKind::NotFound, 404),
         "{error:?}"
     );
-    assert!(error.message.contains("deleted meanwhile"), "{error}");
+    assert!(error.message().contains("deleted meanwhile"), "{error}");
 
     let (seen, outcome) = statuses(&client, "error-404");
     let error = outcome.unwrap_err();
@@ -474,7 +490,7 @@ fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_just_not_found() {
         (0, ErrorKind::NotFound),
         "{error:?}"
     );
-    assert!(!error.message.contains("deleted meanwhile"), "{error}");
+    assert!(!error.message().contains("deleted meanwhile"), "{error}");
 }
 
 #[test]
@@ -489,7 +505,7 @@ fn a_wait_out_of_time_names_the_last_status_seen() {
     assert_eq!(error.kind, ErrorKind::Timeout, "{error:?}");
     assert!(
         error
-            .message
+            .message()
             .contains("the last status seen was inProgress"),
         "{error}"
     );
@@ -498,13 +514,13 @@ fn a_wait_out_of_time_names_the_last_status_seen() {
     let error = wait(&client, "error-500", Some(timeout), &mut |_| true).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout, "{error:?}");
     assert!(
-        error.message.contains("seen was none") && error.message.contains("500"),
+        error.message().contains("seen was none") && error.message().contains("500"),
         "{error}"
     );
 }
 
 #[test]
-fn passing_failures_between_polls_are_ridden_out_and_lasting_ones_end_the_wait() {
+fn a_wait_survives_passing_failures_and_ends_with_a_lasting_one() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "flaky");
@@ -554,7 +570,7 @@ fn retry_after_lengthens_the_pause_between_polls() {
 }
 
 #[test]
-fn a_poll_that_hangs_is_given_up_after_the_clients_timeout_and_the_wait_goes_on() {
+fn a_poll_that_hangs_ends_with_the_clients_timeout_and_the_wait_goes_on() {
     let atlas = Simulator::start();
     let mut hasty = config(&atlas);
     hasty.set_timeout_ms(300);
@@ -595,7 +611,7 @@ fn a_wait_polls_at_the_interval_give_or_take_a_tenth() {
     };
     let mut count = 0;
     let outcome = client.wait_for_snapshot(
-        Shape::ReplicaSet,
+        ClusterType::ReplicaSet,
         PROJECT,
         "stuck",
         SNAPSHOT,
@@ -631,10 +647,10 @@ fn a_sharded_snapshot_is_waited_for_as_well() {
             pretty: false,
         },
     };
-    let shape = Shape::ShardedCluster;
+    let cluster_type = ClusterType::ShardedCluster;
     let snapshot = client
         .wait_for_snapshot(
-            shape,
+            cluster_type,
             PROJECT,
             SHARDED_CLUSTER,
             SHARDED_SNAPSHOT,

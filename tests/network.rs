@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, ErrorKind, Format, Level, Polling, Shape};
+use atlas_backup::{Client, ClusterType, ErrorKind, Format, Level, Polling};
 use atlas_simulator::{
     Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY, Payload, SNAPSHOT,
     Simulator, Target,
@@ -72,7 +72,7 @@ fn a_body_has_16_mib_at_most_and_headers_64_kib() {
                     (Ok(_), None) => {}
                     (Err(error), Some(words)) => {
                         assert_eq!(error.kind, ErrorKind::InvalidResponse, "{name}: {error}");
-                        assert!(error.message.contains(words), "{name}: {error}");
+                        assert!(error.message().contains(words), "{name}: {error}");
                     }
                     (outcome, _) => panic!("{name}: {:?}", outcome.map(drop)),
                 }
@@ -148,8 +148,8 @@ fn a_redirect_is_not_followed_but_reported_with_the_host_it_names() {
             let error = get(&client).unwrap_err();
             assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error}");
             assert_eq!(error.http_status, status);
-            assert!(error.message.contains(named.as_str()), "{error}");
-            assert!(!error.message.contains(char::is_control), "{error:?}");
+            assert!(error.message().contains(named.as_str()), "{error}");
+            assert!(!error.message().contains(char::is_control), "{error:?}");
             assert_eq!(atlas.requests().len(), 1, "{status}: {error}");
         }
     }
@@ -345,7 +345,7 @@ fn the_longest_credentials_fit_into_a_request() {
         error.kind,
         ErrorKind::Unauthenticated,
         "{:.300}",
-        error.message
+        error.message()
     );
 }
 
@@ -393,7 +393,7 @@ fn a_panic_in_a_callback_spoils_neither_thread_nor_client() {
         let waiting = || {
             let panic = &mut |_: &_| panic!("the callback, as the test wants it");
             client.wait_for_snapshot(
-                Shape::ReplicaSet,
+                ClusterType::ReplicaSet,
                 PROJECT,
                 CLUSTER,
                 SNAPSHOT,
@@ -478,7 +478,7 @@ fn levels_filter_the_log() {
         let client = client(&config);
         let _ = get_of(&client, "error-404");
         let list = |client: &Client| {
-            client.list_snapshots(Shape::ReplicaSet, PROJECT, "odd", Format::default())
+            client.list_snapshots(ClusterType::ReplicaSet, PROJECT, "odd", Format::default())
         };
         list(&client).unwrap();
         let levels: HashSet<i32> = lines.all().iter().map(|(level, _)| *level as i32).collect();
@@ -554,7 +554,7 @@ fn no_log_line_and_no_error_shows_a_secret_or_a_control_character() {
                 .chain(errors.iter().map(|error| {
                     format!(
                         "{} {} {}",
-                        error.message,
+                        error.message(),
                         error.code,
                         error.detail.replace(char::is_control, " ")
                     )

@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use atlas_backup::{Client, Error, ErrorKind, Format, Level, Polling, Shape};
+use atlas_backup::{Client, ClusterType, Error, ErrorKind, Format, Level, Polling};
 use atlas_simulator::{
     Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PROJECT, SNAPSHOT, Simulator, Target,
 };
@@ -32,9 +32,16 @@ fn wait(client: &Client) -> Result<(), Error> {
         timeout: Some(Duration::from_secs(30)),
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
+        .wait_for_snapshot(
+            cluster_type,
+            PROJECT,
+            CLUSTER,
+            SNAPSHOT,
+            polling,
+            &mut |_| true,
+        )
         .map(drop)
 }
 
@@ -74,7 +81,7 @@ fn without_a_hint_a_429_is_tried_again_after_8_to_12_and_a_half_seconds() {
         assert_eq!(error.kind, ErrorKind::RateLimited, "{hint:?}: {error}");
         assert_eq!(error.retry_after, None, "{hint:?}: {error}");
         assert!(
-            error.message.contains("leaves none for another try"),
+            error.message().contains("leaves none for another try"),
             "{error}"
         );
         assert_eq!(atlas.requests().len(), 1, "{hint:?}");
@@ -101,7 +108,10 @@ fn what_the_body_of_a_429_says_is_waited_for() {
     let client = client(&config);
     let error = get_of(&client, "error-429-bucket").unwrap_err();
     assert_eq!(error.retry_after, Some(55), "{error}");
-    assert!(error.message.contains("Atlas asks to wait 55 s"), "{error}");
+    assert!(
+        error.message().contains("Atlas asks to wait 55 s"),
+        "{error}"
+    );
     assert_eq!(atlas.requests().len(), 1);
 
     // The header wins, unless it says nothing.

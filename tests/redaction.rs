@@ -7,14 +7,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use atlas_backup::client::Polling;
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Level, Result, Shape, Snapshot};
+use atlas_backup::{
+    Client, ClusterType, Config, Error, ErrorKind, Format, Level, Result, Snapshot,
+};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
     SNAPSHOT, Simulator, Target,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{Lines, client, config, config_for, get, overrun, read_head, server};
+use common::{Lines, client, config, config_for, get, overrun, read_head, server, service_account};
 use serde_json::json;
 
 /// A client and its log.
@@ -38,12 +40,6 @@ fn with_token(atlas: &Simulator, token: &str) -> Config {
     config
 }
 
-fn service_account(atlas: &Simulator) -> Config {
-    let mut config = config(atlas);
-    config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
-    config
-}
-
 fn basic() -> String {
     BASE64_STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"))
 }
@@ -54,8 +50,15 @@ fn wait(client: &Client, timeout_ms: u64) -> Result<Snapshot> {
         timeout: Some(Duration::from_millis(timeout_ms)),
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
-    client.wait_for_snapshot(shape, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
+    let cluster_type = ClusterType::ReplicaSet;
+    client.wait_for_snapshot(
+        cluster_type,
+        PROJECT,
+        CLUSTER,
+        SNAPSHOT,
+        polling,
+        &mut |_| true,
+    )
 }
 
 /// Everything a caller gets to see.
@@ -115,6 +118,13 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
         ),
         ("detail", error(token.into())),
         ("detail in JSON escapes", error(escaped(token))),
+        (
+            "parameters with JSON in them",
+            Act::respond(
+                400,
+                json!({"parameters": [format!(r#"{{"token":"{}"}}"#, escaped(token))]}).to_string(),
+            ),
+        ),
         ("detail in a URL's escapes", error(percent_encoded(token))),
         ("detail in HTML's escapes", error(html_encoded(token))),
         (
@@ -256,7 +266,7 @@ fn a_wait_does_not_show_a_token_that_is_echoed() {
         } else {
             "seen was [secret]"
         };
-        assert!(error.message.contains(told), "{error}");
+        assert!(error.message().contains(told), "{error}");
         assert_hidden(status, ACCESS_TOKEN, &seen(&outcome, &logged.lines));
     }
 }
@@ -286,6 +296,7 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
             with_header(200, "Content-Encoding", &basic),
         ),
         ("Basic", error(&basic)),
+        ("Basic without padding", error(basic.trim_end_matches('='))),
         ("Basic in JSON escapes", error(&escaped(&basic))),
         ("Basic in a URL", error(&percent_encoded(&basic))),
         ("the secret in JSON escapes", error(&escaped(secret))),
@@ -302,7 +313,7 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
     for (what, act) in cases {
         atlas.clear();
         atlas.script_forever(Target::Token, [act]);
-        let logged = logged(service_account(&atlas));
+        let logged = logged(service_account(config(&atlas)));
         let outcome = get(&logged.client);
         assert!(outcome.is_err(), "{what}");
         // The client id, which is shown, begins as the secret does.
@@ -336,7 +347,7 @@ fn an_earlier_token_that_is_echoed_is_not_shown() {
         Target::Api,
         [Act::respond(401, "{}"), Act::respond(400, echo)],
     );
-    let logged = logged(service_account(&atlas));
+    let logged = logged(service_account(config(&atlas)));
     let outcome = get(&logged.client);
     let error = outcome.as_ref().unwrap_err();
     assert_eq!(error.detail, "not [secret] but [secret]");
@@ -355,12 +366,12 @@ fn a_revocation_does_not_show_the_token_it_gives_back() {
     atlas.script(Target::Token, [Act::respond(200, grant)]);
     let form = "token=a%2Btoken%2Fwith%3Dmarks&token_type_hint=access_token";
     atlas.script(Target::Revoke, [Act::respond(400, form)]);
-    let logged = logged(service_account(&atlas));
+    let logged = logged(service_account(config(&atlas)));
     get(&logged.client).unwrap();
     let outcome = logged.client.revoke_token();
     let error = outcome.unwrap_err();
     assert!(
-        error.message.contains("beginning \"token=[secret]&"),
+        error.message().contains("beginning \"token=[secret]&"),
         "{error}"
     );
 }
@@ -382,7 +393,7 @@ fn a_proxy_may_say_what_it_likes_but_no_password() {
         let outcome = get(&logged.client);
         let error = outcome.as_ref().unwrap_err();
         assert!(
-            error.message.contains("502 sorry [secret] is not known"),
+            error.message().contains("502 sorry [secret] is not known"),
             "{error}"
         );
         for form in [password, in_url, &basic] {
@@ -406,9 +417,9 @@ fn a_short_secret_is_searched_in_texts_from_outside_alone() {
         let error = get(&logged.client).unwrap_err();
         assert_eq!(error.detail, detail);
         let own = "check the ids; a snapshot that expired or was deleted is gone";
-        assert!(error.message.contains(own), "{error}");
-        assert!(error.message.starts_with("get snapshot "), "{error}");
-        assert!(error.message.contains(detail), "{error}");
+        assert!(error.message().contains(own), "{error}");
+        assert!(error.message().starts_with("get snapshot "), "{error}");
+        assert!(error.message().contains(detail), "{error}");
         assert_eq!(logged.lines.with(own).len(), 1);
     }
 }
@@ -429,7 +440,7 @@ fn a_secret_given_for_an_id_is_not_shown() {
     let atlas = Simulator::start();
     let token = ACCESS_TOKEN.repeat(3);
     let logged = logged(with_token(&atlas, &token));
-    let (shape, format) = (Shape::ReplicaSet, Format::default());
+    let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
     for ids in [
         [token.as_str(), CLUSTER, SNAPSHOT],
         [PROJECT, &token, SNAPSHOT],
@@ -437,9 +448,9 @@ fn a_secret_given_for_an_id_is_not_shown() {
     ] {
         let outcome = logged
             .client
-            .get_snapshot(shape, ids[0], ids[1], ids[2], format);
+            .get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.as_ref().unwrap_err();
-        assert!(error.message.contains("\"[secret]\""), "{error}");
+        assert!(error.message().contains("\"[secret]\""), "{error}");
         assert_hidden("an id", ACCESS_TOKEN, &seen(&outcome, &logged.lines));
     }
 }
@@ -449,11 +460,11 @@ fn an_argument_that_is_refused_is_shown_up_to_64_bytes() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let message = |ids: [&str; 3]| {
-        let (shape, format) = (Shape::ReplicaSet, Format::default());
-        let outcome = client.get_snapshot(shape, ids[0], ids[1], ids[2], format);
+        let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
+        let outcome = client.get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidArgument);
-        error.message.clone()
+        error.message()
     };
     let long = "\u{e9}".repeat(40);
     for (ids, said) in [
@@ -486,7 +497,11 @@ fn no_body_delays_a_deadline_or_a_cancellation() {
     let token = format!("{}b", "a".repeat(8000));
     let body = "a".repeat(16 * 1024 * 1024 - 1);
     let told = json!({"detail": "a".repeat(200_000), "reason": "a".repeat(50_000)}).to_string();
-    for (status, body) in [(400, &body), (200, &body), (503, &told)] {
+    let fields = format!(
+        r#"{{"error":400,"badRequestDetail":{{"fields":[{{}}{}]}}}}"#,
+        ",{}".repeat(80_000)
+    );
+    for (status, body) in [(400, &body), (200, &body), (503, &told), (400, &fields)] {
         atlas.clear();
         atlas.script_forever(Target::Api, [Act::respond(status, body.as_str())]);
         let mut config = with_token(&atlas, &token);
@@ -543,10 +558,10 @@ fn a_page_of_odd_snapshots_is_one_line_for_each_field() {
     let odd = json!({"results": items}).to_string();
     atlas.script_forever(Target::Api, [Act::respond(200, odd)]);
     let logged = logged(config(&atlas));
-    let (shape, format) = (Shape::ReplicaSet, Format::default());
+    let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
     logged
         .client
-        .list_snapshots(shape, PROJECT, CLUSTER, format)
+        .list_snapshots(cluster_type, PROJECT, CLUSTER, format)
         .unwrap();
     let warnings: Vec<String> = logged
         .lines
@@ -573,7 +588,7 @@ fn nothing_from_outside_turns_the_direction_of_a_line() {
     let logged = logged(config(&atlas));
     let error = get(&logged.client).unwrap_err();
     let shown = format!("a{}b", " ".repeat(17));
-    assert!(error.message.contains(&shown), "{error:?}");
+    assert!(error.message().contains(&shown), "{error:?}");
     assert_eq!(logged.lines.with(&shown).len(), 1);
     assert_eq!(error.detail, format!("a{controls}b"));
 }
@@ -591,7 +606,7 @@ fn what_is_no_json_is_named() {
         (" \n ", "found nothing but white space"),
         ("", "it is empty"),
     ] {
-        let message = Snapshot::parse(text).unwrap_err().message.clone();
+        let message = Snapshot::parse(text).unwrap_err().message();
         assert!(message.contains(found), "{text}: {message}");
         assert!(
             text.len() < 2 || message.contains("expected a JSON object"),
@@ -614,7 +629,7 @@ fn a_body_of_success_is_not_quoted() {
         let logged = logged(config(&atlas));
         let outcome = get(&logged.client);
         let error: &Error = outcome.as_ref().unwrap_err();
-        assert!(error.message.contains(found), "{error}");
+        assert!(error.message().contains(found), "{error}");
         assert_hidden(body, "secretive", &seen(&outcome, &logged.lines));
     }
 }
@@ -622,6 +637,6 @@ fn a_body_of_success_is_not_quoted() {
 #[test]
 fn a_refused_connection_is_told_in_the_systems_words() {
     let error = get(&client(&config_for("http://127.0.0.1:1"))).unwrap_err();
-    assert!(error.message.contains("Connection refused"), "{error}");
-    assert!(!error.message.contains("os error"), "{error}");
+    assert!(error.message().contains("Connection refused"), "{error}");
+    assert!(!error.message().contains("os error"), "{error}");
 }

@@ -52,7 +52,7 @@ fn a_passing_failure_is_tried_again_max_retries_times_and_then_reported() {
                     let error = get_of(&client(&config), cluster).unwrap_err();
                     assert_eq!(error.kind, kind, "{cluster}: {error}");
                     let tries = format!("{} tries were made", retries + 1);
-                    assert_eq!(error.message.contains(&tries), retries > 0, "{error}");
+                    assert_eq!(error.message().contains(&tries), retries > 0, "{error}");
                 }
                 let path = format!("/{cluster}/");
                 let requests = atlas.requests();
@@ -208,7 +208,7 @@ fn a_retry_after_beyond_the_deadline_fails_at_once() {
         assert_eq!(error.kind, ErrorKind::RateLimited, "{error}");
         let told = retry_after.min(i32::MAX as u32);
         assert_eq!(error.retry_after, Some(told), "{error}");
-        assert!(error.message.contains("time set for the call"), "{error}");
+        assert!(error.message().contains("time set for the call"), "{error}");
         assert_eq!(atlas.requests().len(), 1);
     }
 }
@@ -233,7 +233,7 @@ fn when_the_time_is_up_during_retries_the_last_failure_is_the_error() {
         assert!(late < Duration::from_millis(150), "{late:?} late");
         assert_eq!(error.kind, ErrorKind::Server, "{error}");
         assert_eq!(error.http_status, 503);
-        assert!(error.message.contains("time"), "{error}");
+        assert!(error.message().contains("time"), "{error}");
     }
 }
 

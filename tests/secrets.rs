@@ -12,7 +12,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Mutex, OnceLock};
 use std::{env, fs, mem, thread};
 
-use atlas_backup::{Client, Config, Format, Shape};
+use atlas_backup::{Client, ClusterType, Config, Format};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, CLUSTER, PRIVATE_KEY, PROJECT, PUBLIC_KEY,
     Payload, Seen, Simulator, Target,
@@ -372,7 +372,7 @@ fn live(config: &Config) {
                 "{cluster}: {outcome:?}"
             );
         }
-        let _ = client.list_snapshots(Shape::ReplicaSet, PROJECT, cluster, Format::default());
+        let _ = client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default());
         client.revoke_token().unwrap();
     }
 }

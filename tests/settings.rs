@@ -2,39 +2,18 @@
 
 mod common;
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::{env, process};
 
 use atlas_backup::{Client, Config, ErrorKind};
 use atlas_simulator::{ACCESS_TOKEN, Simulator};
-use common::{Lines, client, config_for, get, in_child, is_child};
-
-/// A directory that everybody may enter and that is gone when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Relaxed);
-        let path = env::temp_dir().join(format!("atlas-settings-{}-{number}", process::id()));
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        Directory(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use common::{Directory, Lines, client, config_for, get, in_child, is_child};
 
 /// What a client is made of, as its log tells it.
 fn told(mut config: Config) -> String {
@@ -53,9 +32,9 @@ fn obeys_the_environment(expected: bool) {
         (true, Ok(_)) => {}
         (false, Err(error)) => {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
-            assert!(error.message.contains("no credentials"), "{error}");
+            assert!(error.message().contains("no credentials"), "{error}");
             assert!(
-                error.message.contains("environment does not count"),
+                error.message().contains("environment does not count"),
                 "{error}"
             );
         }
@@ -158,7 +137,7 @@ fn a_program_with_anothers_rights_obeys_no_variable() {
     trap.set_nonblocking(true).unwrap();
     let proxy = format!("http://{}", trap.local_addr().unwrap());
     // For the other user to read.
-    let place = Directory::new();
+    let place = Directory::with_mode(0o755);
     let ca_file = place.0.join("ca.pem");
     fs::copy(atlas.ca_file(), &ca_file).unwrap();
     let mut variables = variables(&atlas, &proxy);
@@ -204,7 +183,7 @@ fn a_proxy_variable_that_is_not_used_may_be_any() {
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Config, "{error}");
                 let name = env::var("ATLAS_REFUSED").expect("no refusal");
-                assert!(error.message.contains(&name), "{error}");
+                assert!(error.message().contains(&name), "{error}");
             }
         }
         return;
@@ -292,7 +271,7 @@ fn brackets_in_a_base_url_are_for_ipv6_addresses_alone() {
         assert_eq!(outcome.is_ok(), good, "{url}: {outcome:?}");
         if let Err(error) = outcome {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
-            assert!(error.message.contains("base_url"), "{error}");
+            assert!(error.message().contains("base_url"), "{error}");
         }
     }
 }

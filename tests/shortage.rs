@@ -10,7 +10,7 @@ use std::fs;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use atlas_backup::{Client, ErrorKind, Format, Shape, Snapshot, SnapshotList};
+use atlas_backup::{Client, ClusterType, ErrorKind, Format, Snapshot, SnapshotList};
 use atlas_simulator::{
     ACCESS_TOKEN, Act, CLIENT_ID, CLIENT_SECRET, PROJECT, Payload, Simulator, Target,
 };
@@ -106,8 +106,8 @@ mod abi {
 }
 
 #[test]
-fn what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works() {
-    const TEST: &str = "what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works";
+fn an_answer_without_memory_for_it_is_an_error_and_the_next_call_works() {
+    const TEST: &str = "an_answer_without_memory_for_it_is_an_error_and_the_next_call_works";
     if is_child() {
         let with_tls = {
             let mut config = config_for(&env::var("ATLAS_URL").unwrap());
@@ -184,7 +184,8 @@ fn what_an_answer_needs_and_cannot_have_is_an_error_and_the_next_call_works() {
 }
 
 fn fails_for_want_of_memory(client: &Client, cluster: &str) {
-    let list = || client.list_snapshots(Shape::ReplicaSet, PROJECT, cluster, Format::default());
+    let list =
+        || client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default());
     let is_page = cluster.contains("items");
     let failure = in_small_blocks(|| match is_page {
         true => list().err(),
@@ -193,7 +194,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     let error = failure.unwrap_or_else(|| panic!("{cluster}: memory was had"));
     assert_eq!(error.kind, ErrorKind::Internal, "{cluster}: {error}");
     assert!(
-        error.message.contains("not enough memory"),
+        error.message().contains("not enough memory"),
         "{cluster}: {error}"
     );
 
@@ -222,7 +223,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     }
 }
 
-/// Where the body finds room what is made of it may still not.
+/// Where there is memory for the body, there may be none for what is made of it.
 fn is_read_or_fails(name: &str, text: &str) {
     let mut read = 0;
     for largest in (12..24).flat_map(|bits| [2 << bits, 3 << bits]) {
@@ -273,7 +274,12 @@ fn a_limit_on_the_address_space_is_met_with_an_error_or_at_worst_an_abort() {
                     get(&client).err(),
                     get_of(&client, "large").err(),
                     client
-                        .list_snapshots(Shape::ReplicaSet, PROJECT, "many-2000", Format::default())
+                        .list_snapshots(
+                            ClusterType::ReplicaSet,
+                            PROJECT,
+                            "many-2000",
+                            Format::default(),
+                        )
                         .err(),
                 ];
                 for error in outcomes.iter().flatten() {

@@ -12,18 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs, ptr};
 
-use atlas_backup::{Client, Config, Error, ErrorKind, Format, Polling, Shape};
-use atlas_simulator::{
-    Act, BadTls, CLIENT_ID, CLIENT_SECRET, CLUSTER, PROJECT, SNAPSHOT, Simulator, Target,
-};
+use atlas_backup::{Client, ClusterType, Config, Error, ErrorKind, Format, Polling};
+use atlas_simulator::{Act, BadTls, CLUSTER, PROJECT, SNAPSHOT, Simulator, Target};
 use common::{
-    client, config, config_for, get, get_of, in_child, is_child, read_head, server, swallower,
-    until, with_a_name,
+    client, config, config_for, get, get_of, in_child, is_child, ms, read_head, server,
+    service_account, swallower, until, with_a_name,
 };
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
 
 /// Signals handled, by thread.
 static HANDLED: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
@@ -89,20 +83,22 @@ impl Drop for Interrupting {
     }
 }
 
-fn service_account(mut config: Config) -> Config {
-    config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
-    config
-}
-
 fn wait(client: &Client, interval: Duration, timeout: Duration) -> Result<(), Error> {
     let polling = Polling {
         interval,
         timeout: Some(timeout),
         format: Format::default(),
     };
-    let shape = Shape::ReplicaSet;
+    let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(shape, PROJECT, "stuck", SNAPSHOT, polling, &mut |_| true)
+        .wait_for_snapshot(
+            cluster_type,
+            PROJECT,
+            "stuck",
+            SNAPSHOT,
+            polling,
+            &mut |_| true,
+        )
         .map(drop)
 }
 
@@ -268,7 +264,7 @@ fn threads_of_the_library_block_every_signal() {
     if is_child() {
         extern "C" fn handler(_: libc::c_int) {
             let mut name = [0; 16];
-            // SAFETY: room for what prctl writes, which is async-signal-safe enough: a system call.
+            // SAFETY: a buffer for what prctl writes, which is async-signal-safe enough: a system call.
             unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
             if name.starts_with(b"atlas-") {
                 ON_OURS.fetch_add(1, Relaxed);
@@ -404,7 +400,7 @@ fn a_connection_that_dies_as_we_send_raises_no_sigpipe() {
 }
 
 #[test]
-fn a_process_that_is_stopped_for_a_second_and_continued_ends_its_calls_sensibly() {
+fn calls_of_a_process_stopped_for_a_second_end_sensibly() {
     let atlas = Simulator::start();
     let calls: [(&str, &str, u32, Option<ErrorKind>); 3] = [
         ("answered meanwhile", "slow-400", 5000, None),
@@ -465,9 +461,8 @@ fn become_somebody() -> bool {
 }
 
 #[test]
-fn without_a_thread_to_be_had_names_cannot_be_looked_up_and_addresses_still_work() {
-    const TEST: &str =
-        "without_a_thread_to_be_had_names_cannot_be_looked_up_and_addresses_still_work";
+fn without_a_thread_names_are_not_looked_up_and_addresses_still_work() {
+    const TEST: &str = "without_a_thread_names_are_not_looked_up_and_addresses_still_work";
     if is_child() {
         let mut named = config_for(&with_a_name(&env::var("ATLAS_URL").unwrap()));
         named.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
@@ -491,7 +486,7 @@ fn without_a_thread_to_be_had_names_cannot_be_looked_up_and_addresses_still_work
         let error = get(&named).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Network, "{error}");
         for words in ["cannot start a thread", "limit on threads", "2 tries"] {
-            assert!(error.message.contains(words), "{error}");
+            assert!(error.message().contains(words), "{error}");
         }
         assert!(start.elapsed() < ms(1000));
         get(&by_address).unwrap();
@@ -499,7 +494,7 @@ fn without_a_thread_to_be_had_names_cannot_be_looked_up_and_addresses_still_work
         // And when there are threads again, names are looked up again.
         limit(libc::RLIMIT_NPROC, libc::RLIM_INFINITY);
         let error = get(&named).unwrap_err();
-        assert!(!error.message.contains("start a thread"), "{error}");
+        assert!(!error.message().contains("start a thread"), "{error}");
         return;
     }
     let atlas = Simulator::start();
@@ -527,14 +522,14 @@ fn without_a_descriptor_to_be_had_calls_fail_clearly_and_later_work_again() {
         // Nothing to read the authorities with: no client, and not one that trusts other authorities.
         let error = Client::new(&config).expect_err("no system's authorities");
         assert_eq!(error.kind, ErrorKind::Config, "{error}");
-        assert!(error.message.contains("open files"), "{error}");
+        assert!(error.message().contains("open files"), "{error}");
         limit(libc::RLIMIT_NOFILE, USED + 100);
         config.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
         client(&config);
         limit(libc::RLIMIT_NOFILE, USED);
         let error = Client::new(&config).expect_err("no ca_file");
         assert_eq!(error.kind, ErrorKind::Config, "{error}");
-        assert!(error.message.contains("open files"), "{error}");
+        assert!(error.message().contains("open files"), "{error}");
         limit(libc::RLIMIT_NOFILE, USED + 100);
 
         // From none at all to enough: each call fails clearly or works.
@@ -547,7 +542,7 @@ fn without_a_descriptor_to_be_had_calls_fail_clearly_and_later_work_again() {
             if let Err(error) = outcome {
                 failed += 1;
                 assert_eq!(error.kind, ErrorKind::Network, "{spare}: {error}");
-                let message = error.message.to_lowercase();
+                let message = error.message().to_lowercase();
                 // What the resolver lacks it calls by names of its own.
                 let told = message.contains("descriptor")
                     || message.contains("open files")

@@ -1,17 +1,22 @@
 //! The library against what Atlas documents: `simulator/atlas.json`, an extract of its OpenAPI document.
 
 mod common;
+#[path = "common/fields.rs"]
+mod fields;
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use atlas_backup::snapshot::Status;
-use atlas_backup::{Client, Error, ErrorKind, Format, Polling, Shape, Snapshot, SnapshotList};
+use atlas_backup::{
+    Client, ClusterType, Error, ErrorKind, Format, Polling, Snapshot, SnapshotList,
+};
 use atlas_simulator::{
     Act, CLIENT_ID, CLIENT_SECRET, PRIVATE_KEY, PROJECT, PUBLIC_KEY, SNAPSHOT, Seen, Simulator,
     Target,
 };
 use common::{client, config};
+use fields::TEXTS;
 use serde_json::{Value, json};
 
 fn specification() -> Value {
@@ -23,7 +28,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     members.map(|(name, value)| (name.as_str(), value))
 }
 
-const SHAPES: [Shape; 2] = [Shape::ReplicaSet, Shape::ShardedCluster];
+const CLUSTER_TYPES: [ClusterType; 2] = [ClusterType::ReplicaSet, ClusterType::ShardedCluster];
 
 fn formats() -> impl Iterator<Item = Format> {
     let flags = [(false, false), (true, false), (false, true), (true, true)];
@@ -32,26 +37,43 @@ fn formats() -> impl Iterator<Item = Format> {
         .map(|(envelope, pretty)| Format { envelope, pretty })
 }
 
-fn get(client: &Client, shape: Shape, cluster: &str, format: Format) -> Result<Snapshot, Error> {
-    client.get_snapshot(shape, PROJECT, cluster, SNAPSHOT, format)
+fn get(
+    client: &Client,
+    cluster_type: ClusterType,
+    cluster: &str,
+    format: Format,
+) -> Result<Snapshot, Error> {
+    client.get_snapshot(cluster_type, PROJECT, cluster, SNAPSHOT, format)
 }
 
 fn list(
     client: &Client,
-    shape: Shape,
+    cluster_type: ClusterType,
     cluster: &str,
     format: Format,
 ) -> Result<SnapshotList, Error> {
-    client.list_snapshots(shape, PROJECT, cluster, format)
+    client.list_snapshots(cluster_type, PROJECT, cluster, format)
 }
 
-fn wait(client: &Client, shape: Shape, cluster: &str, format: Format) -> Result<Snapshot, Error> {
+fn wait(
+    client: &Client,
+    cluster_type: ClusterType,
+    cluster: &str,
+    format: Format,
+) -> Result<Snapshot, Error> {
     let polling = Polling {
         interval: Duration::from_millis(5),
         timeout: Some(Duration::from_secs(20)),
         format,
     };
-    client.wait_for_snapshot(shape, PROJECT, cluster, SNAPSHOT, polling, &mut |_| true)
+    client.wait_for_snapshot(
+        cluster_type,
+        PROJECT,
+        cluster,
+        SNAPSHOT,
+        polling,
+        &mut |_| true,
+    )
 }
 
 /// The call that sends requests of an operation.
@@ -59,16 +81,18 @@ fn call(client: &Client, operation: &str, format: Format) -> Result<(), Error> {
     let (one, all) = ("slow-0", "many-2");
     match operation {
         "getGroupClusterBackupSnapshot" => {
-            get(client, Shape::ReplicaSet, one, format).map(drop)?;
-            wait(client, Shape::ReplicaSet, one, format).map(drop)
+            get(client, ClusterType::ReplicaSet, one, format).map(drop)?;
+            wait(client, ClusterType::ReplicaSet, one, format).map(drop)
         }
         "getGroupClusterBackupSnapshotShardedCluster" => {
-            get(client, Shape::ShardedCluster, one, format).map(drop)?;
-            wait(client, Shape::ShardedCluster, one, format).map(drop)
+            get(client, ClusterType::ShardedCluster, one, format).map(drop)?;
+            wait(client, ClusterType::ShardedCluster, one, format).map(drop)
         }
-        "listGroupClusterBackupSnapshots" => list(client, Shape::ReplicaSet, all, format).map(drop),
+        "listGroupClusterBackupSnapshots" => {
+            list(client, ClusterType::ReplicaSet, all, format).map(drop)
+        }
         "listGroupClusterBackupSnapshotShardedClusters" => {
-            list(client, Shape::ShardedCluster, all, format).map(drop)
+            list(client, ClusterType::ShardedCluster, all, format).map(drop)
         }
         other => panic!("no call is known for the operation {other}"),
     }
@@ -124,16 +148,16 @@ fn every_request_with_every_flag_is_one_that_atlas_documents() {
     let mut seen = BTreeSet::new();
     for client in clients.iter().map(client) {
         for format in formats() {
-            for shape in SHAPES {
+            for cluster_type in CLUSTER_TYPES {
                 atlas.clear();
-                get(&client, shape, "slow-0", format).unwrap();
+                get(&client, cluster_type, "slow-0", format).unwrap();
                 assert_eq!(
-                    wait(&client, shape, "staged", format)
+                    wait(&client, cluster_type, "staged", format)
                         .unwrap()
                         .status_code(),
                     Status::Completed
                 );
-                let listed = list(&client, shape, "many-1001", format).unwrap();
+                let listed = list(&client, cluster_type, "many-1001", format).unwrap();
                 assert_eq!(listed.len(), 1001);
                 for request in atlas.requests() {
                     if request.path.starts_with("/api/oauth/") {
@@ -159,7 +183,13 @@ fn every_request_with_every_flag_is_one_that_atlas_documents() {
     // The two endpoints for tokens, which the specification does not describe.
     atlas.clear();
     let client = client(&clients[2]);
-    get(&client, Shape::ReplicaSet, "slow-0", Format::default()).unwrap();
+    get(
+        &client,
+        ClusterType::ReplicaSet,
+        "slow-0",
+        Format::default(),
+    )
+    .unwrap();
     client.revoke_token().unwrap();
     let sent: Vec<(String, String, String)> = atlas
         .requests()
@@ -212,38 +242,32 @@ fn example(specification: &Value, schema: &Value) -> Value {
 /// What the accessor for a documented field says.
 fn read(snapshot: &Snapshot, field: &str) -> Value {
     match field {
-        "cloudProvider" => json!(snapshot.cloud_provider()),
-        "configServerType" => json!(snapshot.config_server_type()),
         "copyRegions" => snapshot.copy_regions().collect(),
         "createdAt" => {
             assert_eq!(snapshot.created_at_ms(), Some(1_786_332_428_000));
             json!(snapshot.created_at())
         }
-        "description" => json!(snapshot.description()),
         "expiresAt" => {
             assert_eq!(snapshot.expires_at_ms(), Some(1_786_332_428_000));
             json!(snapshot.expires_at())
         }
-        "frequencyType" => json!(snapshot.frequency_type()),
-        "id" => json!(snapshot.id()),
         "links" => {
             let links = snapshot.links();
             links.map(|it| json!({"href": it.href, "rel": it.rel})).collect()
         }
-        "masterKeyUUID" => json!(snapshot.master_key_uuid()),
         "members" => snapshot
             .members()
             .map(|it| json!({"id": it.id, "cloudProvider": it.cloud_provider, "replicaSetName": it.replica_set_name}))
             .collect(),
-        "mongodVersion" => json!(snapshot.mongod_version()),
         "policyItems" => snapshot.policy_items().collect(),
-        "replicaSetName" => json!(snapshot.replica_set_name()),
         "snapshotIds" => snapshot.snapshot_ids().collect(),
-        "snapshotType" => json!(snapshot.snapshot_type()),
-        "status" => json!(snapshot.status()),
         "storageSizeBytes" => json!(snapshot.storage_size_bytes()),
-        "type" => json!(snapshot.cluster_type()),
-        other => panic!("no accessor is known for the documented field {other}"),
+        other => match TEXTS.iter().find(|(name, _)| *name == other) {
+            Some((_, accessor)) => json!(accessor(snapshot)),
+            None => panic!(
+                "no accessor is known for the documented field {other}; see CONTRIBUTING.md, Adding a text field"
+            ),
+        },
     }
 }
 
@@ -366,7 +390,13 @@ fn every_documented_answer_is_understood() {
         }
     }
     // Headers of success are there by their names.
-    let snapshot = get(&client, Shape::ReplicaSet, "slow-0", Format::default()).unwrap();
+    let snapshot = get(
+        &client,
+        ClusterType::ReplicaSet,
+        "slow-0",
+        Format::default(),
+    )
+    .unwrap();
     for name in ["RateLimit-Limit", "RateLimit-Remaining"] {
         assert!(snapshot.header(name).is_some(), "{name}");
     }

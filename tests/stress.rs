@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use atlas_backup::{Client, ErrorKind, Format, Shape};
+use atlas_backup::{Client, ClusterType, ErrorKind, Format};
 use atlas_simulator::{CLIENT_ID, CLIENT_SECRET, PRIVATE_KEY, PROJECT, PUBLIC_KEY, Simulator};
 use common::{client, config, get_id, until};
 
@@ -56,9 +56,12 @@ impl Crowd {
 
     fn list(&self, length: usize) -> atlas_backup::Result<()> {
         let cluster = format!("many-{length}");
-        let list =
-            self.client
-                .list_snapshots(Shape::ReplicaSet, PROJECT, &cluster, Format::default())?;
+        let list = self.client.list_snapshots(
+            ClusterType::ReplicaSet,
+            PROJECT,
+            &cluster,
+            Format::default(),
+        )?;
         assert_eq!(list.len(), length);
         Ok(())
     }
@@ -118,7 +121,7 @@ fn refusals(atlas: &Simulator) -> usize {
 }
 
 #[test]
-fn threads_that_share_a_token_which_ends_never_see_it_nor_each_others_answers() {
+fn threads_that_share_a_token_see_neither_its_end_nor_others_answers() {
     let atlas = Simulator::start();
     let mut config = config(&atlas);
     config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
@@ -147,7 +150,7 @@ fn threads_that_share_a_token_which_ends_never_see_it_nor_each_others_answers() 
 }
 
 #[test]
-fn threads_that_share_a_nonce_which_goes_stale_never_see_it_nor_each_others_answers() {
+fn threads_that_share_a_nonce_see_neither_its_end_nor_others_answers() {
     let atlas = Simulator::start();
     let mut config = config(&atlas);
     config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));

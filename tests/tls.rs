@@ -27,8 +27,8 @@ fn a_certificate_that_is_not_good_is_refused_with_a_reason() {
         config.set_ca_file(atlas.ca_file().to_str().map(str::as_bytes));
         let error = get(&client(&config)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Tls, "{kind:?}: {error}");
-        assert!(error.message.contains(words), "{kind:?}: {error}");
-        assert!(error.message.contains("localhost"), "{kind:?}: {error}");
+        assert!(error.message().contains(words), "{kind:?}: {error}");
+        assert!(error.message().contains("localhost"), "{kind:?}: {error}");
         assert_eq!(error.http_status, 0);
     }
     assert!(atlas.requests().is_empty(), "no request got through");
@@ -69,7 +69,7 @@ fn a_ca_file_that_cannot_be_used_is_an_error_that_names_the_setting() {
             config.set_ca_file(path.to_str().map(str::as_bytes));
             let error = Client::new(&config).expect_err(name);
             assert_eq!(error.kind, ErrorKind::Config, "{name}: {error}");
-            assert!(error.message.contains("ca_file"), "{name}: {error}");
+            assert!(error.message().contains("ca_file"), "{name}: {error}");
         }
     }
     // Of several certificates in a file each counts, not the first alone.
@@ -91,7 +91,7 @@ fn ssl_cert_file_and_ssl_cert_dir_name_the_authorities() {
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Config, "{error}");
                 assert!(std::env::var_os("ATLAS_FAILS").is_some(), "{error}");
-                assert!(error.message.contains("SSL_CERT_"), "{error}");
+                assert!(error.message().contains("SSL_CERT_"), "{error}");
             }
         }
         return;

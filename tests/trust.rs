@@ -10,39 +10,15 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
-use std::{env, process, thread};
+use std::{env, thread};
 
 use atlas_backup::{Client, Config, Error, ErrorKind};
 use atlas_simulator::Simulator;
-use common::{client, config_for, get, in_child, is_child};
+use common::{Directory, client, config_for, get, in_child, is_child};
 
 const MIB: u64 = 1024 * 1024;
-
-/// A directory that is gone when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Relaxed);
-        let path = env::temp_dir().join(format!("atlas-trust-{}-{number}", process::id()));
-        fs::create_dir(&path).unwrap();
-        Directory(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn runs(program: &str, argument: &str) -> bool {
     let found = Command::new(program).arg(argument).output();
@@ -122,7 +98,7 @@ impl Maker {
             ]
             .concat(),
         );
-        fs::write(self.0.join(&file("extensions")), wanted.extensions).unwrap();
+        fs::write(self.0.join(file("extensions")), wanted.extensions).unwrap();
         let issuer = wanted
             .issuer
             .map(|name| (format!("{name}.pem"), format!("{name}.key")));
@@ -169,7 +145,7 @@ impl Maker {
     }
 
     fn pem(&self, name: &str) -> PathBuf {
-        self.0.join(&format!("{name}.pem"))
+        self.0.join(format!("{name}.pem"))
     }
 
     /// A server of OpenSSL's with this certificate.
@@ -179,7 +155,7 @@ impl Maker {
             .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-cert"])
             .arg(self.pem(name))
             .arg("-key")
-            .arg(self.0.join(&format!("{name}.key")))
+            .arg(self.0.join(format!("{name}.key")))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -461,9 +437,7 @@ fn a_servers_own_certificate_in_ca_file_is_trusted_as_by_curl() {
         }
         let served = maker.serve(name);
         let ca_file = maker.pem(ca_file.unwrap_or(name));
-        let refused = served
-            .refused_by_us(&ca_file)
-            .map(|error| error.message.clone());
+        let refused = served.refused_by_us(&ca_file).map(|error| error.message());
         match (&refused, words) {
             (None, None) => {}
             (Some(message), Some(words)) => assert!(message.contains(words), "{name}: {message}"),
@@ -503,8 +477,8 @@ fn a_signature_that_cannot_be_checked_is_refused_and_named() {
         let what = format!("{key:?} {digest}: {refused:?}");
         assert_eq!(refused.is_none(), trusted, "{what}");
         if let Some(error) = refused {
-            assert!(error.message.contains("a kind of signature"), "{what}");
-            assert!(error.message.contains("SHA-256"), "{what}");
+            assert!(error.message().contains("a kind of signature"), "{what}");
+            assert!(error.message().contains("SHA-256"), "{what}");
         }
     }
 }
@@ -550,8 +524,8 @@ fn a_ca_file_is_a_regular_file_of_16_mib_at_most() {
         let error = made_in_time(&config(&path)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Config, "{error}");
         let named = format!("ca_file {}", path.display());
-        assert!(error.message.contains(&named), "{error}");
-        assert!(error.message.contains(words), "{error}");
+        assert!(error.message().contains(&named), "{error}");
+        assert!(error.message().contains(words), "{error}");
     }
     // As large as may be.
     let path = place.join("padded");
@@ -583,7 +557,7 @@ fn trusts_by_environment() {
         Err(error) => {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
             assert!(
-                !expected.is_empty() && error.message.contains(&expected),
+                !expected.is_empty() && error.message().contains(&expected),
                 "{error}"
             );
         }

@@ -153,6 +153,20 @@ static inline int64_t read_duration(const char *text, char unit, int64_t longest
     return (int64_t)(value + 0.5);
 }
 
+/* Whether `word`, in lower case, is in a text, in any case. */
+static inline int mentions(const char *text, const char *word)
+{
+    size_t i;
+
+    for (; *text != '\0'; text++) {
+        for (i = 0; word[i] != '\0' && (text[i] | 0x20) == word[i]; i++)
+            ;
+        if (word[i] == '\0')
+            return 1;
+    }
+    return 0;
+}
+
 /*
  * What helps against an error in the words of a program, which has options where the library has calls and settings:
  * `on_timeout` when the time was up, `on_shards` when Atlas says that the cluster is sharded or is not. NULL for others.
@@ -164,9 +178,14 @@ static inline const char *hint_on(const atlas_error *error, const char *on_timeo
     if (error->kind == ATLAS_ERROR_TIMEOUT && error->http_status == 0)
         return on_timeout;
     /* Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it. */
-    if (refused && (strstr(error->code, "SHARD") || strstr(error->detail, "shard") || strstr(error->detail, "Shard")))
-        return on_shards;
-    return NULL;
+    return refused && (mentions(error->code, "shard") || mentions(error->detail, "shard")) ? on_shards : NULL;
+}
+
+static inline void print_unknown_option(const char *program, const char *option)
+{
+    fprintf(stderr, "%s: unknown option ", program);
+    put_text(option, stderr);
+    fputs("\n\n", stderr);
 }
 
 /* The message first, which says what to do; then the facts that a ticket to the support should quote. */

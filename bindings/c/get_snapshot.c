@@ -200,7 +200,7 @@ int main(int argc, char **argv)
         } else if (options && strcmp(argv[i], "--") == 0) {
             options = 0;
         } else if (options && argv[i][0] == '-') {
-            fprintf(stderr, PROGRAM ": unknown option %s\n\n", argv[i]);
+            print_unknown_option(PROGRAM, argv[i]);
             usage(stderr);
             return EXIT_USAGE;
         } else if (count < 3) {

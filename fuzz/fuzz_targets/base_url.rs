@@ -17,8 +17,8 @@ fuzz_target!(|data: &[u8]| {
         Ok(accepted) => accepted,
         Err(error) => {
             assert_eq!(error.kind, ErrorKind::Config);
-            assert!(error.message.starts_with("base_url "), "{error}");
-            assert!(!error.message.contains(char::is_control));
+            assert!(error.message().starts_with("base_url "), "{error}");
+            assert!(!error.message().contains(char::is_control));
             return;
         }
     };

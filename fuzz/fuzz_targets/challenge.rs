@@ -90,7 +90,7 @@ fuzz_target!(|data: &str| {
                     401
                 }
             );
-            assert!(!error.message.contains(PRIVATE));
+            assert!(!error.message().contains(PRIVATE));
         }
     }
     // What worked is used again at once.

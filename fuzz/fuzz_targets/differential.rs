@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
             );
             if error.http_status == 0 {
                 assert!(
-                    error.message.contains("JSON object") || error.message.contains("too large"),
+                    error.message().contains("JSON object") || error.message().contains("too large"),
                     "{error}"
                 );
             }

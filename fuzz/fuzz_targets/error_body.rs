@@ -49,12 +49,12 @@ fuzz_target!(|data: &[u8]| {
     );
     assert!(
         error
-            .message
+            .message()
             .starts_with(&format!("Atlas answered {status}"))
     );
-    assert!(!error.message.contains(char::is_control));
+    assert!(!error.message().contains(char::is_control));
     // A page without end must not become a message without end.
-    assert!(error.message.len() <= 3 * body.len() + code.len() + 4096);
+    assert!(error.message().len() <= 3 * body.len() + code.len() + 4096);
 
     // One odd member hides no other: what serde_json reads of each by itself.
     let members: Members = serde_json::from_slice(body).unwrap_or_default();

@@ -84,7 +84,7 @@ fn check(exchange: Exchange) -> Exchange {
             !shown.contains(SECRET) && !shown.contains(&BASIC[6..]),
             "{shown}"
         );
-        assert!(!error.message.contains(char::is_control));
+        assert!(!error.message().contains(char::is_control));
     }
     exchange
 }

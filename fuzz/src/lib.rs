@@ -105,7 +105,7 @@ type Counter = unsafe extern "C" fn(*const atlas_snapshot) -> usize;
 type Element = unsafe extern "C" fn(*const atlas_snapshot, usize) -> *const c_char;
 
 /// The text fields by their JSON names.
-pub const TEXTS: [(&str, Accessor); 13] = [
+pub const TEXTS: &[(&str, Accessor)] = &[
     ("id", atlas_snapshot_id),
     ("cloudProvider", atlas_snapshot_cloud_provider),
     ("configServerType", atlas_snapshot_config_server_type),
@@ -186,7 +186,7 @@ impl Drop for Owned {
 pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
     // SAFETY: alive, as demanded above, and so what the accessors hand out.
     unsafe {
-        for (_, accessor) in TEXTS {
+        for &(_, accessor) in TEXTS {
             let pointer = accessor(snapshot);
             text(pointer);
             assert_eq!(pointer, accessor(snapshot), "always at the same address");
@@ -325,7 +325,7 @@ pub unsafe fn check_fields(snapshot: *const atlas_snapshot, object: &str) {
     let member = |name: &str| members.get(name).map_or("null", |raw| raw.get());
     // SAFETY: alive, as demanded above.
     unsafe {
-        for (name, accessor) in TEXTS {
+        for &(name, accessor) in TEXTS {
             check_text(text(accessor(snapshot)), member(name));
         }
         for (name, counter, parts) in ARRAYS {

@@ -1,8 +1,8 @@
-//! `WWW-Authenticate` as the wild has it: several challenges in one header or in several, odd spacing, commas inside
-//! quotes, parameters nobody knows.
+//! `WWW-Authenticate` as servers send it: several challenges in one header or in several, odd spacing, commas inside
+//! quotes, unknown parameters.
 
-use ureq::http::HeaderMap;
-use ureq::http::header::WWW_AUTHENTICATE;
+use ::http::HeaderMap;
+use ::http::header::WWW_AUTHENTICATE;
 
 /// One way the server offers to authenticate.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Challenge {
     }
 }
 
-/// All challenges of an answer, in order.
+/// All challenges of a response, in order.
 pub(super) fn of(headers: &HeaderMap) -> Vec<Challenge> {
     headers
         .get_all(WWW_AUTHENTICATE)
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn challenges_are_read_as_the_wild_has_them() {
+    fn challenges_are_read_as_servers_send_them() {
         let cases = [
             (
                 r#"Digest realm="MMS Public API", domain="", nonce="a+/=", algorithm=MD5, qop="auth", stale=false"#,

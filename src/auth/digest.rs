@@ -5,27 +5,27 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::http::{HeaderMap, HeaderValue};
 use md5::{Digest as _, Md5};
 use ring::digest;
 use rustix::rand::{GetRandomFlags, getrandom};
-use ureq::http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::{Secret, Send, challenge, hex};
-use crate::call::Call;
-use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::{Answer, Outgoing};
+use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
+use crate::http::{Request, Response};
+use crate::runtime::context::Context;
 
-/// How often a nonce may turn out stale within one request before we stop: other threads or a strict server may use
-/// it up meanwhile, but not for ever.
+/// How often a nonce may turn out stale within one request before we stop: other threads may use it up
+/// meanwhile, and a strict server may accept it for a moment only.
 const STALE_LIMIT: u32 = 3;
 
 /// An API key and the nonce that all threads share.
 #[derive(Debug)]
 pub(crate) struct Digest {
-    public_key: String,
+    pub(super) public_key: String,
     private_key: Secret,
     kept: Mutex<Option<Arc<Nonce>>>,
     redactor: Arc<Redactor>,
@@ -41,70 +41,92 @@ impl Digest {
         }
     }
 
-    /// Sends `request` signed; an answer of 401 means that the key was refused.
-    pub(super) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
-        let mut nonce = self.kept();
-        // A nonce of our own is used by nobody else until it has worked, so its refusal is the key's.
-        let mut is_ours = false;
-        let mut stale = 0;
-        let mut again = request.again;
-        let mut may_resend = true;
+    /// Sends `request` signed; a response of 401 means that the key was refused.
+    pub(super) fn send(
+        &self,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<Response> {
+        let mut attempt = Attempt {
+            nonce: self.kept().clone(),
+            is_ours: false,
+            stale: 0,
+            retry_reason: request.retry_reason,
+            may_resend: true,
+        };
         loop {
-            let sent = Cell::new(0);
-            let sign = || {
-                sent.set(sent.get() + 1);
-                let nonce = nonce.as_deref();
-                nonce
-                    .map(|nonce| nonce.sign(&self.public_key, request))
-                    .transpose()
-            };
-            let answer = send(
-                call,
-                &Outgoing {
-                    authorization: &sign,
-                    may_resend,
-                    again,
-                    ..request.clone()
-                },
-            )?;
-            // A server that resets each request it lets in, and wants a new nonce for the next connection, would
-            // otherwise be asked twice for each challenge, and end as one that refuses the key.
-            let was_resent = sent.get() > 1;
-            may_resend &= !was_resent;
-            if answer.status != 401 {
-                if let (true, Some(nonce)) = (is_ours, nonce) {
-                    self.keep(nonce);
+            let (response, was_resent) = self.send_signed(&attempt, context, request, send)?;
+            if response.status != 401 {
+                if attempt.is_ours {
+                    *self.kept() = attempt.nonce;
                 }
-                return Ok(answer);
+                return Ok(response);
             }
-            let Some(fresh) = self.challenged(&answer.headers)? else {
-                return match nonce {
-                    Some(_) => Ok(answer),
-                    None => Err(unusable(&answer, &self.redactor)),
+            let Some(fresh) = self.challenged(&response.headers)? else {
+                return match attempt.nonce {
+                    Some(_) => Ok(response),
+                    None => Err(unusable(&response, &self.redactor)),
                 };
             };
-            // Refused on another connection than the one it was given out for is not the key either.
-            if is_ours && !fresh.stale && !was_resent || stale == STALE_LIMIT {
-                return Ok(answer);
+            // A nonce that was refused on another connection than the one it was given out for says nothing of the key.
+            let is_refused = attempt.is_ours && !fresh.stale && !was_resent;
+            if is_refused || attempt.stale == STALE_LIMIT {
+                return Ok(response);
             }
-            again = "the server challenged";
-            if let Some(used) = &nonce {
-                again = "the nonce was stale";
-                stale += 1;
-                // Another thread may have had the same answer and already a nonce that works. The last try has a nonce
-                // of its own, which nobody can overtake.
-                if let Some(kept) = self.kept()
-                    && stale < STALE_LIMIT
-                    && !is_ours
-                    && !Arc::ptr_eq(&kept, used)
-                {
-                    nonce = Some(kept);
-                    continue;
-                }
-            }
-            nonce = Some(Arc::new(fresh));
-            is_ours = true;
+            // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
+            // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
+            attempt.may_resend &= !was_resent;
+            self.renew(&mut attempt, fresh);
         }
+    }
+
+    /// Sends `request` signed with the attempt's nonce, if there is one; true if it was sent twice, since the kept
+    /// connection was closed.
+    fn send_signed(
+        &self,
+        attempt: &Attempt,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<(Response, bool)> {
+        let times_sent = Cell::new(0);
+        let sign = || {
+            times_sent.set(times_sent.get() + 1);
+            let nonce = attempt.nonce.as_deref();
+            nonce
+                .map(|nonce| nonce.sign(&self.public_key, request))
+                .transpose()
+        };
+        let signed = Request {
+            authorization: &sign,
+            may_resend: attempt.may_resend,
+            retry_reason: attempt.retry_reason,
+            ..request.clone()
+        };
+        let response = send(context, &signed)?;
+        Ok((response, times_sent.get() > 1))
+    }
+
+    /// Chooses the nonce for the next attempt, after the server has given out a `fresh` one.
+    fn renew(&self, attempt: &mut Attempt, fresh: Nonce) {
+        attempt.retry_reason = "the server challenged";
+        if let Some(used) = &attempt.nonce {
+            attempt.retry_reason = "the nonce was stale";
+            attempt.stale += 1;
+            // Another thread may have had the same response and already a nonce that works. The last attempt has a nonce
+            // of its own, which no other thread can use up.
+            if let Some(kept) = self.kept().clone()
+                && attempt.stale < STALE_LIMIT
+                && !attempt.is_ours
+                && !Arc::ptr_eq(&kept, used)
+            {
+                attempt.nonce = Some(kept);
+                return;
+            }
+        }
+        attempt.nonce = Some(Arc::new(fresh));
+        attempt.is_ours = true;
     }
 
     /// The strongest challenge that we can answer, of several the first.
@@ -121,22 +143,29 @@ impl Digest {
         let (public_key, private_key) = (&self.public_key, &self.private_key);
         Ok(digests
             .filter_map(|digest| Nonce::new(digest, public_key, private_key, &client_nonce))
-            .min_by_key(|nonce| Reverse(nonce.algorithm.strength())))
+            .min_by_key(|nonce| Reverse(nonce.algorithm)))
     }
 
-    fn kept(&self) -> Option<Arc<Nonce>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn keep(&self, nonce: Arc<Nonce>) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
+    /// The nonce that worked last.
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Nonce>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a request is sent next, and what came of it so far.
+struct Attempt<'a> {
+    nonce: Option<Arc<Nonce>>,
+    /// Whether the nonce was given out for this request. No other thread uses it until it has worked, so that its refusal
+    /// is the key's.
+    is_ours: bool,
+    /// How often a nonce was stale.
+    stale: u32,
+    retry_reason: &'a str,
+    may_resend: bool,
+}
+
+/// The weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Algorithm {
     Md5,
     Sha256,
@@ -159,31 +188,14 @@ impl Algorithm {
         Some((algorithm, is_session))
     }
 
-    fn strength(self) -> u8 {
-        self as u8
-    }
-
     fn hash(self, parts: &[&str]) -> String {
-        fn feed(parts: &[&str], mut update: impl FnMut(&[u8])) {
-            for (index, part) in parts.iter().enumerate() {
-                if index > 0 {
-                    update(b":");
-                }
-                update(part.as_bytes());
-            }
+        let text = Zeroizing::new(parts.join(":"));
+        let ring = |algorithm| hex(digest::digest(algorithm, text.as_bytes()).as_ref());
+        match self {
+            Algorithm::Md5 => hex(&Md5::digest(text.as_bytes())),
+            Algorithm::Sha256 => ring(&digest::SHA256),
+            Algorithm::Sha512Trunc256 => ring(&digest::SHA512_256),
         }
-        let known = match self {
-            Algorithm::Md5 => {
-                let mut hasher = Md5::new();
-                feed(parts, |bytes| hasher.update(bytes));
-                return hex(&hasher.finalize());
-            }
-            Algorithm::Sha256 => &digest::SHA256,
-            Algorithm::Sha512Trunc256 => &digest::SHA512_256,
-        };
-        let mut hasher = digest::Context::new(known);
-        feed(parts, |bytes| hasher.update(bytes));
-        hex(hasher.finish().as_ref())
     }
 }
 
@@ -217,15 +229,10 @@ impl Nonce {
         let realm = challenge.get("realm")?;
         let algorithm_name = challenge.get("algorithm");
         let (algorithm, is_session) = Algorithm::parse(algorithm_name.unwrap_or("MD5"))?;
+        let is_auth = |qop: &str| qop.trim().eq_ignore_ascii_case("auth");
         let has_qop = match challenge.get("qop") {
             None => false,
-            Some(list)
-                if list
-                    .split(',')
-                    .any(|qop| qop.trim().eq_ignore_ascii_case("auth")) =>
-            {
-                true
-            }
+            Some(list) if list.split(',').any(is_auth) => true,
             Some(_) => return None,
         };
         let value = challenge.get("nonce")?;
@@ -251,34 +258,16 @@ impl Nonce {
         })
     }
 
-    /// The `Authorization` for one request; no two are counted alike.
-    fn sign(&self, public_key: &str, request: &Outgoing) -> Result<HeaderValue> {
-        let count = format!(
-            "{:08x}",
-            self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
-        );
-        let client_nonce = &self.client_nonce;
+    /// The `Authorization` for one request; no two have the same count.
+    fn sign(&self, public_key: &str, request: &Request) -> Result<HeaderValue> {
+        let count = self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let count = format!("{count:08x}");
         let uri = request.uri.path_and_query().map_or("/", |uri| uri.as_str());
-        let method = if request.form.is_some() {
-            "POST"
-        } else {
-            "GET"
+        let method = match request.form {
+            Some(_) => "POST",
+            None => "GET",
         };
-        let hash = |parts: &[&str]| self.algorithm.hash(parts);
-
-        let target = hash(&[method, uri]);
-        let response = if self.has_qop {
-            hash(&[
-                self.secret.expose(),
-                &self.value,
-                &count,
-                client_nonce,
-                "auth",
-                &target,
-            ])
-        } else {
-            hash(&[self.secret.expose(), &self.value, &target])
-        };
+        let response = self.response(&count, method, uri);
 
         let mut header = String::with_capacity(384);
         header.push_str("Digest username=");
@@ -295,6 +284,7 @@ impl Nonce {
             header.push_str(", algorithm=");
             header.push_str(name);
         }
+        let client_nonce = &self.client_nonce;
         if self.has_qop {
             let _ = write!(header, ", qop=auth, nc={count}, cnonce=\"{client_nonce}\"");
         } else if self.is_session {
@@ -312,14 +302,29 @@ impl Nonce {
             )
         })
     }
+
+    /// The hash that shows that we know the key.
+    fn response(&self, count: &str, method: &str, uri: &str) -> String {
+        let target = self.algorithm.hash(&[method, uri]);
+        let (secret, nonce) = (self.secret.expose(), &self.value);
+        if self.has_qop {
+            let parts = [secret, nonce, count, &self.client_nonce, "auth", &target];
+            self.algorithm.hash(&parts)
+        } else {
+            self.algorithm.hash(&[secret, nonce, &target])
+        }
+    }
 }
 
 /// The error when the key was never sent, since the server did not ask for it in a way we can answer.
-fn unusable(answer: &Answer, redactor: &Redactor) -> Error {
-    Error::from_answer(answer.status, Some(&answer.headers), &answer.body, redactor).adding(
-        "the API key was not sent, since the server offers no Digest authentication that this library knows; check \
-         the base URL and proxies on the way",
+fn unusable(response: &Response, redactor: &Redactor) -> Error {
+    Error::from_response(
+        response.status,
+        Some(&response.headers),
+        &response.body,
+        redactor,
     )
+    .hint(Hint::NO_DIGEST_OFFERED)
 }
 
 fn push_quoted(header: &mut String, value: &str) {

@@ -1,85 +1,31 @@
-//! Who we are: signs a request, answers challenges, fetches tokens. Knows neither sockets nor retries: it is handed a
-//! way to send.
+//! Signs requests: answers challenges, fetches and revokes tokens. It is handed a way to send, and knows neither
+//! connections nor retries nor settings.
 
 mod challenge;
+mod credentials;
 mod digest;
-mod service_account;
-mod token_cache;
+mod oauth;
+mod secret;
 
-use std::fmt;
+use std::path::Path;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use bytes::Bytes;
-use ureq::http::HeaderValue;
-use zeroize::{Zeroize, Zeroizing};
+use ::http::HeaderValue;
 
-use crate::call::Call;
-use crate::config::Settings;
-use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Answer, Outgoing};
+use crate::error::{Error, Hint, Result};
+use crate::http::{Request, Response};
 use crate::log::Logger;
+use crate::runtime::context::Context;
 use digest::Digest;
-use service_account::ServiceAccount;
+use oauth::ServiceAccount;
+use secret::secret_header;
 
-/// One round trip, bounded by a call.
-pub(crate) type Send<'a> = dyn FnMut(&Call, &Outgoing) -> Result<Answer> + 'a;
+pub(crate) use credentials::Credentials;
+pub(crate) use secret::Secret;
 
-/// Text that is wiped when freed and never shown.
-#[derive(Clone)]
-pub(crate) struct Secret(Zeroizing<String>);
+/// Sends a request once.
+pub(crate) type Send<'a> = dyn FnMut(&Context, &Request) -> Result<Response> + 'a;
 
-impl Secret {
-    pub(crate) fn new(text: &str) -> Secret {
-        Secret(Zeroizing::new(text.to_owned()))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-/// What the settings say about who we are.
-#[derive(Debug, Clone)]
-pub(crate) enum Credentials {
-    /// OAuth 2.0 client credentials.
-    ServiceAccount {
-        client_id: String,
-        client_secret: Secret,
-    },
-    /// HTTP Digest.
-    ApiKey {
-        public_key: String,
-        private_key: Secret,
-    },
-    /// A bearer token somebody else fetched.
-    AccessToken(Secret),
-}
-
-impl Credentials {
-    /// What of them nobody may see, in each form in which it is sent.
-    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
-        match self {
-            Credentials::ServiceAccount {
-                client_id,
-                client_secret,
-            } => vec![client_secret.0.clone(), basic(client_id, client_secret)],
-            Credentials::ApiKey {
-                private_key: secret,
-                ..
-            }
-            | Credentials::AccessToken(secret) => vec![secret.0.clone()],
-        }
-    }
-}
-
-/// The credentials at work, with what they have earned: a nonce, a token.
+/// The credentials in use, with the nonce or token that they have obtained.
 #[derive(Debug)]
 pub(crate) enum Auth {
     ServiceAccount(Box<ServiceAccount>),
@@ -88,15 +34,22 @@ pub(crate) enum Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(settings: &Settings, logger: &Logger) -> Result<Auth> {
-        Ok(match &settings.credentials {
+    /// `token_cache` is the directory in which processes share a service account's token, if they do.
+    pub(crate) fn new(
+        credentials: &Credentials,
+        base_url: &str,
+        token_cache: Option<&Path>,
+        logger: &Logger,
+    ) -> Result<Auth> {
+        Ok(match credentials {
             Credentials::ServiceAccount {
                 client_id,
                 client_secret,
             } => Auth::ServiceAccount(Box::new(ServiceAccount::new(
                 client_id,
                 client_secret,
-                settings,
+                base_url,
+                token_cache,
                 logger,
             )?)),
             Credentials::ApiKey {
@@ -108,107 +61,76 @@ impl Auth {
                 logger.redactor().clone(),
             )),
             Credentials::AccessToken(token) => {
-                Auth::AccessToken(secret_header("Bearer ", token.expose().as_bytes())?)
+                Auth::AccessToken(secret_header("Bearer ", token.expose())?)
             }
         })
     }
 
-    /// Sends `request` with our credentials. An answer of 401 means that they were refused after all that could be
+    /// Sends `request` with our credentials. A response of 401 means that they were refused after all that could be
     /// done about it.
-    pub(crate) fn send(&self, call: &Call, request: &Outgoing, send: &mut Send) -> Result<Answer> {
+    pub(crate) fn send(
+        &self,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<Response> {
         match self {
-            Auth::ServiceAccount(account) => account.send(call, request, send),
-            Auth::ApiKey(digest) => digest.send(call, request, send),
-            Auth::AccessToken(header) => send(
-                call,
-                &Outgoing {
-                    authorization: &|| Ok(Some(header.clone())),
-                    ..request.clone()
-                },
-            ),
+            Auth::ServiceAccount(account) => account.send(context, request, send),
+            Auth::ApiKey(digest) => digest.send(context, request, send),
+            Auth::AccessToken(header) => send_with(header, context, request, send),
         }
     }
 
-    /// Gives a service account's token back. Other credentials have none that would be ours to give back.
-    pub(crate) fn revoke(&self, call: &Call, again: &str, send: &mut Send) -> Result<()> {
+    /// Revokes a service account's token. An API key has none, and one that the caller fetched is the caller's to
+    /// revoke.
+    pub(crate) fn revoke(
+        &self,
+        context: &Context,
+        retry_reason: &str,
+        send: &mut Send,
+    ) -> Result<()> {
         match self {
-            Auth::ServiceAccount(account) => account.revoke(call, again, send),
+            Auth::ServiceAccount(account) => account.revoke(context, retry_reason, send),
             Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
         }
     }
 
-    /// Completes the error for an answer of 401: which credentials were refused, and what to do.
-    pub(crate) fn refused(&self, settings: &Settings, error: Error) -> Error {
-        match &settings.credentials {
-            Credentials::ServiceAccount { client_id, .. } => error.adding(&format!(
-                "an access token of the service account {client_id} was refused: check that it belongs to this \
-                 project's organization and still exists"
-            )),
-            Credentials::ApiKey { public_key, .. } => error.adding(&format!(
-                "the API key with the public key {public_key} was refused: check both halves, and that it belongs to \
-                 this project's organization"
-            )),
-            Credentials::AccessToken(_) => {
-                error.adding("the access token was refused: it is wrong or over (tokens live an hour); fetch a new one")
+    /// Completes the error for a response of 401: which credentials were refused, and what to do.
+    pub(crate) fn refused(&self, error: Error) -> Error {
+        error.hint(match self {
+            Auth::ServiceAccount(account) => {
+                Hint::service_account_token_refused(account.client_id())
             }
-        }
+            Auth::ApiKey(digest) => Hint::api_key_refused(&digest.public_key),
+            Auth::AccessToken(_) => Hint::ACCESS_TOKEN_REFUSED,
+        })
     }
 }
 
-/// What HTTP Basic sends for a service account.
-fn basic(client_id: &str, client_secret: &Secret) -> Zeroizing<String> {
-    let pair = Zeroizing::new(format!("{client_id}:{}", client_secret.expose()));
-    Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
+/// Sends `request` with `header` as its `Authorization`.
+fn send_with(
+    header: &HeaderValue,
+    context: &Context,
+    request: &Request,
+    send: &mut Send,
+) -> Result<Response> {
+    send(
+        context,
+        &Request {
+            authorization: &|| Ok(Some(header.clone())),
+            ..request.clone()
+        },
+    )
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Bytes as lower-case hexadecimal digits. The text never grows, since it may be a secret, of which growing would leave a
+/// copy behind that nobody wipes.
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
         }
     }
     text
-}
-
-/// The text that a raw JSON string stands for; `None` for any other value. serde_json would collect a text with escapes
-/// in a buffer that nobody wipes, so it gets one escape at a time.
-fn secret_text(raw: &str) -> Option<Zeroizing<String>> {
-    let mut rest = raw.strip_prefix('"')?.strip_suffix('"')?;
-    let mut text = Zeroizing::new(String::with_capacity(rest.len()));
-    while let Some(at) = rest.find('\\') {
-        text.push_str(&rest[..at]);
-        let length = if rest[at..].starts_with("\\u") { 6 } else { 2 };
-        let (escape, behind) = rest[at..].split_at_checked(length)?;
-        text.push(serde_json::from_str(&format!("\"{escape}\"")).ok()?);
-        rest = behind;
-    }
-    text.push_str(rest);
-    Some(text)
-}
-
-/// A header value whose bytes are wiped when the last copy is freed.
-fn secret_header(scheme: &str, value: &[u8]) -> Result<HeaderValue> {
-    struct Wiped(Vec<u8>);
-    impl AsRef<[u8]> for Wiped {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    impl Drop for Wiped {
-        fn drop(&mut self) {
-            self.0.zeroize();
-        }
-    }
-    let text = [scheme.as_bytes(), value].concat();
-    let mut header =
-        HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(text))).map_err(|_| {
-            Error::new(
-                ErrorKind::InvalidResponse,
-                "an access token has characters no header can carry",
-            )
-        })?;
-    header.set_sensitive(true);
-    Ok(header)
 }

@@ -1,6 +1,10 @@
 //! What can go wrong.
+//!
+//! A failure is data: its kind, what Atlas said, what was being done, the cause, and hints. message.rs makes the
+//! sentence of it when somebody asks.
 
-mod answer;
+mod api_body;
+mod message;
 mod redact;
 
 use std::borrow::Cow;
@@ -11,8 +15,12 @@ use std::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
 
-pub(crate) use answer::{LONGEST_WAIT, status_in_body};
+pub(crate) use api_body::status_in_body;
+pub(crate) use message::Hint;
 pub(crate) use redact::Redactor;
+
+use crate::json::Malformed;
+use crate::runtime::interrupted::Interrupted;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -129,7 +137,7 @@ pub struct Error(Box<ErrorDetails>);
 
 /// What is known about a failure. Texts from outside have at most 16 KiB, and `[secret]` in the place of each secret that
 /// was echoed in them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ErrorDetails {
     /// What kind of failure it is.
@@ -146,8 +154,11 @@ pub struct ErrorDetails {
     pub detail: String,
     /// Atlas' `parameters` as JSON text; empty if none.
     pub parameters: String,
-    /// One line for people: what was tried, what happened, what to do.
-    pub message: String,
+    /// What was being done, the innermost first.
+    operations: Vec<Cow<'static, str>>,
+    /// What happened.
+    cause: String,
+    hints: Vec<Hint>,
     /// Whether trying again at once, without anybody changing anything, makes sense.
     pub(crate) transient: bool,
     /// Whether the body was so long that only its beginning was looked into.
@@ -155,8 +166,8 @@ pub struct ErrorDetails {
 }
 
 impl Error {
-    /// A failure with a message alone.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+    /// A failure with a cause alone.
+    pub fn new(kind: ErrorKind, cause: impl Into<String>) -> Error {
         Error(Box::new(ErrorDetails {
             kind,
             http_status: 0,
@@ -165,15 +176,17 @@ impl Error {
             reason: String::new(),
             detail: String::new(),
             parameters: String::new(),
-            message: one_line(&message.into()),
+            operations: Vec::new(),
+            cause: cause.into(),
+            hints: Vec::new(),
             transient: false,
             truncated: false,
         }))
     }
 
     /// A failure that may be gone at the next try.
-    pub(crate) fn transient(kind: ErrorKind, message: impl Into<String>) -> Error {
-        let mut error = Error::new(kind, message);
+    pub(crate) fn transient(kind: ErrorKind, cause: impl Into<String>) -> Error {
+        let mut error = Error::new(kind, cause);
         error.transient = true;
         error
     }
@@ -186,28 +199,39 @@ impl Error {
         self
     }
 
-    /// Puts what was tried in front of the message.
-    pub(crate) fn during(mut self, what: &str) -> Error {
-        self.message = format!("{what}: {}", self.message);
+    /// Notes what was being done.
+    pub(crate) fn during(mut self, operation: impl Into<Cow<'static, str>>) -> Error {
+        self.operations.push(operation.into());
         self
     }
 
-    /// Adds a sentence to the message.
-    pub(crate) fn adding(mut self, sentence: &str) -> Error {
-        self.message = format!("{}; {sentence}", self.message);
+    /// Notes what a person can do about it.
+    pub(crate) fn hint(mut self, hint: Hint) -> Error {
+        self.hints.push(hint);
+        self
+    }
+
+    /// Another kind and cause for what Atlas said.
+    pub(crate) fn instead(mut self, kind: ErrorKind, cause: &str) -> Error {
+        self.kind = kind;
+        self.cause = cause.to_owned();
+        self.hints.clear();
         self
     }
 
     /// Takes secrets out that are too long to be words, should one have got here after all.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Error {
         let details = &mut *self.0;
-        for text in [
+        let texts = [
             &mut details.code,
             &mut details.reason,
             &mut details.detail,
             &mut details.parameters,
-            &mut details.message,
-        ] {
+            &mut details.cause,
+        ];
+        let hints = details.hints.iter_mut().map(|hint| &mut hint.0);
+        let sentences = details.operations.iter_mut().chain(hints);
+        for text in texts.into_iter().chain(sentences.map(Cow::to_mut)) {
             if let Cow::Owned(shown) = redactor.redact_whole(text) {
                 text.zeroize();
                 *text = shown;
@@ -237,12 +261,6 @@ impl fmt::Debug for Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
 impl std::error::Error for Error {}
 
 /// There was no memory for something large, mostly what an answer needs. Only that is asked for; when there is none for
@@ -253,24 +271,22 @@ impl From<TryReserveError> for Error {
     }
 }
 
-/// Text from outside on one line: control characters would forge log lines or talk to the terminal, and those that turn
-/// the direction of writing would have a person read something else than it says. The programs and the Python package
-/// have the same list.
-pub(crate) fn one_line(text: &str) -> String {
-    let is_control = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.replace(is_control, " ")
+impl From<Interrupted> for Error {
+    fn from(why: Interrupted) -> Error {
+        let kind = match why {
+            Interrupted::Cancelled | Interrupted::Forked => ErrorKind::Cancelled,
+            Interrupted::DeadlinePassed => ErrorKind::Timeout,
+            Interrupted::NoDescriptor(_) => ErrorKind::Network,
+            Interrupted::Refused(_) | Interrupted::Closed => ErrorKind::Internal,
+        };
+        Error::new(kind, why.to_string())
+    }
 }
 
-/// The end of the last whole character in the first `limit` bytes of a text.
-pub(crate) fn boundary(text: &str, limit: usize) -> usize {
-    let mut end = limit.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Error {
+        Error::new(ErrorKind::InvalidResponse, malformed.0)
     }
-    end
 }
 
 #[cfg(test)]
@@ -283,13 +299,20 @@ mod tests {
     fn a_long_secret_is_taken_out_of_every_text() {
         let secret = "0123456789-0123456789";
         let redactor = Redactor::new(vec![Zeroizing::new(secret.to_owned())]);
-        let mut error = Error::new(ErrorKind::Server, format!("a {secret}"));
+        let mut error = Error::new(ErrorKind::Server, format!("a {secret}"))
+            .during(format!("get {secret}"))
+            .hint(Hint::api_key_refused(secret));
         error.code = secret.into();
         error.reason = "no".into();
         error.detail = format!("{secret}{secret}");
         error.parameters = format!("[\"{secret}\"]");
         let error = error.redacted(&Redactor::none()).redacted(&redactor);
-        assert_eq!(error.message, "a [secret]");
+        let message = error.message();
+        assert!(
+            message.starts_with("get [secret]: a [secret]; the API key"),
+            "{message}"
+        );
+        assert!(!message.contains(secret), "{message}");
         assert_eq!((&*error.code, &*error.reason), ("[secret]", "no"));
         assert_eq!(error.detail, "[secret]");
         assert_eq!(error.parameters, "[\"[secret]\"]");
@@ -302,7 +325,7 @@ mod tests {
             502
         );
         assert_eq!(
-            Error::from_answer(503, None, b"", &Redactor::none())
+            Error::from_response(503, None, b"", &Redactor::none())
                 .answered(200)
                 .http_status,
             503

@@ -18,14 +18,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use zeroize::Zeroizing;
 
-use super::boundary;
 use crate::json;
-use crate::sys;
+use crate::runtime::fork::Process;
+use crate::text::{boundary, find};
 
 /// What stands in the place of secrets.
 const MARK: &str = "[secret]";
 /// Tokens are remembered up to this many, the newest: a client that lives for years gets one an hour.
-const TOKENS: usize = 256;
+const TOKENS: usize = 32;
 /// No text of ours has a word of this many bytes.
 const LONGER_THAN_WORDS: usize = 20;
 /// How many bytes an escape takes at most: `&#x000002F;`.
@@ -38,7 +38,7 @@ pub(crate) struct Redactor {
     configured: Vec<Secret>,
     tokens: Mutex<VecDeque<Secret>>,
     /// In which process the lock is sure to be given back.
-    generation: u32,
+    process: Process,
 }
 
 impl Default for Redactor {
@@ -58,13 +58,13 @@ impl Redactor {
         Redactor {
             configured: secrets,
             tokens: Mutex::default(),
-            generation: sys::generation(),
+            process: Process::current(),
         }
     }
 
     /// `None` in a child of a fork that happened while another thread was looking; that child soon has its own.
     fn tokens(&self) -> Option<MutexGuard<'_, VecDeque<Secret>>> {
-        if self.generation == sys::generation() {
+        if self.process.is_current() {
             return Some(self.tokens.lock().unwrap_or_else(PoisonError::into_inner));
         }
         match self.tokens.try_lock() {
@@ -168,17 +168,24 @@ impl Redactor {
 
     /// For each byte of the text whether it belongs to a secret; `None` if none does.
     fn find(&self, text: &str, shortest: usize) -> Option<Vec<bool>> {
-        let unescaped = Unescaped::read(text);
+        if text.is_empty() {
+            return None;
+        }
+        // What was escaped may lie in a text that was escaped again: JSON in a JSON text, a URL in a URL.
+        let once = Unescaped::read(text);
+        let twice = once.as_ref().and_then(Unescaped::again);
         let mut found: Option<Vec<bool>> = None;
         let mut mark = |place: Range<usize>| {
             found.get_or_insert_with(|| vec![false; text.len()])[place].fill(true);
         };
         let is_complete = self.for_each(&mut |secret| {
-            if secret.len() < shortest || shortest > 0 && secret.contains(' ') {
+            if !(shortest..=text.len()).contains(&secret.len())
+                || shortest > 0 && secret.contains(' ')
+            {
                 return;
             }
             each_place(text, secret, &mut |at| mark(at..at + secret.len()));
-            if let Some(Unescaped { text, origins }) = &unescaped {
+            for Unescaped { text, origins } in once.iter().chain(&twice) {
                 let origin = |at: usize| origins[at]..origins[at + secret.len()];
                 each_place(text, secret, &mut |at| mark(origin(at)));
             }
@@ -197,11 +204,11 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// Not inlined, since what searches is large.
-#[inline(never)]
 fn each_place(text: &str, secret: &str, each: &mut dyn FnMut(usize)) {
-    for (at, _) in text.match_indices(secret) {
-        each(at);
+    let mut start = 0;
+    while let Some(at) = find(&text[start..], secret) {
+        each(start + at);
+        start += at + secret.len();
     }
 }
 
@@ -222,6 +229,15 @@ struct Unescaped {
 }
 
 impl Unescaped {
+    /// The same for what was escaped twice.
+    fn again(&self) -> Option<Unescaped> {
+        let mut twice = Unescaped::read(&self.text)?;
+        for origin in &mut twice.origins {
+            *origin = self.origins[*origin];
+        }
+        Some(twice)
+    }
+
     /// `None` if there is no escape in it.
     fn read(original: &str) -> Option<Unescaped> {
         if !original.contains(['\\', '%', '&']) {
@@ -391,7 +407,7 @@ mod tests {
     fn a_child_that_cannot_know_the_tokens_shows_nothing_from_outside() {
         let mut redactor = redactor(&["configured"]);
         redactor.add_token("a-token");
-        redactor.generation += 1;
+        redactor.process = Process::another();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret] and more");
         let held = redactor.tokens.lock();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret]");

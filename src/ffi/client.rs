@@ -9,14 +9,43 @@ use super::handle::{
     atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list, borrow, free,
 };
 use super::{attempt, blocking, cancellation, guard, null, required};
-use crate::client::{Client, Format, Polling, Shape};
+use crate::client::{Client, ClusterType, Format, Polling};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::panic::audible;
+use crate::snapshot::Snapshot;
 
 /// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
 pub const ATLAS_ENVELOPE: u32 = 1u32;
 /// Flag: Atlas indents its answer (`pretty=true`), for `atlas_snapshot_json()`.
 pub const ATLAS_PRETTY: u32 = 2u32;
+
+/// The body of a call that may block: it borrows the handle, reads the texts that name what the call is about, and
+/// fills `*error`.
+macro_rules! call {
+    ($error:ident, $handle:ident, |$inner:ident $(, $text:ident)*| $body:expr) => {{
+        let body = || {
+            // SAFETY: the header demands that a handle is NULL or alive.
+            let $inner = unsafe { borrow($handle) }.ok_or_else(|| null(stringify!($handle)))?;
+            $(
+                // SAFETY: the header demands that text is NULL or NUL-terminated.
+                let $text = unsafe { required($text, what(stringify!($text))) }?;
+            )*
+            $body
+        };
+        // SAFETY: the header demands that `error` is NULL or writable.
+        unsafe { blocking($error, body) }
+    }};
+}
+
+/// What messages call a parameter, in words that suit every language.
+fn what(parameter: &'static str) -> &'static str {
+    match parameter {
+        "group_id" => "the project id",
+        "cluster_name" => "the cluster name",
+        "snapshot_id" => "the snapshot id",
+        other => other,
+    }
+}
 
 /// A client with a copy of these settings. Nothing is sent yet.
 ///
@@ -28,13 +57,7 @@ pub unsafe extern "C" fn atlas_client_new(
     config: *const atlas_config,
     error: *mut atlas_error,
 ) -> *mut atlas_client {
-    // SAFETY: the caller's handles are NULL or alive.
-    unsafe {
-        blocking(error, || {
-            let config = borrow(config).ok_or_else(|| null("config"))?;
-            Client::new(config)
-        })
-    }
+    call!(error, config, |config| Client::new(config))
 }
 
 /// Frees a client, wipes its secrets and closes its connections. Nobody may be inside one of its calls. NULL does
@@ -104,18 +127,19 @@ pub unsafe extern "C" fn atlas_client_get_snapshot(
     flags: u32,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    // SAFETY: the same contract.
-    unsafe {
-        get(
-            Shape::ReplicaSet,
-            client,
+    call!(error, client, |client,
+                          group_id,
+                          cluster_name,
+                          snapshot_id| {
+        let cluster_type = ClusterType::ReplicaSet;
+        client.get_snapshot(
+            cluster_type,
             group_id,
             cluster_name,
             snapshot_id,
-            flags,
-            error,
+            format(flags)?,
         )
-    }
+    })
 }
 
 /// One snapshot of a sharded cluster: Atlas' getGroupClusterBackupSnapshotShardedCluster. The same as
@@ -129,18 +153,19 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
     flags: u32,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    // SAFETY: the same contract.
-    unsafe {
-        get(
-            Shape::ShardedCluster,
-            client,
+    call!(error, client, |client,
+                          group_id,
+                          cluster_name,
+                          snapshot_id| {
+        let cluster_type = ClusterType::ShardedCluster;
+        client.get_snapshot(
+            cluster_type,
             group_id,
             cluster_name,
             snapshot_id,
-            flags,
-            error,
+            format(flags)?,
         )
-    }
+    })
 }
 
 /// All snapshots of a replica set, in Atlas' order: Atlas' listGroupClusterBackupSnapshots, every page of it.
@@ -157,17 +182,14 @@ pub unsafe extern "C" fn atlas_client_list_snapshots(
     flags: u32,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot_list {
-    // SAFETY: the same contract.
-    unsafe {
-        list(
-            Shape::ReplicaSet,
-            client,
+    call!(error, client, |client, group_id, cluster_name| {
+        client.list_snapshots(
+            ClusterType::ReplicaSet,
             group_id,
             cluster_name,
-            flags,
-            error,
+            format(flags)?,
         )
-    }
+    })
 }
 
 /// All snapshots of a sharded cluster: Atlas' listGroupClusterBackupSnapshotShardedClusters, which has no pages: one answer
@@ -180,17 +202,14 @@ pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     flags: u32,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot_list {
-    // SAFETY: the same contract.
-    unsafe {
-        list(
-            Shape::ShardedCluster,
-            client,
+    call!(error, client, |client, group_id, cluster_name| {
+        client.list_snapshots(
+            ClusterType::ShardedCluster,
             group_id,
             cluster_name,
-            flags,
-            error,
+            format(flags)?,
         )
-    }
+    })
 }
 
 /// Sees every answer while a snapshot is waited for, the last one ("completed", "failed") included, but no poll that
@@ -231,23 +250,22 @@ pub unsafe extern "C" fn atlas_client_wait_for_snapshot(
     user_data: *mut c_void,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    let report = Report {
-        progress,
-        user_data,
-    };
-    let times = (poll_interval_ms, timeout_ms);
-    // SAFETY: the same contract.
-    unsafe {
-        wait(
-            Shape::ReplicaSet,
-            client,
-            [group_id, cluster_name, snapshot_id],
-            flags,
-            times,
-            report,
-            error,
+    call!(error, client, |client,
+                          group_id,
+                          cluster_name,
+                          snapshot_id| {
+        let polling = polling(poll_interval_ms, timeout_ms, flags)?;
+        let mut progress = reporter(progress, user_data);
+        let cluster_type = ClusterType::ReplicaSet;
+        client.wait_for_snapshot(
+            cluster_type,
+            group_id,
+            cluster_name,
+            snapshot_id,
+            polling,
+            &mut progress,
         )
-    }
+    })
 }
 
 /// Waits until a snapshot of a sharded cluster is completed. The same as `atlas_client_wait_for_snapshot()` otherwise.
@@ -264,117 +282,42 @@ pub unsafe extern "C" fn atlas_client_wait_for_sharded_snapshot(
     user_data: *mut c_void,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    let report = Report {
-        progress,
-        user_data,
-    };
-    let times = (poll_interval_ms, timeout_ms);
-    // SAFETY: the same contract.
-    unsafe {
-        wait(
-            Shape::ShardedCluster,
-            client,
-            [group_id, cluster_name, snapshot_id],
-            flags,
-            times,
-            report,
-            error,
+    call!(error, client, |client,
+                          group_id,
+                          cluster_name,
+                          snapshot_id| {
+        let polling = polling(poll_interval_ms, timeout_ms, flags)?;
+        let mut progress = reporter(progress, user_data);
+        let cluster_type = ClusterType::ShardedCluster;
+        client.wait_for_snapshot(
+            cluster_type,
+            group_id,
+            cluster_name,
+            snapshot_id,
+            polling,
+            &mut progress,
         )
-    }
+    })
 }
 
-/// # Safety
-/// As for [`atlas_client_get_snapshot`].
-unsafe fn get(
-    shape: Shape,
-    client: *const atlas_client,
-    group_id: *const c_char,
-    cluster_name: *const c_char,
-    snapshot_id: *const c_char,
-    flags: u32,
-    error: *mut atlas_error,
-) -> *mut atlas_snapshot {
-    // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated.
-    unsafe {
-        blocking(error, || {
-            let client = borrow(client).ok_or_else(|| null("client"))?;
-            let group_id = required(group_id, "the project id")?;
-            let cluster_name = required(cluster_name, "the cluster name")?;
-            let snapshot_id = required(snapshot_id, "the snapshot id")?;
-            client.get_snapshot(shape, group_id, cluster_name, snapshot_id, format(flags)?)
-        })
-    }
-}
-
-/// # Safety
-/// As for [`atlas_client_list_snapshots`].
-unsafe fn list(
-    shape: Shape,
-    client: *const atlas_client,
-    group_id: *const c_char,
-    cluster_name: *const c_char,
-    flags: u32,
-    error: *mut atlas_error,
-) -> *mut atlas_snapshot_list {
-    // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated.
-    unsafe {
-        blocking(error, || {
-            let client = borrow(client).ok_or_else(|| null("client"))?;
-            let group_id = required(group_id, "the project id")?;
-            let cluster_name = required(cluster_name, "the cluster name")?;
-            client.list_snapshots(shape, group_id, cluster_name, format(flags)?)
-        })
-    }
-}
-
-/// The callback of a wait with what it is to be handed.
-struct Report {
-    progress: atlas_progress_fn,
-    user_data: *mut c_void,
-}
-
-/// # Safety
-/// As for [`atlas_client_wait_for_snapshot`]; `ids` are group, cluster and snapshot.
-unsafe fn wait(
-    shape: Shape,
-    client: *const atlas_client,
-    ids: [*const c_char; 3],
-    flags: u32,
-    (poll_interval_ms, timeout_ms): (u32, u32),
-    report: Report,
-    error: *mut atlas_error,
-) -> *mut atlas_snapshot {
-    let interval_ms = if poll_interval_ms == 0 {
-        4000
-    } else {
-        poll_interval_ms.max(500)
+fn polling(poll_interval_ms: u32, timeout_ms: u32, flags: u32) -> Result<Polling> {
+    let interval_ms = match poll_interval_ms {
+        0 => 4000,
+        milliseconds => milliseconds.max(500),
     };
-    // SAFETY: the caller's handles are NULL or alive, its texts NULL or NUL-terminated, and `progress` keeps its
-    // documented contract.
-    unsafe {
-        blocking(error, || {
-            let client = borrow(client).ok_or_else(|| null("client"))?;
-            let group_id = required(ids[0], "the project id")?;
-            let cluster_name = required(ids[1], "the cluster name")?;
-            let snapshot_id = required(ids[2], "the snapshot id")?;
-            let polling = Polling {
-                interval: Duration::from_millis(interval_ms.into()),
-                timeout: (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into())),
-                format: format(flags)?,
-            };
-            client.wait_for_snapshot(
-                shape,
-                group_id,
-                cluster_name,
-                snapshot_id,
-                polling,
-                &mut |latest| match report.progress {
-                    Some(progress) => {
-                        audible(|| progress(report.user_data, from_ref(latest).cast())) == 0
-                    }
-                    None => true,
-                },
-            )
+    Ok(Polling {
+        interval: Duration::from_millis(interval_ms.into()),
+        timeout: (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into())),
+        format: format(flags)?,
+    })
+}
+
+/// The caller's progress function, which sees each snapshot and says whether to go on.
+fn reporter(progress: atlas_progress_fn, user_data: *mut c_void) -> impl FnMut(&Snapshot) -> bool {
+    move |latest| {
+        progress.is_none_or(|progress| {
+            // SAFETY: the caller's function, with what it asked to be handed and a snapshot that outlives the call.
+            audible(|| unsafe { progress(user_data, from_ref(latest).cast()) }) == 0
         })
     }
 }

@@ -45,15 +45,18 @@ pub unsafe extern "C" fn atlas_config_free(config: *mut atlas_config) {
     unsafe { free(config) }
 }
 
-/// Runs a setter; NULL and panics do nothing.
-///
-/// # Safety
-/// `config` is NULL or a live config that no other thread uses.
-unsafe fn set(config: *mut atlas_config, setter: impl FnOnce(&mut Config)) {
-    // SAFETY: as demanded above.
-    if let Some(config) = unsafe { borrow_mut(config) } {
-        guard((), || setter(config));
-    }
+/// The body of a setter: it borrows the config and reads the texts. NULL for the config and panics do nothing.
+macro_rules! set {
+    ($config:ident, $setter:expr $(, $text:ident)*) => {{
+        $(
+            // SAFETY: the header demands that text is NULL or NUL-terminated.
+            let $text = unsafe { bytes($text) };
+        )*
+        // SAFETY: the header demands that a config is NULL or alive, and that one thread at a time uses it.
+        if let Some(config) = unsafe { borrow_mut($config) } {
+            guard((), || ($setter)(config $(, $text)*));
+        }
+    }};
 }
 
 /// The bytes of a text; `None` for NULL.
@@ -76,12 +79,12 @@ pub unsafe extern "C" fn atlas_config_set_service_account(
     client_id: *const c_char,
     client_secret: *const c_char,
 ) {
-    // SAFETY: the caller's texts are NULL or NUL-terminated.
-    unsafe {
-        set(config, |config| {
-            config.set_service_account(bytes(client_id), bytes(client_secret))
-        })
-    }
+    set!(
+        config,
+        Config::set_service_account,
+        client_id,
+        client_secret
+    )
 }
 
 /// Authenticates with an API key: its public and private half (HTTP Digest). NULL as for a service account.
@@ -91,12 +94,7 @@ pub unsafe extern "C" fn atlas_config_set_api_key(
     public_key: *const c_char,
     private_key: *const c_char,
 ) {
-    // SAFETY: the caller's texts are NULL or NUL-terminated.
-    unsafe {
-        set(config, |config| {
-            config.set_api_key(bytes(public_key), bytes(private_key))
-        })
-    }
+    set!(config, Config::set_api_key, public_key, private_key)
 }
 
 /// Authenticates with an access token that somebody else fetched; it is sent until Atlas refuses it. NULL as for a
@@ -106,12 +104,7 @@ pub unsafe extern "C" fn atlas_config_set_access_token(
     config: *mut atlas_config,
     access_token: *const c_char,
 ) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe {
-        set(config, |config| {
-            config.set_access_token(bytes(access_token))
-        })
-    }
+    set!(config, Config::set_access_token, access_token)
 }
 
 /// Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
@@ -119,8 +112,7 @@ pub unsafe extern "C" fn atlas_config_set_access_token(
 /// localhost means 127.0.0.1 and [::1], whatever a hosts file or DNS server says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_base_url(config: *mut atlas_config, url: *const c_char) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe { set(config, |config| config.set_base_url(bytes(url))) }
+    set!(config, Config::set_base_url, url)
 }
 
 /// The API version asked for, as a date. NULL: "2024-05-30". Atlas answers with the newest version of the resource that
@@ -130,16 +122,15 @@ pub unsafe extern "C" fn atlas_config_set_api_version(
     config: *mut atlas_config,
     date: *const c_char,
 ) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe { set(config, |config| config.set_api_version(bytes(date))) }
+    set!(config, Config::set_api_version, date)
 }
 
 /// How long a call may take as a whole, in milliseconds: token, retries, pauses and the slowest answer included.
 /// Default 30000; 0 is an error. In a wait it bounds each poll.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_timeout_ms(config: *mut atlas_config, milliseconds: u32) {
-    // SAFETY: the caller's config.
-    unsafe { set(config, |config| config.set_timeout_ms(milliseconds)) }
+    set!(config, |config: &mut Config| config
+        .set_timeout_ms(milliseconds))
 }
 
 /// How long connecting may take, in milliseconds: name lookup, proxy and TLS handshake included. Default 10000; 0 is
@@ -149,8 +140,8 @@ pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
     config: *mut atlas_config,
     milliseconds: u32,
 ) {
-    // SAFETY: the caller's config.
-    unsafe { set(config, |config| config.set_connect_timeout_ms(milliseconds)) }
+    set!(config, |config: &mut Config| config
+        .set_connect_timeout_ms(milliseconds))
 }
 
 /// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a
@@ -159,8 +150,7 @@ pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
 /// advises; what the timeout leaves no time for fails at once. Default 3; 0: never.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_max_retries(config: *mut atlas_config, count: u32) {
-    // SAFETY: the caller's config.
-    unsafe { set(config, |config| config.set_max_retries(count)) }
+    set!(config, |config: &mut Config| config.set_max_retries(count))
 }
 
 /// A PEM file of certificate authorities to trust besides the system's: a company's, say. NULL: none. It is read by
@@ -176,8 +166,7 @@ pub unsafe extern "C" fn atlas_config_set_ca_file(
     config: *mut atlas_config,
     pem_path: *const c_char,
 ) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe { set(config, |config| config.set_ca_file(bytes(pem_path))) }
+    set!(config, Config::set_ca_file, pem_path)
 }
 
 /// The proxy: `http://`, `socks5://` (names looked up here) or `socks5h://` (names looked up there), then
@@ -191,8 +180,7 @@ pub unsafe extern "C" fn atlas_config_set_ca_file(
 /// address in brackets count for nothing, and a block of length 0 is one address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_proxy(config: *mut atlas_config, url: *const c_char) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe { set(config, |config| config.set_proxy(bytes(url))) }
+    set!(config, Config::set_proxy, url)
 }
 
 /// Your product, to be put before ours in User-Agent: "backup-audit/2.1". Printable ASCII. NULL: ours alone.
@@ -201,8 +189,7 @@ pub unsafe extern "C" fn atlas_config_set_user_agent(
     config: *mut atlas_config,
     product: *const c_char,
 ) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe { set(config, |config| config.set_user_agent(bytes(product))) }
+    set!(config, Config::set_user_agent, product)
 }
 
 /// A directory in which the processes of this machine share a service account's access token, since Atlas allows few
@@ -219,8 +206,7 @@ pub unsafe extern "C" fn atlas_config_set_token_cache(
     config: *mut atlas_config,
     directory: *const c_char,
 ) {
-    // SAFETY: the caller's text is NULL or NUL-terminated.
-    unsafe { set(config, |config| config.set_token_cache(bytes(directory))) }
+    set!(config, Config::set_token_cache, directory)
 }
 
 /// Log level: a call failed.
@@ -260,8 +246,7 @@ pub unsafe extern "C" fn atlas_config_set_logger(
         let host = Host { log, user_data };
         Arc::new(move |level, line: &str| host.write(level, line)) as Arc<Sink>
     });
-    // SAFETY: the caller's config.
-    unsafe { set(config, |config| config.set_logger(level, sink)) }
+    set!(config, |config: &mut Config| config.set_logger(level, sink))
 }
 
 /// The host's logger.

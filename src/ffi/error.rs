@@ -147,7 +147,7 @@ pub(super) unsafe fn store(target: *mut atlas_error, error: Option<&Error>) {
         & copy(&error.reason, &mut target.reason)
         & copy(&error.detail, &mut target.detail)
         & copy(&error.parameters, &mut target.parameters)
-        & copy(&error.message, &mut target.message);
+        & copy(&error.message(), &mut target.message);
     if !complete || error.truncated {
         target.flags |= ATLAS_ERROR_FLAG_TRUNCATED;
     }

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod handle;
 #[cfg(test)]
+#[path = "../../tests/unit/panics.rs"]
 mod panics;
 mod snapshot;
 mod version;
@@ -30,6 +31,7 @@ pub mod all {
         ATLAS_ERROR_FLAG_RETRYABLE, ATLAS_ERROR_FLAG_TRUNCATED, atlas_error, atlas_error_kind_name,
         atlas_error_size,
     };
+    pub use super::handle::{atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list};
     pub use super::{client::*, config::*, snapshot::*, version::*};
 }
 
@@ -38,7 +40,7 @@ fn caught<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     // Unwind safety: what a panic may leave half-done is behind locks that ignore poisoning or is dropped here.
     catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
-        panics::strike();
+        panics::panic_if_injected();
         body()
     }))
 }

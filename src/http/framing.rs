@@ -2,12 +2,12 @@
 //! reads the same bytes otherwise could have one answer taken for another. What has two readings is refused here, and
 //! what ureq does not understand though it is good HTTP is put so that it does.
 
+use ::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use ::http::{HeaderMap, StatusCode, Version};
 use httparse::Status;
-use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use ureq::http::{HeaderMap, Version};
 
 /// How long a chunk's line may be, and all trailers together.
-const LIMIT: usize = super::HEADER_LIMIT;
+const LIMIT: usize = super::limits::HEADER_LIMIT;
 
 /// The length of the answer `100 Continue` that `input` begins with, if one is there whole. ureq skips it itself where it
 /// has no headers, and takes it for an error where it has some.
@@ -29,7 +29,17 @@ pub(super) struct Faulty;
 
 /// Whether the body comes in chunks. `Transfer-Encoding` is `chunked` alone, in HTTP/1.1, without a `Content-Length`;
 /// what else a `Content-Length` may not be, ureq refuses itself.
-pub(super) fn is_chunked(version: Version, headers: &HeaderMap) -> Result<bool, Faulty> {
+pub(super) fn is_chunked(
+    status: StatusCode,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<bool, Faulty> {
+    // These have no body. What a header announces all the same could come when the next response is waited for.
+    let has_no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = headers.get(CONTENT_LENGTH).filter(|length| *length != "0");
+    if has_no_body && (length.is_some() || headers.contains_key(TRANSFER_ENCODING)) {
+        return Err(Faulty);
+    }
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(encoding) = encodings.next() else {
         return Ok(false);

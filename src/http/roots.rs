@@ -1,4 +1,4 @@
-//! Whom we trust: the system's certificate authorities, Mozilla's where the system has none, and the user's file.
+//! The certificate authorities that are trusted: the system's, Mozilla's where the system has none, and the user's file.
 //!
 //! Read without `rustls-native-certs`, which asks the environment itself, in set-user-id programs too and behind a lock
 //! of std's that a forked child may find held, and reads files of any size and kind.
@@ -17,7 +17,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::sys;
+use crate::runtime::descriptor::keep_off_stdio;
 
 /// Where distributions keep all authorities in one file. Reading it alone takes a seventh of reading the directory of
 /// single files beside it, which a cron job's cold start notices.
@@ -135,19 +135,15 @@ fn from_environment(sources: &Sources) -> Result<RootCertStore, String> {
         }
     }
     if roots.is_empty() {
-        let file = sources.file.as_ref().map(|path| path.display().to_string());
-        let directories = sources
-            .directories
-            .as_ref()
-            .map(|it| it.display().to_string());
-        let names: Vec<String> = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", directories)]
-            .into_iter()
-            .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))
-            .collect();
-        return Err(format!(
-            "{} gives no certificate authority{why}",
-            names.join(" and ")
-        ));
+        let mut names = Vec::new();
+        if let Some(file) = &sources.file {
+            names.push(format!("SSL_CERT_FILE={}", file.display()));
+        }
+        if let Some(directories) = &sources.directories {
+            names.push(format!("SSL_CERT_DIR={}", directories.display()));
+        }
+        let names = names.join(" and ");
+        return Err(format!("{names} gives no certificate authority{why}"));
     }
     Ok(roots)
 }
@@ -211,7 +207,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
-    let file = File::from(sys::keep_off_stdio(file.into())?);
+    let file = File::from(keep_off_stdio(file.into())?);
     let mut text = Vec::new();
     file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
     if text.len() as u64 > FILE_LIMIT {

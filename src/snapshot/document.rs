@@ -1,10 +1,10 @@
 //! From a body to the document in it: the members we know, the envelope around it, the error in its place.
 
-use ureq::http::HeaderMap;
+use ::http::HeaderMap;
 
 use super::fields::{self, TextField};
 use crate::error::{Error, ErrorKind, Redactor, Result, status_in_body};
-use crate::json;
+use crate::json::{self, Malformed};
 
 /// What a caller reads, and so what the body of an error looks like.
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ pub(super) struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// Reads one object; an error for anything else.
-    pub(super) fn read(text: &'a str) -> serde_json::Result<Document<'a>> {
+    pub(super) fn read(text: &'a str) -> std::result::Result<Document<'a>, Malformed> {
         let mut document = Document {
             text,
             ..Document::default()
@@ -82,7 +82,7 @@ impl<'a> Document<'a> {
         headers: Option<&HeaderMap>,
         redactor: &Redactor,
     ) -> Result<Document<'a>> {
-        let outer = Document::read(body).map_err(|error| json::malformed(&error))?;
+        let outer = Document::read(body)?;
         json::check_depth(body)?;
 
         // A snapshot's own status is text and a page has none: an integer is the HTTP status of an envelope.
@@ -94,7 +94,7 @@ impl<'a> Document<'a> {
         let inner = match content.filter(|_| enveloped) {
             Some(content) => Document {
                 enveloped,
-                ..Document::read(content).map_err(|error| json::malformed(&error))?
+                ..Document::read(content)?
             },
             None => outer,
         };

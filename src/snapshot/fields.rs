@@ -2,6 +2,8 @@
 
 use std::collections::TryReserveError;
 
+use memchr::memchr_iter;
+
 use super::Snapshot;
 use super::arena::{Span, StringArena, Text};
 use super::document::Document;
@@ -171,8 +173,8 @@ impl Fields {
             copy_regions: decoder.texts(COPY_REGIONS, document.copy_regions)?,
             policy_items: decoder.texts(POLICY_ITEMS, document.policy_items)?,
             snapshot_ids: decoder.texts(SNAPSHOT_IDS, document.snapshot_ids)?,
-            links: decoder.array(LINKS, document.links, link)?,
-            members: decoder.array(MEMBERS, document.members, member)?,
+            links: decoder.array(LINKS, document.links, objects, link)?,
+            members: decoder.array(MEMBERS, document.members, objects, member)?,
             odd: decoder.odd.into_boxed_slice(),
             arena: {
                 decoder.arena.shrink();
@@ -254,10 +256,11 @@ impl Decoder {
         &mut self,
         name: &'static str,
         raw: Option<&str>,
+        count: impl Fn(&str) -> usize,
         read: impl Fn(&mut StringArena, &str) -> Result<Option<T>, TryReserveError>,
     ) -> Result<Box<[T]>, TryReserveError> {
         let elements = self.field(name, raw, |arena, raw| {
-            let mut elements: Result<Option<Vec<T>>, TryReserveError> = Ok(Some(Vec::new()));
+            let mut elements = memory::vec(count(raw)).map(Some);
             let outcome = json::elements(raw, |element| {
                 if let Ok(Some(so_far)) = &mut elements {
                     match read(arena, element) {
@@ -281,40 +284,42 @@ impl Decoder {
         name: &'static str,
         raw: Option<&str>,
     ) -> Result<Box<[Span]>, TryReserveError> {
-        self.array(name, raw, StringArena::push_json)
+        self.array(name, raw, texts, StringArena::push_json)
     }
+}
+
+// How many elements an array has, so that it is allocated once. Escaped quotes, or brackets within a text, make this too
+// many, and then what is too much is given back.
+
+fn texts(raw: &str) -> usize {
+    memchr_iter(b'"', raw.as_bytes()).count() / 2
+}
+
+fn objects(raw: &str) -> usize {
+    memchr_iter(b'{', raw.as_bytes()).count()
 }
 
 /// Reads a link; its members may be absent like any other field. Of one that comes twice only the last is decoded.
 fn link(arena: &mut StringArena, raw: &str) -> Result<Option<Link<Span>>, TryReserveError> {
-    let (mut href, mut rel) = (None, None);
-    let outcome = json::members(raw, |name, value| match &*json::name(name) {
-        "href" => href = Some(value),
-        "rel" => rel = Some(value),
-        _ => {}
-    });
+    let values = json::values(raw, ["href", "rel"]);
+    let [href, rel] = values.unwrap_or_default();
     let link = Link {
         href: optional_text(arena, href)?,
         rel: optional_text(arena, rel)?,
     };
-    Ok(outcome.is_ok().then_some(link))
+    Ok(values.is_some().then_some(link))
 }
 
 /// Reads a member, as [`link`] does a link.
 fn member(arena: &mut StringArena, raw: &str) -> Result<Option<Member<Span>>, TryReserveError> {
-    let (mut id, mut cloud_provider, mut replica_set_name) = (None, None, None);
-    let outcome = json::members(raw, |name, value| match &*json::name(name) {
-        "id" => id = Some(value),
-        "cloudProvider" => cloud_provider = Some(value),
-        "replicaSetName" => replica_set_name = Some(value),
-        _ => {}
-    });
+    let values = json::values(raw, ["id", "cloudProvider", "replicaSetName"]);
+    let [id, cloud_provider, replica_set_name] = values.unwrap_or_default();
     let member = Member {
         id: optional_text(arena, id)?,
         cloud_provider: optional_text(arena, cloud_provider)?,
         replica_set_name: optional_text(arena, replica_set_name)?,
     };
-    Ok(outcome.is_ok().then_some(member))
+    Ok(values.is_some().then_some(member))
 }
 
 fn optional_text(

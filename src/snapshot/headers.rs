@@ -1,7 +1,7 @@
 //! The headers of the response that a snapshot came in, for lookup by name. Built when first asked for, since most
 //! callers never ask.
 
-use ureq::http::HeaderMap;
+use ::http::HeaderMap;
 
 use super::arena::{StringArena, Text};
 use super::table::Table;

@@ -2,7 +2,7 @@
 
 use std::collections::TryReserveError;
 
-use ureq::http::HeaderMap;
+use ::http::HeaderMap;
 
 use super::Snapshot;
 use super::document::{Document, Expected};
@@ -95,7 +95,7 @@ impl SnapshotList {
             self.items.truncate(count);
             self.memory = memory;
         }
-        read.map_err(|error| json::malformed(&error))?;
+        read?;
         added?;
         let total_count = page.total_count.and_then(json::integer);
         self.total_count = total_count

@@ -4,10 +4,12 @@
 //! Nothing else is built unless asked for. Every field is optional and every enumeration open: whatever Atlas sends as
 //! a JSON object can be read.
 
+mod accessors;
 mod arena;
 mod document;
 mod enums;
 mod fields;
+mod for_c;
 mod headers;
 mod list;
 mod members;
@@ -16,9 +18,8 @@ mod table;
 use std::collections::TryReserveError;
 use std::fmt;
 
-use chrono::DateTime;
+use ::http::HeaderMap;
 use once_cell::race::OnceBox;
-use ureq::http::HeaderMap;
 
 use crate::error::{Redactor, Result};
 use crate::json;
@@ -71,7 +72,7 @@ impl Snapshot {
 
     /// Reads what the server answered with a status of success. `enveloped` says whether an envelope was asked for; one
     /// that nobody asked for is opened, too. The body is not copied if it has room for one more byte.
-    pub(crate) fn from_answer(
+    pub(crate) fn from_response(
         status: u16,
         headers: HeaderMap,
         body: Vec<u8>,
@@ -135,184 +136,9 @@ impl Snapshot {
             members: OnceBox::new(),
         }
     }
-
-    /// [`status`](Self::status) as a number to match on.
-    pub fn status_code(&self) -> Status {
-        enums::from_text(self.status())
-    }
-
-    /// [`cloud_provider`](Self::cloud_provider) as a number to match on.
-    pub fn cloud_provider_code(&self) -> CloudProvider {
-        enums::from_text(self.cloud_provider())
-    }
-
-    /// [`frequency_type`](Self::frequency_type) as a number to match on.
-    pub fn frequency_type_code(&self) -> FrequencyType {
-        enums::from_text(self.frequency_type())
-    }
-
-    /// [`snapshot_type`](Self::snapshot_type) as a number to match on.
-    pub fn snapshot_type_code(&self) -> SnapshotType {
-        enums::from_text(self.snapshot_type())
-    }
-
-    /// [`cluster_type`](Self::cluster_type) as a number to match on.
-    pub fn cluster_type_code(&self) -> ClusterType {
-        enums::from_text(self.cluster_type())
-    }
-
-    /// Size of the snapshot in bytes; 0 until it is done. Absent when missing, not an integer, or out of range of `i64`
-    /// (whose least value counts as absent, too). Atlas' `storageSizeBytes`.
-    pub fn storage_size_bytes(&self) -> Option<i64> {
-        self.fields.storage_size_bytes
-    }
-
-    /// [`created_at`](Self::created_at) as Unix time in milliseconds, rounded down; absent when it cannot be read.
-    pub fn created_at_ms(&self) -> Option<i64> {
-        unix_ms(self.created_at()?)
-    }
-
-    /// [`expires_at`](Self::expires_at) as Unix time in milliseconds, rounded down; absent when it cannot be read.
-    pub fn expires_at_ms(&self) -> Option<i64> {
-        unix_ms(self.expires_at()?)
-    }
-
-    /// The regions that Atlas copies the snapshot to, `US_EAST_1`. Atlas' `copyRegions`.
-    pub fn copy_regions(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.elements(&self.fields.copy_regions)
-    }
-
-    /// The ids of the backup policy's items that took the snapshot. Atlas' `policyItems`.
-    pub fn policy_items(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.elements(&self.fields.policy_items)
-    }
-
-    /// The ids of the snapshots of a sharded cluster's members. Atlas' `snapshotIds`.
-    pub fn snapshot_ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.elements(&self.fields.snapshot_ids)
-    }
-
-    /// Web links to this snapshot and to what it belongs to. Atlas' `links`.
-    pub fn links(&self) -> impl ExactSizeIterator<Item = Link<&str>> {
-        let text = |span| self.fields.element(span).as_str();
-        self.fields.links.iter().map(move |link| link.map(text))
-    }
-
-    /// The parts of a sharded cluster's snapshot, one for each shard and config server; none for a replica set. Atlas'
-    /// `members`.
-    pub fn members(&self) -> impl ExactSizeIterator<Item = Member<&str>> {
-        let text = |span| self.fields.element(span).as_str();
-        self.fields
-            .members
-            .iter()
-            .map(move |member| member.map(text))
-    }
-
-    /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page.
-    pub fn json(&self) -> &str {
-        self.json_text().as_str()
-    }
-
-    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice is
-    /// there once, at its first place; [`field`](Self::field) has its last value.
-    pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
-        (0..self.field_count()).map(|i| self.field_name(i).map_or("", Text::as_str))
-    }
-
-    /// A member of the snapshot, documented or not, as the JSON text received: `"\"queued\""`, `"null"`. `None` when it
-    /// is missing.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.field_text(name).map(Text::as_str)
-    }
-
-    /// The names of the documented fields that are absent because they have another type than documented.
-    pub fn odd_fields(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.fields.odd().iter().copied()
-    }
-
-    /// Status of the HTTP answer; `None` if the snapshot was parsed from text or is an item of a list.
-    pub fn http_status(&self) -> Option<u16> {
-        self.response.as_ref().map(|response| response.status)
-    }
-
-    /// A header of the HTTP answer by its name in any case, `RateLimit-Remaining`; of several the first.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.header_text(name).map(Text::as_str)
-    }
-
-    /// All headers of the HTTP answer, name and value; names are in lower case. None if the snapshot was parsed from text
-    /// or is an item of a list.
-    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        (0..self.header_count()).map(|i| {
-            let (name, value) = (self.header_name(i), self.header_value(i));
-            (
-                name.map_or("", Text::as_str),
-                value.map_or("", Text::as_str),
-            )
-        })
-    }
 }
 
-/// The same for the C ABI: texts that end in a NUL, elements by number.
 impl Snapshot {
-    pub(crate) fn text(&self, field: TextField) -> Option<Text<'_>> {
-        self.fields.text(field)
-    }
-
-    pub(crate) fn copy_region(&self, index: usize) -> Option<Text<'_>> {
-        self.element(&self.fields.copy_regions, index)
-    }
-
-    pub(crate) fn policy_item(&self, index: usize) -> Option<Text<'_>> {
-        self.element(&self.fields.policy_items, index)
-    }
-
-    pub(crate) fn snapshot_id(&self, index: usize) -> Option<Text<'_>> {
-        self.element(&self.fields.snapshot_ids, index)
-    }
-
-    pub(crate) fn link(&self, index: usize) -> Option<Link<Text<'_>>> {
-        let link = self.fields.links.get(index)?;
-        Some(link.map(|span| self.fields.element(span)))
-    }
-
-    pub(crate) fn member(&self, index: usize) -> Option<Member<Text<'_>>> {
-        let member = self.fields.members.get(index)?;
-        Some(member.map(|span| self.fields.element(span)))
-    }
-
-    pub(crate) fn json_text(&self) -> Text<'_> {
-        Text::new(&self.json)
-    }
-
-    pub(crate) fn field_count(&self) -> usize {
-        self.member_table().map_or(0, MemberTable::len)
-    }
-
-    pub(crate) fn field_name(&self, index: usize) -> Option<Text<'_>> {
-        self.member_table()?.name(index)
-    }
-
-    pub(crate) fn field_text(&self, name: &str) -> Option<Text<'_>> {
-        self.member_table()?.value(name)
-    }
-
-    pub(crate) fn header_text(&self, name: &str) -> Option<Text<'_>> {
-        self.header_table()?.find(name)
-    }
-
-    pub(crate) fn header_count(&self) -> usize {
-        self.header_table().map_or(0, HeaderTable::len)
-    }
-
-    pub(crate) fn header_name(&self, index: usize) -> Option<Text<'_>> {
-        self.header_table()?.name(index)
-    }
-
-    pub(crate) fn header_value(&self, index: usize) -> Option<Text<'_>> {
-        self.header_table()?.value(index)
-    }
-
     /// `None` if there is no memory for it.
     fn member_table(&self) -> Option<&MemberTable> {
         let made = self.members.get_or_try_init(|| {
@@ -396,102 +222,5 @@ fn copied(text: &str, room: usize) -> std::result::Result<String, TryReserveErro
     Ok(copy)
 }
 
-/// Any form of RFC 3339: with offsets, fractions, a blank for `T`, before 1970. Second 60 is the second after 59, as in
-/// POSIX time.
-fn unix_ms(date: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(date)
-        .ok()
-        .map(|date| date.timestamp_millis())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ENVELOPE: &str = r#"{"status":200,"content":{"id":"a"}}"#;
-
-    fn answer(body: &str, enveloped: bool) -> Result<Snapshot> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("RateLimit-Remaining", "7"),
-            ("Via", "first"),
-            ("Via", "second"),
-            ("X-Empty", ""),
-        ] {
-            headers.append(
-                name.parse::<ureq::http::HeaderName>().unwrap(),
-                value.parse().unwrap(),
-            );
-        }
-        headers.insert(
-            "x-odd",
-            ureq::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
-        );
-        headers.insert("retry-after", "3".parse().unwrap());
-        Snapshot::from_answer(200, headers, body.into(), enveloped, &Redactor::none())
-    }
-
-    #[test]
-    fn headers_are_found_in_any_case_and_the_first_of_several_counts() {
-        let snapshot = answer(r#"{"id":"a"}"#, false).unwrap();
-        for snapshot in [snapshot.clone(), snapshot] {
-            assert_eq!(snapshot.http_status(), Some(200));
-            assert_eq!(snapshot.header("ratelimit-REMAINING"), Some("7"));
-            assert_eq!(snapshot.header("via"), Some("first"));
-            assert_eq!(snapshot.header("X-Empty"), Some(""));
-            assert_eq!(snapshot.header("X-Odd"), Some("caf\u{fffd}"));
-            assert_eq!(snapshot.header("missing"), None);
-            assert_eq!(snapshot.headers().len(), 6);
-            assert!(snapshot.headers().any(|header| header == ("via", "second")));
-        }
-    }
-
-    #[test]
-    fn an_envelope_is_opened_whether_asked_for_or_not() {
-        for enveloped in [false, true] {
-            let snapshot = answer(ENVELOPE, enveloped).unwrap();
-            assert_eq!((snapshot.id(), snapshot.json()), (Some("a"), ENVELOPE));
-            assert_eq!(answer(r#"{"id":"a"}"#, enveloped).unwrap().id(), Some("a"));
-        }
-    }
-
-    #[test]
-    fn an_envelope_that_was_asked_for_and_holds_no_object_is_no_snapshot() {
-        for body in [
-            r#"{"status":200,"content":null}"#,
-            r#"{"status":200}"#,
-            r#"{"status":200,"content":[]}"#,
-        ] {
-            assert_eq!(
-                answer(body, true).unwrap_err().kind,
-                crate::ErrorKind::InvalidResponse,
-                "{body}"
-            );
-        }
-        assert_eq!(
-            answer(r#"{"status":503}"#, true).unwrap_err().http_status,
-            503
-        );
-    }
-
-    #[test]
-    fn an_enveloped_error_keeps_what_the_headers_say() {
-        let error = answer(
-            r#"{"status":429,"content":{"error":429,"errorCode":"RATE_LIMITED"}}"#,
-            true,
-        )
-        .unwrap_err();
-        assert_eq!(
-            (error.http_status, error.retry_after, error.code.as_str()),
-            (429, Some(3), "RATE_LIMITED")
-        );
-    }
-
-    #[test]
-    fn a_list_item_owns_no_more_than_its_bytes() {
-        let snapshot =
-            Snapshot::item(r#"{"id":"a\u0062","description":"x","links":[{"href":"h"}]}"#).unwrap();
-        assert_eq!(snapshot.fields.spare(), 0);
-        assert!(size_of::<Snapshot>() <= 280, "{}", size_of::<Snapshot>());
-    }
-}
+mod tests;

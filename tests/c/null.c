@@ -4,6 +4,7 @@
  */
 
 #include "check.h"
+#include "fields.h"
 
 #include <string.h>
 
@@ -125,19 +126,8 @@ static void accessors_of_a_NULL_snapshot_return_the_absent_value(void)
     size_t length = 17;
 
     CHECK(atlas_snapshot_copy(NULL) == NULL);
-    CHECK_TEXT(atlas_snapshot_id(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_cloud_provider(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_config_server_type(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_created_at(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_description(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_expires_at(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_frequency_type(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_master_key_uuid(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_mongod_version(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_replica_set_name(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_snapshot_type(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_status(NULL), NULL);
-    CHECK_TEXT(atlas_snapshot_type(NULL), NULL);
+#define IS_ABSENT(name, accessor) CHECK_TEXT(atlas_snapshot_##accessor(NULL), NULL);
+    TEXT_FIELDS(IS_ABSENT)
     CHECK_NUMBER(atlas_snapshot_status_code(NULL), 0);
     CHECK_NUMBER(atlas_snapshot_cloud_provider_code(NULL), 0);
     CHECK_NUMBER(atlas_snapshot_frequency_type_code(NULL), 0);

@@ -1,6 +1,7 @@
 /* atlas_snapshot_parse: bodies that somebody kept, and bodies that nobody should have sent. */
 
 #include "check.h"
+#include "fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,22 +254,39 @@ static void an_empty_string_is_not_absent(void)
     atlas_snapshot_free(s);
 }
 
+static int is(const char *name, const char *other)
+{
+    return strcmp(name, other) == 0;
+}
+
+/* A text that the field of this name may hold: its name, or a date. */
+static const char *text_of(const char *name)
+{
+    return is(name, "createdAt") || is(name, "expiresAt") ? "1970-01-01T00:00:01Z" : name;
+}
+
+typedef const char *(*text_accessor)(const atlas_snapshot *);
+
 /* One field of a wrong type at a time: it is absent, its text is there, and the other fields are as they were. */
 static void a_field_of_the_wrong_type_hides_no_other(void)
 {
+#define NAME(name, accessor) name,
+#define ACCESSOR(name, accessor) atlas_snapshot_##accessor,
+    /* First text, then a number, then arrays. */
     static const char *const names[] = {
-        "cloudProvider", "configServerType", "createdAt", "description", "expiresAt", "frequencyType", "id",
-        "masterKeyUUID", "mongodVersion", "replicaSetName", "snapshotType", "status", "type", "storageSizeBytes",
-        "copyRegions", "policyItems", "links", "members", "snapshotIds",
+        TEXT_FIELDS(NAME) "storageSizeBytes", "copyRegions", "policyItems", "snapshotIds", "links", "members",
     };
-    enum { NUMBER = 13, ARRAYS = 14, COUNT = 19 };
+    static const text_accessor accessors[] = { TEXT_FIELDS(ACCESSOR) };
+    enum {
+        COUNT = sizeof names / sizeof *names,
+        NUMBER = sizeof accessors / sizeof *accessors,
+        ARRAYS = NUMBER + 1,
+        OBJECTS = COUNT - 2
+    };
     size_t wrong, i;
 
     for (wrong = 0; wrong < COUNT; wrong++) {
-        char json[1000], *at = json;
-        const char *texts[COUNT];
-        int64_t numbers[3];
-        size_t counts[5];
+        char json[2000], *at = json;
         atlas_snapshot *s;
 
         for (i = 0; i < COUNT; i++) {
@@ -277,45 +295,25 @@ static void a_field_of_the_wrong_type_hides_no_other(void)
                 at += sprintf(at, i == NUMBER ? "\"12\"" : "true");
             else if (i == NUMBER)
                 at += sprintf(at, "12");
-            else if (i == 2 || i == 4)
-                at += sprintf(at, "\"1970-01-01T00:00:01Z\"");
-            else if (i < NUMBER)
-                at += sprintf(at, "\"%s\"", names[i]);
-            else if (i == 16 || i == 17)
+            else if (i >= OBJECTS)
                 at += sprintf(at, "[{\"id\":\"1\",\"href\":\"h\"}]");
-            else
+            else if (i >= ARRAYS)
                 at += sprintf(at, "[\"1\"]");
+            else
+                at += sprintf(at, "\"%s\"", text_of(names[i]));
         }
         strcpy(at, "}");
         s = parse(json);
-        texts[0] = atlas_snapshot_cloud_provider(s);
-        texts[1] = atlas_snapshot_config_server_type(s);
-        texts[2] = atlas_snapshot_created_at(s);
-        texts[3] = atlas_snapshot_description(s);
-        texts[4] = atlas_snapshot_expires_at(s);
-        texts[5] = atlas_snapshot_frequency_type(s);
-        texts[6] = atlas_snapshot_id(s);
-        texts[7] = atlas_snapshot_master_key_uuid(s);
-        texts[8] = atlas_snapshot_mongod_version(s);
-        texts[9] = atlas_snapshot_replica_set_name(s);
-        texts[10] = atlas_snapshot_snapshot_type(s);
-        texts[11] = atlas_snapshot_status(s);
-        texts[12] = atlas_snapshot_type(s);
         for (i = 0; i < NUMBER; i++)
-            CHECK_TEXT(texts[i], i == wrong ? NULL : i == 2 || i == 4 ? "1970-01-01T00:00:01Z" : names[i]);
-        numbers[0] = atlas_snapshot_created_at_ms(s);
-        numbers[1] = atlas_snapshot_expires_at_ms(s);
-        numbers[2] = atlas_snapshot_storage_size_bytes(s);
-        CHECK_NUMBER(numbers[0], wrong == 2 ? ATLAS_ABSENT : 1000);
-        CHECK_NUMBER(numbers[1], wrong == 4 ? ATLAS_ABSENT : 1000);
-        CHECK_NUMBER(numbers[2], wrong == NUMBER ? ATLAS_ABSENT : 12);
-        counts[0] = atlas_snapshot_copy_region_count(s);
-        counts[1] = atlas_snapshot_policy_item_count(s);
-        counts[2] = atlas_snapshot_link_count(s);
-        counts[3] = atlas_snapshot_member_count(s);
-        counts[4] = atlas_snapshot_snapshot_id_count(s);
-        for (i = 0; i < 5; i++)
-            CHECK_NUMBER(counts[i], wrong == ARRAYS + i ? 0 : 1);
+            CHECK_TEXT(accessors[i](s), i == wrong ? NULL : text_of(names[i]));
+        CHECK_NUMBER(atlas_snapshot_created_at_ms(s), is(names[wrong], "createdAt") ? ATLAS_ABSENT : 1000);
+        CHECK_NUMBER(atlas_snapshot_expires_at_ms(s), is(names[wrong], "expiresAt") ? ATLAS_ABSENT : 1000);
+        CHECK_NUMBER(atlas_snapshot_storage_size_bytes(s), wrong == NUMBER ? ATLAS_ABSENT : 12);
+        CHECK_NUMBER(atlas_snapshot_copy_region_count(s), is(names[wrong], "copyRegions") ? 0 : 1);
+        CHECK_NUMBER(atlas_snapshot_policy_item_count(s), is(names[wrong], "policyItems") ? 0 : 1);
+        CHECK_NUMBER(atlas_snapshot_snapshot_id_count(s), is(names[wrong], "snapshotIds") ? 0 : 1);
+        CHECK_NUMBER(atlas_snapshot_link_count(s), is(names[wrong], "links") ? 0 : 1);
+        CHECK_NUMBER(atlas_snapshot_member_count(s), is(names[wrong], "members") ? 0 : 1);
         CHECK_TEXT(atlas_snapshot_field(s, names[wrong]), wrong == NUMBER ? "\"12\"" : "true");
         CHECK_NUMBER(atlas_snapshot_field_count(s), COUNT);
         atlas_snapshot_free(s);

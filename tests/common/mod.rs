@@ -1,22 +1,26 @@
 //! What several test files share.
-#![allow(dead_code)] // each file uses a part of it
+#![allow(dead_code, unused_imports)] // each file uses a part of it
 
-use std::ffi::OsStr;
+mod accounts;
+mod directory;
+mod process;
+mod servers;
+
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use atlas_backup::log::Sink;
-use atlas_backup::{Client, Config, Format, Level, Result, Shape, Snapshot};
+use atlas_backup::{Client, ClusterType, Config, Format, Level, Result, Snapshot};
 use atlas_simulator::{ACCESS_TOKEN, CLUSTER, PROJECT, SNAPSHOT, Simulator};
+
+pub use accounts::{api_key, digest_parameter, service_account};
+pub use directory::Directory;
+pub use process::{Forked, fork, in_child, is_child};
+pub use servers::{Swallower, flood, read_head, server, swallower};
 
 /// Where `make test` has everything collected that the library says, and looks for secrets in it in the end.
 static RECORD: OnceLock<Option<File>> = OnceLock::new();
@@ -71,8 +75,8 @@ pub fn get_of(client: &Client, cluster: &str) -> Result<Snapshot> {
 }
 
 pub fn get_id(client: &Client, cluster: &str, id: &str) -> Result<Snapshot> {
-    let (shape, format) = (Shape::ReplicaSet, Format::default());
-    let outcome = client.get_snapshot(shape, PROJECT, cluster, id, format);
+    let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
+    let outcome = client.get_snapshot(cluster_type, PROJECT, cluster, id, format);
     record(&format!("{outcome:?}"));
     outcome
 }
@@ -103,7 +107,7 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(
-            start.elapsed() < Duration::from_secs(10),
+            start.elapsed() < Duration::from_secs(20),
             "waiting until {what}"
         );
         thread::sleep(Duration::from_millis(2));
@@ -116,6 +120,7 @@ pub struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Lines {
     pub fn sink(&self) -> Option<Arc<Sink>> {
+        open_record();
         let lines = self.clone();
         Some(Arc::new(move |level, line: &str| {
             record(line);
@@ -131,182 +136,12 @@ impl Lines {
         let lines = self.all().into_iter().map(|(_, line)| line);
         lines.filter(|line| line.contains(part)).collect()
     }
-}
 
-/// A server of a test's own on 127.0.0.1: each connection, counted from 0, gets a thread that runs `serve`.
-pub fn server(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let serve = Arc::new(serve);
-    thread::spawn(move || {
-        for (number, stream) in listener.incoming().flatten().enumerate() {
-            let serve = serve.clone();
-            thread::spawn(move || serve(number, stream));
-        }
-    });
-    address
-}
-
-/// Reads a request's head; false at the end of the connection.
-pub fn read_head(stream: &mut TcpStream) -> bool {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if !matches!(stream.read(&mut byte), Ok(1)) {
-            return false;
-        }
-        head.push(byte[0]);
-    }
-    true
-}
-
-/// Writes until the other side is gone.
-pub fn flood(stream: &mut TcpStream, bytes: &[u8]) {
-    let block = bytes.repeat(65536 / bytes.len().max(1));
-    while stream.write_all(&block).is_ok() {}
-}
-
-/// An address that swallows packets: it never answers a SYN, since its queue is full.
-pub struct Swallower {
-    pub address: SocketAddr,
-    _listener: rustix::fd::OwnedFd,
-    _queued: Vec<TcpStream>,
-}
-
-pub fn swallower() -> Swallower {
-    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
-    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    bind(&listener, &any).expect("a port");
-    listen(&listener, 0).expect("a listener");
-    let address = getsockname(&listener).expect("a name");
-    let address = SocketAddr::try_from(address).expect("an address");
-    let mut queued = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
-        queued.push(stream);
-        assert!(queued.len() < 100, "this system never fills a queue");
-    }
-    Swallower {
-        address,
-        _listener: listener,
-        _queued: queued,
+    pub fn clear(&self) {
+        self.0.lock().unwrap().clear();
     }
 }
 
-/// Set in a process that [`in_child`] started.
-const CHILD: &str = "ATLAS_TEST_CHILD";
-
-pub fn is_child() -> bool {
-    env::var_os(CHILD).is_some()
-}
-
-/// Runs the test of this name alone in a process of its own, where [`is_child`] holds; it must pass there.
-pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
-    let mut command = Command::new(env::current_exe().expect("a program"));
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-        command.env_remove(name);
-    }
-    command.env(CHILD, "1").envs(variables.iter().copied());
-    // A Rust program takes a lock of std's whenever a thread begins or ends, to tell a stack overflow from other faults,
-    // and a forked child may find it held for ever. The C programs and interpreters that load this library have no such
-    // handler; std does not set it up either where these signals are ignored from the start.
-    unsafe {
-        command.pre_exec(|| {
-            libc::signal(libc::SIGSEGV, libc::SIG_IGN);
-            libc::signal(libc::SIGBUS, libc::SIG_IGN);
-            Ok(())
-        });
-    }
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("a child");
-    assert!(
-        status.success() && String::from_utf8_lossy(&stdout).contains("1 passed"),
-        "{test} in a child: {status}\n{}{}",
-        String::from_utf8_lossy(&stdout),
-        String::from_utf8_lossy(&stderr)
-    );
-    let said = String::from_utf8_lossy(&stdout);
-    said.lines()
-        .filter(|line| line.starts_with("skipped: "))
-        .for_each(|line| println!("{line}"));
-}
-
-/// A child made with `fork()`: the same program with this thread alone. It is killed when dropped before its end.
-pub struct Forked {
-    pid: libc::pid_t,
-    report: UnixStream,
-    ended: bool,
-}
-
-/// Forks. The child runs `body`, tells what failed there and ends without running any destructor or exit handler.
-pub fn fork(body: impl FnOnce()) -> Forked {
-    let (report, mine) = UnixStream::pair().expect("a pair of sockets");
-    report.set_nonblocking(true).expect("not to wait");
-    // SAFETY: what the child runs is the point of the tests that call this; it ends below.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "no fork: {}", std::io::Error::last_os_error());
-    if pid == 0 {
-        let failure = catch_unwind(AssertUnwindSafe(body)).err();
-        let words = failure.as_ref().map(|it| {
-            let text = it.downcast_ref::<String>().map(String::as_str);
-            text.or_else(|| it.downcast_ref::<&str>().copied())
-                .unwrap_or("a panic")
-        });
-        // SAFETY: writes to a descriptor of ours, then ends this process.
-        unsafe {
-            if let Some(words) = words {
-                libc::write(mine.as_raw_fd(), words.as_ptr().cast(), words.len());
-            }
-            libc::_exit(i32::from(words.is_some()));
-        }
-    }
-    Forked {
-        pid,
-        report,
-        ended: false,
-    }
-}
-
-impl Forked {
-    pub fn pid(&self) -> libc::pid_t {
-        self.pid
-    }
-
-    /// Waits until the child has ended well; it must within `limit`.
-    pub fn succeeds_within(mut self, limit: Duration) {
-        let start = Instant::now();
-        let status = loop {
-            let mut status = 0;
-            // SAFETY: asks after a child of ours that was not yet waited for.
-            if unsafe { libc::waitpid(self.pid, &mut status, libc::WNOHANG) } == self.pid {
-                self.ended = true;
-                break status;
-            }
-            assert!(start.elapsed() < limit, "the child hangs");
-            thread::sleep(Duration::from_millis(1));
-        };
-        let mut words = String::new();
-        let _ = self.report.read_to_string(&mut words);
-        assert_eq!(status, 0, "the child: {words}");
-    }
-
-    pub fn succeeds(self) {
-        self.succeeds_within(Duration::from_secs(10));
-    }
-}
-
-impl Drop for Forked {
-    fn drop(&mut self) {
-        if !self.ended {
-            // SAFETY: a child of ours that was not yet waited for.
-            unsafe {
-                libc::kill(self.pid, libc::SIGKILL);
-                libc::waitpid(self.pid, std::ptr::null_mut(), 0);
-            }
-        }
-    }
+pub fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
 }

@@ -7,24 +7,39 @@ import re
 from datetime import datetime, timezone
 from typing import Any, Dict, Optional
 
+from conftest import REPOSITORY
+
 import atlas_backup
 from atlas_backup import CloudProvider, ClusterType, FrequencyType, Link, Member, Snapshot, SnapshotType, Status
 
-TEXTS = {
-    "id": "id",
-    "description": "description",
-    "configServerType": "config_server_type",
-    "masterKeyUUID": "master_key_uuid",
-    "mongodVersion": "mongod_version",
-    "replicaSetName": "replica_set_name",
-}
-TIMES = {"createdAt": "created_at", "expiresAt": "expires_at"}
+HEADER = (REPOSITORY / "include" / "atlas_backup.h").read_text(encoding="utf-8")
+
+
+def documented_texts() -> Dict[str, str]:
+    """Each field that holds text, and the end of its accessor's name, from the accessors' comments in the header."""
+    accessor = r"/\*\*((?:(?!\*/).)*)\*/\nconst char \*atlas_snapshot_(\w+)\(const atlas_snapshot \*snapshot\);"
+    found = {}
+    for comment, name in re.findall(accessor, HEADER, flags=re.DOTALL):
+        field = re.search(r"Atlas'\s+field\s+\"(\w+)\"", comment.replace("\n *", "\n"))
+        assert field, f"the comment of atlas_snapshot_{name} does not say which field of Atlas it is"
+        found[field[1]] = name
+    return found
+
+
+DOCUMENTED_TEXTS = documented_texts()
+TIMES = {field: name for field, name in DOCUMENTED_TEXTS.items() if f"atlas_snapshot_{name}_ms(" in HEADER}
 CHOICES: Dict[str, Any] = {
     "status": ("status", Status),
     "cloudProvider": ("cloud_provider", CloudProvider),
     "frequencyType": ("frequency_type", FrequencyType),
     "snapshotType": ("snapshot_type", SnapshotType),
     "type": ("type", ClusterType),
+}
+# A field without an attribute fails one test, which says so, and not each that looks at all fields.
+TEXTS = {
+    field: name
+    for field, name in DOCUMENTED_TEXTS.items()
+    if field not in TIMES and field not in CHOICES and hasattr(Snapshot, name)
 }
 LISTS = {"copyRegions": "copy_regions", "policyItems": "policy_items", "snapshotIds": "snapshot_ids"}
 ROWS = {

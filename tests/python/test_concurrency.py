@@ -212,7 +212,7 @@ def test_cancel_ends_the_calls_of_other_threads_and_no_later_one(atlas: Simulato
     client.cancel()
 
 
-def test_a_signal_handler_that_raises_nothing_runs_at_once_and_disturbs_nothing(atlas: Simulator) -> None:
+def test_a_handler_that_raises_nothing_runs_at_once_and_disturbs_nothing(atlas: Simulator) -> None:
     ticks: List[float] = []
     before = signal.signal(signal.SIGALRM, lambda *_: ticks.append(time.monotonic()))
     try:

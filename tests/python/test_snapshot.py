@@ -322,6 +322,8 @@ def test_every_attribute_explains_itself() -> None:
         if not name.startswith("_"):
             assert field.__doc__, name
     assert repr(Snapshot.parse(body(EXAMPLE))) == "<Snapshot 32b6e34b3d91647abb20e7b8 completed>"
+    odd = Snapshot.parse('{"id": "a\\u001b[2J\\n\\u202eb", "status": "x"}')
+    assert repr(odd) == "<Snapshot a [2J  b x>"
 
 
 DOCUMENTS = [f"{0:020}d{number:03x}" for number in range(1, 0x13) if number != 0x10]

@@ -41,7 +41,7 @@ everywhere = pytest.mark.parametrize("where", [on_this_thread, on_another_thread
 
 
 @everywhere
-def test_a_wait_ends_when_the_snapshot_is_completed_and_progress_sees_every_answer(
+def test_a_wait_ends_at_completion_and_progress_sees_every_answer(
     atlas: Simulator, where: Callable[..., Any]
 ) -> None:
     seen: List[Snapshot] = []
@@ -238,7 +238,7 @@ def test_a_fork_in_progress_leaves_the_wait_to_the_parent(atlas: Simulator) -> N
 
 
 @pytest.mark.parametrize("what", ["wait", "log"])
-def test_a_process_ends_cleanly_although_a_thread_is_in_a_call_that_calls_back(atlas: Simulator, what: str) -> None:
+def test_a_process_ends_cleanly_amid_a_call_that_calls_back(atlas: Simulator, what: str) -> None:
     script = """
 import logging, os, sys, threading, time, atlas_backup
 if sys.argv[1] == "log":

@@ -162,7 +162,7 @@ def test_an_sdist_has_what_a_wheel_is_built_from(atlas: Simulator, tools: Path, 
     works(empty, atlas)
 
 
-def test_an_editable_install_runs_the_sources_with_the_library_that_cargo_built_last(
+def test_an_editable_install_runs_sources_with_the_newest_library(
     atlas: Simulator, tools: Path
 ) -> None:
     link = PROJECT / "src" / "atlas_backup" / "libatlas_backup.so"

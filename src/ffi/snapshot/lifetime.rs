@@ -38,7 +38,7 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
         }
         // Before anything is read: a negative length, made a size_t, is more than there is.
         if length > MAX_BODY {
-            return Err(json::too_large());
+            return Err(json::Malformed::too_large().into());
         }
         // With room for the NUL that the core adds.
         let mut body = memory::vec(length + 1)?;

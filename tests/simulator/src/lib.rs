@@ -1,7 +1,7 @@
 //! A simulator of MongoDB Atlas' Administration API for backup snapshots. It answers as the live service was
 //! recorded to, and misbehaves on demand. Used by the tests of `atlas-backup`, never shipped.
 //!
-//! The rooms of the house:
+//! The modules:
 //! - [`world`]: the project, its clusters and snapshots; the table of stories to choose from
 //! - `atlas`: everything shared, and the honest answer to a request
 //! - `specification`: which requests Atlas documents

@@ -1,4 +1,4 @@
-//! Listeners, connections, and the way of a request through the house.
+//! Listeners, connections, and the way of a request through the simulator.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -16,6 +16,7 @@ from typing import Iterable, Iterator, List, Optional, Union
 from . import AtlasError, Client, Snapshot, SnapshotList, __version__
 from ._errors import hint
 from ._snapshot import DOCUMENTED
+from ._text import printable
 
 DESCRIPTION = """\
 Read MongoDB Atlas cloud backup snapshots.
@@ -159,7 +160,7 @@ def _rows(snapshots: SnapshotList) -> Iterator[str]:
 
 
 def _row(*cells: Optional[str]) -> str:
-    texts = ["-" if cell is None else _printable(cell) for cell in cells]
+    texts = ["-" if cell is None else printable(cell) for cell in cells]
     return "".join(text.ljust(width) for text, width in zip(texts, (26, 12, 11, 25, 12, 0))) + "\n"
 
 
@@ -186,7 +187,7 @@ class _Progress:
         self.told: Optional[str] = None
 
     def tell(self, snapshot: Snapshot) -> None:
-        status = _printable(snapshot.status_text or "status unknown")
+        status = printable(snapshot.status_text or "status unknown")
         if self.one_line or status != self.told:
             line = f"{status} after {time.monotonic() - self.begin:.0f} s"
             self.told = status
@@ -210,7 +211,7 @@ def _table(snapshot: Snapshot) -> str:
     for name in DOCUMENTED:
         label = name.replace("_", " ")
         for value in _values(snapshot, name):
-            lines.append(f"{label:{width}}{_printable(value)}\n")
+            lines.append(f"{label:{width}}{printable(value)}\n")
             label = ""
     return "".join(lines)
 
@@ -264,16 +265,6 @@ def _distance(moment: datetime) -> str:
     count = int(abs(seconds)) // length
     words = f"{count} {unit}{'' if count == 1 else 's'}"
     return f"in {words}" if seconds > 0 else f"{words} ago"
-
-
-# What steers a terminal, ends a line or turns the direction of writing: the library and its C programs have the same list.
-_CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-_BLANKS = dict.fromkeys(_CONTROLS, " ")
-
-
-def _printable(text: str) -> str:
-    """Text from the server may not steer the terminal, nor have a person read something else than it says."""
-    return text.translate(_BLANKS)
 
 
 def _write(output: Iterable[Union[str, bytes]]) -> None:

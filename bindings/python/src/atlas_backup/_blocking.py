@@ -94,6 +94,8 @@ def run(function: Callable[[], T], cancel: Callable[[], None], calls_back: bool)
     """
     if threading.get_ident() != threading.main_thread().ident:
         return function()
+    if sys.is_finalizing():  # in a __del__ at the end of the process: no other thread runs Python code any more
+        return function()
     if not calls_back and _only_ctrl_c():
         done, returned = _run_watched(function, cancel)
         if done:

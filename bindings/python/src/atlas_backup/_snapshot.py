@@ -27,6 +27,7 @@ from typing import (
 
 from ._errors import AtlasError, from_library
 from ._library import ABSENT, Error, ListHandle, Owned, SnapshotHandle, declare, lib
+from ._text import printable
 
 T = TypeVar("T")
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -402,7 +403,7 @@ class Snapshot:
         return {name: _plain(getattr(self, name)) for name in DOCUMENTED}
 
     def __repr__(self) -> str:
-        return f"<Snapshot {self.id} {self.status}>"
+        return printable(f"<Snapshot {self.id} {self.status}>")
 
     def __eq__(self, other: object) -> bool:
         return self.json == other.json if isinstance(other, Snapshot) else NotImplemented

@@ -1,0 +1,61 @@
+//! Text that is wiped when freed and never shown.
+
+use std::fmt;
+
+use ::http::HeaderValue;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A client secret, a private key, a token.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub(super) Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn new(text: &str) -> Secret {
+        Secret(Zeroizing::new(text.to_owned()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What HTTP Basic sends for a service account.
+pub(super) fn basic(client_id: &str, client_secret: &Secret) -> Zeroizing<String> {
+    let pair = Zeroizing::new(format!("{client_id}:{}", client_secret.expose()));
+    Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
+}
+
+/// A header value whose bytes are wiped when the last copy is freed.
+pub(super) fn secret_header(scheme: &str, value: &str) -> Result<HeaderValue> {
+    struct Wiped(Vec<u8>);
+    impl AsRef<[u8]> for Wiped {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    impl Drop for Wiped {
+        fn drop(&mut self) {
+            self.0.zeroize();
+        }
+    }
+    let text = Wiped([scheme, value].concat().into_bytes());
+    let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
+        Error::new(
+            ErrorKind::InvalidResponse,
+            "an access token has characters no header can carry",
+        )
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}

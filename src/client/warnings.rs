@@ -1,0 +1,67 @@
+//! What a client warns of in the log.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::error::Redactor;
+use crate::log::{Level, Logger};
+use crate::snapshot::Snapshot;
+use crate::text::VALUE_SHOWN;
+
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
+
+/// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked for.
+pub(super) fn end_of_version(warned: &AtomicBool, headers: &HeaderMap, logger: &Logger) {
+    if warned.load(Ordering::Relaxed) {
+        return;
+    }
+    let (deprecation, sunset) = (headers.get(DEPRECATION), headers.get(SUNSET));
+    if deprecation.or(sunset).is_none() || warned.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let said = |value: Option<&HeaderValue>| match value {
+        Some(value) => {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            logger.redactor().redact(&value, VALUE_SHOWN)
+        }
+        None => "not said".to_owned(),
+    };
+    logger.log(Level::Warning, || {
+        format!(
+            "Atlas announces the end of this version of its API (Deprecation: {}; Sunset: {}); set a newer api_version, or \
+             use a newer release of this library",
+            said(deprecation),
+            said(sunset)
+        )
+    });
+}
+
+/// Warns of fields with another type than documented, once for each field.
+pub(super) fn odd_fields(logger: &Logger, snapshots: &[Snapshot]) {
+    let mut odd: Vec<(&str, &Snapshot, usize)> = Vec::new();
+    for snapshot in snapshots {
+        for name in snapshot.odd_fields() {
+            match odd.iter_mut().find(|(field, ..)| *field == name) {
+                Some((.., count)) => *count += 1,
+                None => odd.push((name, snapshot, 1)),
+            }
+        }
+    }
+    for (field, first, count) in odd {
+        logger.log(Level::Warning, || {
+            let id = id_of(first, logger.redactor());
+            let whose = match count {
+                1 => format!("snapshot {id}"),
+                _ => format!("{count} snapshots, {id} the first,"),
+            };
+            format!("{field} of {whose} has another type than documented and counts as absent")
+        });
+    }
+}
+
+/// What messages call a snapshot.
+pub(super) fn id_of(snapshot: &Snapshot, redactor: &Redactor) -> String {
+    redactor.redact(snapshot.id().unwrap_or("(without id)"), VALUE_SHOWN)
+}

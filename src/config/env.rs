@@ -1,0 +1,94 @@
+//! The variables of the environment. In a program with rights that its caller does not have none of them counts.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{Config, Login, Text};
+use crate::runtime::env::env;
+
+impl Config {
+    /// The defaults, then the `MONGODB_ATLAS_*` variables as the Atlas CLI and the Terraform provider name them. An
+    /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token. In
+    /// a program with rights its caller does not have no variable counts.
+    pub fn from_env() -> Config {
+        Config {
+            login: login(),
+            base_url: first(&["MONGODB_ATLAS_OPS_MANAGER_URL", "MONGODB_ATLAS_BASE_URL"]),
+            service: text("MONGODB_ATLAS_SERVICE"),
+            api_version: text("MONGODB_ATLAS_API_VERSION"),
+            timeout: text("MONGODB_ATLAS_TIMEOUT_MS").map(|text| {
+                let number = std::str::from_utf8(&text.bytes)
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok());
+                number.ok_or(text)
+            }),
+            ca_file: text("MONGODB_ATLAS_CA_FILE"),
+            token_cache: text("MONGODB_ATLAS_TOKEN_CACHE"),
+            ..Config::default()
+        }
+    }
+}
+
+fn login() -> Option<Login> {
+    const ID: &str = "MONGODB_ATLAS_CLIENT_ID";
+    const SECRET: &str = "MONGODB_ATLAS_CLIENT_SECRET";
+    const PUBLIC: &str = "MONGODB_ATLAS_PUBLIC_API_KEY";
+    const PRIVATE: &str = "MONGODB_ATLAS_PRIVATE_API_KEY";
+    let account = (text(ID), text(SECRET));
+    let key = (
+        first(&[PUBLIC, "MONGODB_ATLAS_PUBLIC_KEY"]),
+        first(&[PRIVATE, "MONGODB_ATLAS_PRIVATE_KEY"]),
+    );
+    match (account, key, text("MONGODB_ATLAS_ACCESS_TOKEN")) {
+        ((id @ Some(_), secret @ Some(_)), ..) => Some(Login::ServiceAccount(id, secret)),
+        (_, (public @ Some(_), private @ Some(_)), _) => Some(Login::ApiKey(public, private)),
+        (.., token @ Some(_)) => Some(Login::AccessToken(token)),
+        ((Some(half), _), ..) => Some(Login::Half(half.name, SECRET)),
+        ((_, Some(half)), ..) => Some(Login::Half(half.name, ID)),
+        (_, (Some(half), _), _) => Some(Login::Half(half.name, PRIVATE)),
+        (_, (_, Some(half)), _) => Some(Login::Half(half.name, PUBLIC)),
+        _ => None,
+    }
+}
+
+/// The proxy for HTTPS.
+pub(super) fn proxy() -> Option<Text> {
+    first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
+}
+
+/// Which hosts are reached without the proxy.
+pub(super) fn no_proxy() -> Option<Text> {
+    first(&["no_proxy", "NO_PROXY"])
+}
+
+/// A file of certificate authorities instead of the system's.
+pub(super) fn ssl_cert_file() -> Option<PathBuf> {
+    env("SSL_CERT_FILE").map(PathBuf::from)
+}
+
+/// Directories of certificate authorities instead of the system's, with colons between them.
+pub(super) fn ssl_cert_dir() -> Option<OsString> {
+    env("SSL_CERT_DIR")
+}
+
+/// The user's directory for caches.
+pub(super) fn cache_directory() -> Option<PathBuf> {
+    let xdg = env("XDG_CACHE_HOME").map(PathBuf::from);
+    xdg.filter(|path| path.is_absolute())
+        .or_else(|| env("HOME").map(|home| Path::new(&home).join(".cache")))
+        .filter(|path| path.is_absolute())
+}
+
+fn first(names: &[&'static str]) -> Option<Text> {
+    names.iter().find_map(|name| text(name))
+}
+
+fn text(name: &'static str) -> Option<Text> {
+    env(name).map(|value| Text {
+        name,
+        bytes: Zeroizing::new(value.into_vec()),
+    })
+}

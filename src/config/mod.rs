@@ -1,0 +1,107 @@
+//! Settings: what the caller and the environment give, and the checked values that a client works with.
+//!
+//! A [`Config`] keeps what it was given, right or wrong; `Config::check` turns it into `Settings`, all of them valid, or
+//! says which setting is wrong. So a bad value does no harm once it was set again.
+
+mod base_url;
+mod builder;
+mod env;
+mod resolve;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::Sink;
+
+pub(crate) use resolve::Settings;
+
+/// Text as it was given, with the name under which a person would look for it.
+#[derive(Clone)]
+struct Text {
+    name: &'static str,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+#[derive(Clone)]
+enum Login {
+    ServiceAccount(Option<Text>, Option<Text>),
+    ApiKey(Option<Text>, Option<Text>),
+    AccessToken(Option<Text>),
+    /// The environment has half of a pair and nothing complete: what is there, what is missing.
+    Half(&'static str, &'static str),
+}
+
+/// How to reach Atlas and as whom. Setters never fail: a bad value is reported by [`crate::Client::new`].
+///
+/// Text is given as bytes, since what comes from C or the environment may be anything; `None` restores the default.
+#[derive(Clone, Default)]
+pub struct Config {
+    login: Option<Login>,
+    base_url: Option<Text>,
+    service: Option<Text>,
+    api_version: Option<Text>,
+    timeout: Option<std::result::Result<u32, Text>>,
+    connect_timeout_ms: Option<u32>,
+    max_retries: Option<u32>,
+    ca_file: Option<Text>,
+    proxy: Option<Text>,
+    user_agent: Option<Text>,
+    token_cache: Option<Text>,
+    logger: Option<(i32, Arc<Sink>)>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not derived: any of the texts may hold a secret.
+        f.debug_struct("Config").finish_non_exhaustive()
+    }
+}
+
+impl Text {
+    fn new(name: &'static str, bytes: &[u8]) -> Text {
+        Text {
+            name,
+            bytes: Zeroizing::new(bytes.to_vec()),
+        }
+    }
+
+    fn wrong(&self, why: &str) -> Error {
+        config_error(format!("{} {why}", self.name))
+    }
+
+    fn as_str(&self) -> Result<&str> {
+        std::str::from_utf8(&self.bytes).map_err(|_| self.wrong("is not UTF-8"))
+    }
+
+    fn path(&self) -> Result<PathBuf> {
+        if self.bytes.is_empty() {
+            return Err(self.wrong("is empty"));
+        }
+        Ok(PathBuf::from(OsStr::from_bytes(&self.bytes)))
+    }
+
+    /// The text if it can stand in a header line. What is wrong is said without showing the text.
+    fn printable(&self) -> Result<&str> {
+        let text = self.as_str()?;
+        match text.bytes().position(|byte| !(b' '..=b'~').contains(&byte)) {
+            None => Ok(text),
+            Some(at) if matches!(&text[at..], "\n" | "\r\n" | "\r") => {
+                Err(self.wrong("ends with a newline; strip it (a file read whole has one)"))
+            }
+            Some(at) => Err(self.wrong(&format!(
+                "has a character at position {} that is not printable ASCII",
+                at + 1
+            ))),
+        }
+    }
+}
+
+fn config_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, message)
+}

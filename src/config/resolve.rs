@@ -1,0 +1,313 @@
+//! The settings checked, with the defaults in the place of those that were not given.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::HeaderValue;
+use chrono::DateTime;
+
+use super::base_url::BaseUrl;
+use super::{Config, Login, Text, config_error, env};
+use crate::auth::{Credentials, Secret};
+use crate::error::Result;
+use crate::http::no_proxy::is_bypassed;
+use crate::http::proxy::Proxy;
+use crate::http::roots::Sources;
+use crate::log::{Level, Logger};
+use crate::runtime::env::is_privileged;
+use crate::text::one_line;
+
+const CLOUD: &str = "https://cloud.mongodb.com";
+const CLOUD_GOV: &str = "https://cloud.mongodbgov.com";
+const API_VERSION: &str = "2024-05-30";
+const TIMEOUT_MS: u32 = 30_000;
+const CONNECT_TIMEOUT_MS: u32 = 10_000;
+const MAX_RETRIES: u32 = 3;
+/// Longer than any credential or token of Atlas, and short enough for one header line.
+const CREDENTIAL_LIMIT: usize = 8 * 1024;
+
+/// What a client works with: checked, complete, never changed.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) credentials: Credentials,
+    /// Without a slash at the end.
+    pub(crate) base_url: String,
+    /// Of the base URL.
+    pub(crate) host: String,
+    /// Of the base URL.
+    pub(crate) port: u16,
+    /// The certificate authorities to trust; `None`: plain HTTP, which is allowed to this machine alone.
+    pub(crate) authorities: Option<Sources>,
+    pub(crate) proxy: Option<Arc<Proxy>>,
+    pub(crate) accept: HeaderValue,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) token_cache: Option<PathBuf>,
+    pub(crate) logger: Logger,
+}
+
+impl Settings {
+    /// The settings in force, for the log.
+    pub(crate) fn summary(&self) -> String {
+        let who = match &self.credentials {
+            Credentials::ServiceAccount { client_id, .. } => format!("service account {client_id}"),
+            Credentials::ApiKey { public_key, .. } => format!("API key {public_key}"),
+            Credentials::AccessToken(_) => "access token".to_owned(),
+        };
+        let none = || "none".to_owned();
+        let proxy = self.proxy.as_ref().map_or_else(none, |proxy| proxy.shown());
+        let cache = self.token_cache.as_ref();
+        let cache = cache.map_or_else(none, |path| path.display().to_string());
+        format!(
+            "atlas-backup {}: {} as {who}, timeout {} ms, connect timeout {} ms, {} retries, proxy {proxy}, \
+             token cache {cache}, {}",
+            env!("CARGO_PKG_VERSION"),
+            self.base_url,
+            self.timeout.as_millis(),
+            self.connect_timeout.as_millis(),
+            self.max_retries,
+            self.accept.to_str().unwrap_or_default(),
+        )
+    }
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<Settings> {
+        let credentials = self.credentials()?;
+        let base = self.base()?;
+        let accept = self.accept()?;
+        let timeout = match &self.timeout {
+            None => Duration::from_millis(TIMEOUT_MS.into()),
+            Some(Ok(milliseconds)) => positive("timeout_ms", *milliseconds)?,
+            Some(Err(text)) => return Err(text.wrong("is not a number of milliseconds")),
+        };
+        let connect_timeout = self.connect_timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
+        let connect_timeout = positive("connect_timeout_ms", connect_timeout)?;
+        let logger = self.logger()?;
+        Ok(Settings {
+            credentials,
+            proxy: self.proxy(&base)?,
+            authorities: self.authorities(&base)?,
+            base_url: base.text,
+            host: base.host,
+            port: base.port,
+            accept,
+            user_agent: self.user_agent()?,
+            timeout,
+            connect_timeout,
+            max_retries: self.max_retries.unwrap_or(MAX_RETRIES),
+            token_cache: self.token_cache(&logger)?,
+            logger,
+        })
+    }
+
+    fn credentials(&self) -> Result<Credentials> {
+        match &self.login {
+            None if is_privileged() => Err(config_error(
+                "no credentials: set a service account, an API key or an access token; the environment does not count, \
+                 since this program runs with others' rights",
+            )),
+            None => Err(config_error(
+                "no credentials: set a service account, an API key or an access token (MONGODB_ATLAS_CLIENT_ID and \
+                 MONGODB_ATLAS_CLIENT_SECRET in the environment, say)",
+            )),
+            Some(Login::ServiceAccount(id, secret)) => Ok(Credentials::ServiceAccount {
+                client_id: name_part("client_id", id)?,
+                client_secret: credential("client_secret", secret)?,
+            }),
+            Some(Login::ApiKey(public, private)) => Ok(Credentials::ApiKey {
+                public_key: name_part("public_key", public)?,
+                private_key: credential("private_key", private)?,
+            }),
+            Some(Login::AccessToken(token)) => {
+                Ok(Credentials::AccessToken(credential("access_token", token)?))
+            }
+            Some(Login::Half(present, missing)) => Err(config_error(format!(
+                "{missing} is missing, while {present} is set"
+            ))),
+        }
+    }
+
+    fn base(&self) -> Result<BaseUrl> {
+        let url = match (&self.base_url, &self.service) {
+            (Some(url), _) => return BaseUrl::parse(url),
+            (None, None) => CLOUD,
+            (None, Some(service)) => match service.as_str()? {
+                "cloud" => CLOUD,
+                "cloudgov" => CLOUD_GOV,
+                other => {
+                    let shown = one_line(other);
+                    return Err(service.wrong(&format!("is \"{shown}\", not cloud or cloudgov")));
+                }
+            },
+        };
+        BaseUrl::parse(&Text::new("base_url", url.as_bytes()))
+    }
+
+    /// The media type of the API version.
+    fn accept(&self) -> Result<HeaderValue> {
+        let date = match &self.api_version {
+            None => API_VERSION,
+            Some(text) => {
+                let date = text.printable()?;
+                let midnight = format!("{date}T00:00:00Z");
+                if date.len() != 10 || DateTime::parse_from_rfc3339(&midnight).is_err() {
+                    return Err(text.wrong("is not a date like 2024-05-30"));
+                }
+                date
+            }
+        };
+        HeaderValue::try_from(format!("application/vnd.atlas.{date}+json"))
+            .map_err(|_| config_error("api_version cannot be sent"))
+    }
+
+    fn user_agent(&self) -> Result<HeaderValue> {
+        let ours = concat!("atlas-backup/", env!("CARGO_PKG_VERSION"));
+        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+        let agent = match &self.user_agent {
+            None => format!("{ours} ({os}; {arch})"),
+            Some(text) => {
+                let product = text.printable()?;
+                if product.trim().is_empty() || product.len() > 256 {
+                    return Err(text.wrong("is empty or longer than 256 characters"));
+                }
+                format!("{} {ours} ({os}; {arch})", product.trim())
+            }
+        };
+        HeaderValue::try_from(agent).map_err(|_| config_error("user_agent cannot be sent"))
+    }
+
+    fn logger(&self) -> Result<Logger> {
+        let Some((level, sink)) = &self.logger else {
+            return Ok(Logger::default());
+        };
+        let level = match level {
+            0 => return Ok(Logger::default()),
+            1 => Level::Error,
+            2 => Level::Warning,
+            3 => Level::Info,
+            4 => Level::Debug,
+            _ => {
+                let why = format!("logger: the level {level} is not one of 0 to 4");
+                return Err(config_error(why));
+            }
+        };
+        Ok(Logger::new(level, sink.clone()))
+    }
+
+    fn authorities(&self, base: &BaseUrl) -> Result<Option<Sources>> {
+        if base.is_plain {
+            return Ok(None);
+        }
+        let extra = match &self.ca_file {
+            None => None,
+            Some(text) => Some((text.name, text.path()?)),
+        };
+        Ok(Some(Sources {
+            file: env::ssl_cert_file(),
+            directories: env::ssl_cert_dir(),
+            extra,
+        }))
+    }
+
+    /// The proxy for `base`: the setting, or the environment's as curl reads it. The setting must be good in any case,
+    /// a variable only where it is used, since it is meant for other programs as well.
+    fn proxy(&self, base: &BaseUrl) -> Result<Option<Arc<Proxy>>> {
+        let proxy = match &self.proxy {
+            Some(text) if text.bytes.is_empty() => None,
+            Some(text) => {
+                let proxy = parse_proxy(text)?;
+                (!is_direct(base)?).then_some(proxy)
+            }
+            None => match env::proxy() {
+                Some(text) if !is_direct(base)? => Some(parse_proxy(&text)?),
+                _ => None,
+            },
+        };
+        Ok(proxy.map(Arc::new))
+    }
+
+    fn token_cache(&self, logger: &Logger) -> Result<Option<PathBuf>> {
+        let Some(text) = &self.token_cache else {
+            return Ok(None);
+        };
+        if is_privileged() {
+            logger.log(Level::Warning, || {
+                "token_cache is off: this program runs with others' rights".into()
+            });
+            return Ok(None);
+        }
+        if *text.bytes == *b"default" {
+            let base = env::cache_directory();
+            if base.is_none() {
+                logger.log(Level::Warning, || {
+                    "token_cache is off: it is \"default\", and neither XDG_CACHE_HOME nor HOME names a place for it"
+                        .into()
+                });
+            }
+            return Ok(base.map(|base| base.join("atlas-backup")));
+        }
+        let path = text.path()?;
+        if !path.is_absolute() {
+            return Err(text.wrong("is neither an absolute path nor \"default\""));
+        }
+        Ok(Some(path))
+    }
+}
+
+fn parse_proxy(text: &Text) -> Result<Proxy> {
+    Proxy::parse(text.as_str()?).map_err(|why| text.wrong(&format!("cannot be used: {why}")))
+}
+
+/// Whether `base` is reached without the proxy.
+fn is_direct(base: &BaseUrl) -> Result<bool> {
+    // Plain HTTP carries credentials in the clear, which is why it may not leave this machine.
+    if base.is_plain {
+        return Ok(true);
+    }
+    match env::no_proxy() {
+        Some(list) => Ok(is_bypassed(list.as_str()?, &base.host)),
+        None => Ok(false),
+    }
+}
+
+fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
+    let Some(text) = text else {
+        return Err(config_error(format!("{name} is missing")));
+    };
+    let value = text.printable()?;
+    if value.is_empty() {
+        return Err(text.wrong("is empty"));
+    }
+    if value.len() > CREDENTIAL_LIMIT {
+        return Err(text.wrong("is longer than any credential of Atlas"));
+    }
+    if value.starts_with(' ') || value.ends_with(' ') {
+        return Err(text.wrong("begins or ends with a space"));
+    }
+    Ok(Secret::new(value))
+}
+
+/// The half of a pair that is no secret. A colon would end it early in what is sent.
+fn name_part(name: &'static str, text: &Option<Text>) -> Result<String> {
+    let value = credential(name, text)?;
+    if value.expose().contains(':') {
+        return Err(config_error(format!(
+            "{} has a colon",
+            text.as_ref().map_or(name, |text| text.name)
+        )));
+    }
+    Ok(value.expose().to_owned())
+}
+
+fn positive(name: &str, milliseconds: u32) -> Result<Duration> {
+    if milliseconds == 0 {
+        return Err(config_error(format!(
+            "{name} is 0, which no call could keep"
+        )));
+    }
+    Ok(Duration::from_millis(milliseconds.into()))
+}

@@ -1,0 +1,56 @@
+//! A response, read to its end within the limits of size and memory.
+
+use std::io::{self, Read};
+
+use ::http::HeaderMap;
+use zeroize::Zeroizing;
+
+use super::limits::BODY_LIMIT;
+use crate::error::Error;
+use crate::runtime::memory;
+
+/// What came back, read to its end.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    /// Wiped when freed, since it may be a token.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+impl Response {
+    pub(super) fn read(response: ::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
+        let (parts, body) = response.into_parts();
+        let length = body.content_length();
+        if length.is_some_and(|length| length > BODY_LIMIT as u64) {
+            return Err(ureq::Error::BodyExceedsLimit(BODY_LIMIT as u64));
+        }
+        let reader = body.into_with_config().limit(BODY_LIMIT as u64).reader();
+        // One byte more than needed shows the end, the other is for the NUL.
+        let capacity = length.map_or(4096, |length| length as usize + 2);
+        Ok(Response {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: read_to_end(reader, capacity)?,
+        })
+    }
+}
+
+/// What is outgrown is wiped, and a lack of memory is an error.
+fn read_to_end(mut reader: impl Read, capacity: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let with_capacity = |capacity| match memory::vec(capacity) {
+        Ok(bytes) => Ok(Zeroizing::new(bytes)),
+        Err(error) => Err(io::Error::other(Error::from(error))),
+    };
+    let mut bytes = with_capacity(capacity)?;
+    loop {
+        let room = bytes.capacity() - bytes.len();
+        let count = (&mut reader).take(room as u64).read_to_end(&mut bytes)?;
+        if count < room {
+            return Ok(bytes);
+        }
+        let mut larger = with_capacity(2 * bytes.capacity())?;
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
+    }
+}
