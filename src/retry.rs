@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn each_try_is_told_why_it_is_made_and_the_last_failure_how_many_there_were() {
+    fn each_try_knows_why_it_is_made_and_the_last_failure_their_number() {
         let context = crate::runtime::context::Canceller::default()
             .enter(None)
             .unwrap();

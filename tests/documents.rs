@@ -154,7 +154,7 @@ fn tests(file: &Path) -> Vec<String> {
 #[test]
 fn no_name_of_a_test_has_more_than_70_characters() {
     let mut count = 0;
-    for file in ["tests", "fuzz/src", "bindings"]
+    for file in ["src", "tests", "fuzz/src", "bindings"]
         .into_iter()
         .flat_map(|folder| files_of(folder, &["rs", "c", "cpp", "py"]))
     {
