@@ -24,7 +24,8 @@ use crate::runtime::fork::{self, PerProcess};
 use crate::snapshot::{Snapshot, SnapshotList, Status};
 use crate::target::Target;
 
-pub use crate::target::{ClusterType, Format};
+pub use crate::snapshot::ClusterType;
+pub use crate::target::Format;
 
 /// How to wait for a snapshot.
 #[derive(Debug, Clone, Copy)]

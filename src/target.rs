@@ -5,6 +5,7 @@ use std::fmt;
 use ::http::Uri;
 
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
+use crate::snapshot::ClusterType;
 use crate::text::{VALUE_SHOWN, find};
 
 /// How Atlas is asked to format its answer.
@@ -16,18 +17,10 @@ pub struct Format {
     pub pretty: bool,
 }
 
-/// Which of Atlas' two kinds of cluster, and so which of its resources, a call is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClusterType {
-    /// A replica set.
-    ReplicaSet,
-    /// A sharded cluster.
-    ShardedCluster,
-}
-
 /// A snapshot, or the list of a cluster's, with what is done to it.
 pub(crate) struct Target<'a> {
     pub(crate) operation: &'static str,
+    /// Which of Atlas' resources it is: those of replica sets or of sharded clusters.
     pub(crate) cluster_type: ClusterType,
     pub(crate) group_id: &'a str,
     pub(crate) cluster_name: &'a str,
@@ -64,6 +57,10 @@ impl Target<'_> {
             let cause = format!("the {what} \"{value}\" is not {form}");
             return Err(Error::new(ErrorKind::InvalidArgument, cause).during(self.operation));
         }
+        if self.cluster_type == ClusterType::Unknown {
+            let cause = "the cluster type is neither a replica set nor a sharded cluster";
+            return Err(Error::new(ErrorKind::InvalidArgument, cause).during(self.operation));
+        }
         Ok(())
     }
 
@@ -78,7 +75,7 @@ impl Target<'_> {
             self.cluster_name,
             "/backup/snapshots",
             match (self.cluster_type, self.snapshot_id) {
-                (ClusterType::ReplicaSet, _) => "",
+                (ClusterType::ReplicaSet | ClusterType::Unknown, _) => "",
                 (ClusterType::ShardedCluster, Some(_)) => "/shardedCluster",
                 (ClusterType::ShardedCluster, None) => "/shardedClusters",
             },
@@ -124,6 +121,7 @@ impl Target<'_> {
         let is_refusal = matches!(error.kind, ErrorKind::BadRequest | ErrorKind::NotFound);
         let error = match self.cluster_type {
             _ if !(is_refusal && mentions_shards) => error,
+            ClusterType::Unknown => error,
             ClusterType::ReplicaSet => error.hint(Hint::USE_SHARDED_CALLS),
             ClusterType::ShardedCluster => error.hint(Hint::USE_REPLICA_SET_CALLS),
         };

@@ -481,3 +481,15 @@ fn nothing_is_sent_for_arguments_against_their_pattern() {
     }
     assert!(atlas.requests().is_empty(), "{:?}", atlas.requests());
 }
+
+#[test]
+fn a_cluster_type_that_is_neither_is_an_invalid_argument() {
+    let atlas = Simulator::start();
+    let client = client(&atlas);
+    let unknown = ClusterType::Unknown;
+    let error = client
+        .get_snapshot(unknown, PROJECT, CLUSTER, SNAPSHOT, Format::default())
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
+    assert!(atlas.requests().is_empty());
+}

@@ -23,7 +23,7 @@ pub(super) struct Parts {
     pub(super) canceller: Canceller,
     http: Http,
     auth: Auth,
-    /// Knows the tokens that this process has seen.
+    /// Its redactor knows the tokens that this process has seen.
     pub(super) logger: Logger,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn destination(settings: &Settings) -> Result<Destination> {
     })
 }
 
-/// Knows every secret of the settings.
+/// A redactor that knows every secret of the settings.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
     let mut secrets = settings.credentials.secrets();
     if let Some(proxy) = &settings.proxy {
@@ -94,8 +94,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// After a callback, which may have forked: the child goes on with parts of its own, and hears no cancellation of
-    /// its parent.
+    /// After a callback, which may have forked: the child goes on with parts of its own, and is not ended when the
+    /// parent's call is cancelled.
     pub(super) fn resume(&mut self) -> Result<()> {
         let parts = self.client.parts()?;
         if !ptr::eq(parts, self.parts) {

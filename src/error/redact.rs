@@ -191,7 +191,7 @@ impl Redactor {
             }
         });
         if !is_complete && shortest == 0 && !text.is_empty() {
-            // Who cannot be sure shows nothing of what others said.
+            // Without the list of tokens no text from outside is shown.
             mark(0..text.len());
         }
         found

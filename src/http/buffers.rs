@@ -1,4 +1,4 @@
-//! The buffers of a connection, between which and the wire a response's framing is put as ureq understands it.
+//! The buffers of a connection. The framing of a response is rewritten here, before ureq sees it.
 
 use ureq::unversioned::transport::Buffers;
 use zeroize::Zeroizing;

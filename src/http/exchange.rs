@@ -1,6 +1,6 @@
-//! One request and its response, as ureq has them go on on this thread.
+//! One request and its response, as ureq runs them on this thread.
 //!
-//! Whatever blocks takes a [`Context`] as an argument, except what ureq calls. It hands a connection the bytes to send
+//! Whatever blocks takes a [`Context`] as an argument, except what ureq calls. ureq hands a connection the bytes to send
 //! and a timeout, and asks a connection of its pool whether it is open with no argument at all, so a connection that was
 //! made for one call cannot be handed the next one's deadline. ureq blocks on the thread that calls it, which is why a
 //! variable of the thread can stand in for the argument. `Connection` alone reads it, at the beginning of what ureq
@@ -13,7 +13,7 @@ use std::mem::ManuallyDrop;
 use super::failure;
 use crate::runtime::context::Context;
 
-/// What goes on.
+/// The exchange that this thread is in.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) context: Context,

@@ -113,7 +113,7 @@ impl Http {
             proxy: to.proxy.clone(),
             tls,
             connect_timeout: to.connect_timeout,
-            names: Default::default(),
+            dns: Default::default(),
             faults: Default::default(),
         });
         Ok(Http {

@@ -24,7 +24,7 @@ pub(super) struct Route {
     /// `None`: plain HTTP, to this machine only.
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) connect_timeout: Duration,
-    pub(super) names: DnsCache,
+    pub(super) dns: DnsCache,
     /// How many responses had faulty framing. Connections that were opened before the last of them are not used again:
     /// ureq has put that of a response without a body back into its pool by the time its headers can be looked at.
     pub(super) faults: AtomicU32,
@@ -72,9 +72,9 @@ impl Route {
     }
 
     fn connect(&self, context: &Context, host: &str, port: u16, whom: &str) -> Result<Socket> {
-        let addresses = self.names.resolve(context, host, port)?;
+        let addresses = self.dns.resolve(context, host, port)?;
         Socket::connect(context, &addresses).map_err(|error| {
-            self.names.forget(host);
+            self.dns.forget(host);
             self.peer
                 .io_error(error, &format!("cannot connect to {whom}"))
         })
@@ -105,9 +105,7 @@ impl Route {
     }
 
     fn address_of_host(&self, context: &Context) -> Result<Option<IpAddr>> {
-        let addresses = self
-            .names
-            .resolve(context, &self.peer.host, self.peer.port)?;
+        let addresses = self.dns.resolve(context, &self.peer.host, self.peer.port)?;
         Ok(addresses.first().map(SocketAddr::ip))
     }
 }

@@ -57,7 +57,7 @@ impl Stream {
         }
     }
 
-    /// Whether TLS has nothing left of what was read: neither bytes beyond the response nor the server's goodbye.
+    /// Whether TLS has nothing left of what was read: neither bytes beyond the response nor its close_notify.
     pub(super) fn is_read_up(&mut self) -> bool {
         match self {
             Stream::Plain(_) => true,

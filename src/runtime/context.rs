@@ -1,5 +1,5 @@
-//! What a call hands down to everything that blocks: its deadline, and the event by which it is cancelled. Everything
-//! that blocks waits here, so that a call ends in time whatever it waits for.
+//! What a call hands down to everything that blocks: its deadline, and the event by which it is cancelled. What blocks
+//! waits here, except the beginning of a read (http/tcp.rs), so that a call ends in time whatever it waits for.
 
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -42,7 +42,7 @@ impl Canceller {
     }
 }
 
-/// A call in progress. Clones are the same call.
+/// The deadline and the cancellation of a call. Clones belong to the same call.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     deadline: Option<Instant>,

@@ -2,8 +2,8 @@
 //!
 //! A child finds everything its parent had: locks that a thread of the parent holds and that nobody will ever release,
 //! connections on which the parent speaks, tokens and nonces that the parent counts. It can use none of it. So whatever
-//! a process keeps is made anew in each process, by [`PerProcess`], and a call during which a callback of the host forks
-//! ends in the child, by [`Process::check`].
+//! a process keeps is made anew in each process, by [`PerProcess`]. An attempt during which a callback of the host forks
+//! ends in the child, by [`Process::check`], and the call goes on there with what that process has of its own.
 
 use std::io;
 use std::mem::ManuallyDrop;

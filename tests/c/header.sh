@@ -60,10 +60,13 @@ awk '
 ' "$HEADER"
 result $? "every function, type, member and constant is documented"
 
+# What the preprocessor makes of that file, without what it includes: some calls come from a macro.
+${CC:-cc} -std=c99 -Iinclude -E tests/c/null.c |
+    awk '/^# [0-9]/ { ours = $3 == "\"tests/c/null.c\""; next } ours' >"$scratch/null"
 missing=0
 while read -r function; do
     # Those without a pointer are called there, too.
-    if ! grep -q "\b$function(" tests/c/null.c; then
+    if ! grep -q "\b$function *(" "$scratch/null"; then
         echo "    not called in tests/c/null.c: $function"
         missing=1
     fi
