@@ -391,8 +391,9 @@ fn a_client_freed_in_the_child_leaves_the_parents_connections_alone() {
             free();
         })
         .succeeds();
+        // Fewer, if one that lost the race of addresses on a busy machine was still open when they were counted.
         until("the child's connection is gone", || {
-            atlas.open_connections() == open
+            atlas.open_connections() <= open
         });
         assert_eq!(atlas.connections(), made + 1, "{name}");
         let said = lines.all().len();
