@@ -683,6 +683,23 @@ fn a_child_of_a_thread_that_is_no_main_thread_works_too() {
     assert!(failures.into_inner().unwrap().is_empty());
 }
 
+/// Has the logger fork once; the number is then the child's, in the child 1.
+fn fork_at_the_first_warning(config: &mut Config) -> Arc<AtomicU32> {
+    let child = Arc::new(AtomicU32::new(0));
+    let forked = child.clone();
+    config.set_logger(
+        2,
+        Some(Arc::new(move |_, _: &str| {
+            if forked.load(Relaxed) == 0 {
+                // SAFETY: the child goes on with the call, and the test ends it.
+                let pid = unsafe { libc::fork() };
+                forked.store(pid.max(1) as u32, Relaxed);
+            }
+        })),
+    );
+    child
+}
+
 #[test]
 fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
     let atlas = Simulator::start();
@@ -694,18 +711,7 @@ fn a_fork_in_the_logger_between_two_pages_leaves_each_its_connection() {
     page(1, format!(r#"{{"results":[{odd}]}}"#));
     page(2, r#"{"results":[]}"#.into());
     let mut config = config_for(&atlas.plain_url());
-    let child = Arc::new(AtomicU32::new(0));
-    let forked = child.clone();
-    config.set_logger(
-        2,
-        Some(Arc::new(move |_, _: &str| {
-            if forked.load(Relaxed) == 0 {
-                // SAFETY: the child goes on with the call and ends below.
-                let pid = unsafe { libc::fork() };
-                forked.store(pid.max(1) as u32, Relaxed);
-            }
-        })),
-    );
+    let child = fork_at_the_first_warning(&mut config);
     let client = client(&config);
     let parent = process::id();
     let list = client.list_snapshots(ClusterType::ReplicaSet, PROJECT, CLUSTER, Format::default());
@@ -730,18 +736,7 @@ fn a_fork_as_the_logger_hears_of_a_deprecation_leaves_two_calls() {
     };
     atlas.script_forever(Target::Api, [act]);
     let mut config = config_for(&atlas.plain_url());
-    let child = Arc::new(AtomicU32::new(0));
-    let forked = child.clone();
-    config.set_logger(
-        2,
-        Some(Arc::new(move |_, _: &str| {
-            if forked.load(Relaxed) == 0 {
-                // SAFETY: the child goes on with the call and ends below.
-                let pid = unsafe { libc::fork() };
-                forked.store(pid.max(1) as u32, Relaxed);
-            }
-        })),
-    );
+    let child = fork_at_the_first_warning(&mut config);
     let client = client(&config);
     let parent = process::id();
     let snapshot = get(&client);
