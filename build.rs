@@ -57,10 +57,7 @@ mod header {
             .replace("@VERSION@", env!("CARGO_PKG_VERSION"));
         let mut header = String::new();
         for line in template.lines() {
-            match line
-                .strip_prefix('@')
-                .and_then(|line| line.strip_suffix('@'))
-            {
+            match line.strip_prefix('@').and_then(|line| line.strip_suffix('@')) {
                 None => header.push_str(line),
                 Some(file) => header.push_str(&declarations(&root, file)),
             }

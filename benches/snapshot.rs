@@ -32,11 +32,7 @@ fn read_all(snapshot: &Snapshot) {
         snapshot.snapshot_type_code(),
         snapshot.cluster_type_code(),
     ));
-    black_box([
-        snapshot.storage_size_bytes(),
-        snapshot.created_at_ms(),
-        snapshot.expires_at_ms(),
-    ]);
+    black_box([snapshot.storage_size_bytes(), snapshot.created_at_ms(), snapshot.expires_at_ms()]);
     snapshot.copy_regions().for_each(|text| {
         black_box(text);
     });

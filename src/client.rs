@@ -69,12 +69,7 @@ impl Client {
         let destination = destination(&settings).map_err(set_up)?;
         let parts = PerProcess::new(Parts::new(&settings, &destination)?);
         settings.logger.log(Level::Info, || settings.summary());
-        Ok(Client {
-            settings,
-            destination,
-            warned_of_end: AtomicBool::new(false),
-            parts,
-        })
+        Ok(Client { settings, destination, warned_of_end: AtomicBool::new(false), parts })
     }
 
     /// One snapshot: Atlas' `getGroupClusterBackupSnapshot`, or `getGroupClusterBackupSnapshotShardedCluster`.
@@ -232,8 +227,7 @@ impl Client {
 
     /// What belongs to this process.
     fn parts(&self) -> Result<&Parts> {
-        self.parts
-            .get_or_try_init(|| Parts::new(&self.settings, &self.destination))
+        self.parts.get_or_try_init(|| Parts::new(&self.settings, &self.destination))
     }
 
     fn checked<'a>(&self, target: Target<'a>) -> Result<Target<'a>> {
@@ -257,9 +251,7 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("base_url", &self.settings.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("base_url", &self.settings.base_url).finish_non_exhaustive()
     }
 }
 

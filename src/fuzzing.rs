@@ -28,11 +28,7 @@ pub struct Scripted {
 impl Scripted {
     /// An answer without headers.
     pub fn new(status: u16, body: &[u8]) -> Scripted {
-        Scripted {
-            status,
-            headers: HeaderMap::new(),
-            body: body.to_vec(),
-        }
+        Scripted { status, headers: HeaderMap::new(), body: body.to_vec() }
     }
 
     /// Adds a header, unless no header can have that value.

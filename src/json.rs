@@ -39,9 +39,7 @@ impl Malformed {
     }
 
     fn in_line(line: usize, column: usize, what: &str) -> Malformed {
-        Malformed(format!(
-            "expected a JSON object; line {line}, column {column}: {what}"
-        ))
+        Malformed(format!("expected a JSON object; line {line}, column {column}: {what}"))
     }
 }
 
@@ -200,10 +198,7 @@ pub(crate) fn escape(text: &[u8]) -> Option<(char, usize)> {
         b't' => '\t',
         b'u' => {
             let first = unit(2)?;
-            let second = text
-                .get(6..8)
-                .filter(|next| *next == b"\\u")
-                .and_then(|_| unit(8));
+            let second = text.get(6..8).filter(|next| *next == b"\\u").and_then(|_| unit(8));
             if let (0xd800..0xdc00, Some(second @ 0xdc00..0xe000)) = (first, second) {
                 let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
                 return Some((char::from_u32(code)?, 12));

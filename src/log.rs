@@ -37,18 +37,12 @@ pub(crate) struct Logger {
 
 impl Logger {
     pub(crate) fn new(level: Level, sink: Arc<Sink>) -> Logger {
-        Logger {
-            to: Some((level, sink)),
-            ..Logger::default()
-        }
+        Logger { to: Some((level, sink)), ..Logger::default() }
     }
 
     /// The same for lines that may be about what `redactor` knows.
     pub(crate) fn with(&self, redactor: Redactor) -> Logger {
-        Logger {
-            to: self.to.clone(),
-            redactor: Arc::new(redactor),
-        }
+        Logger { to: self.to.clone(), redactor: Arc::new(redactor) }
     }
 
     /// For texts from outside, before they become a part of a line or of an error.
@@ -87,11 +81,7 @@ impl Logger {
         });
         let redactor = self.redactor.clone();
         let logger = Logger { to, redactor };
-        HeldBack {
-            logger,
-            lines,
-            to: self,
-        }
+        HeldBack { logger, lines, to: self }
     }
 }
 
@@ -144,12 +134,9 @@ mod tests {
             }),
         );
         *itself.lock().unwrap() = logger.clone();
-        for text in [
-            "x".repeat(4095),
-            "x".repeat(4096),
-            "\u{e9}".repeat(2048),
-            "\u{10ffff}".repeat(2000),
-        ] {
+        for text in
+            ["x".repeat(4095), "x".repeat(4096), "\u{e9}".repeat(2048), "\u{10ffff}".repeat(2000)]
+        {
             logger.log(Level::Info, || text.clone());
             let line = lines.lock().unwrap().pop().unwrap();
             assert!(line.len() < 4096 && line.len() > 4090, "{}", line.len());

@@ -89,10 +89,7 @@ pub(crate) fn run<T>(
         let Some(resume) = Instant::now().checked_add(pause) else {
             return Err(error);
         };
-        if context
-            .deadline()
-            .is_some_and(|deadline| resume >= deadline)
-        {
+        if context.deadline().is_some_and(|deadline| resume >= deadline) {
             return Err(error.hint(Hint::NO_TIME_LEFT));
         }
         context.sleep_until(resume)?;
@@ -102,9 +99,7 @@ pub(crate) fn run<T>(
 }
 
 fn backoff(retries: u32) -> Duration {
-    FIRST_PAUSE
-        .saturating_mul(1 << retries.min(16))
-        .min(LONGEST_PAUSE)
+    FIRST_PAUSE.saturating_mul(1 << retries.min(16)).min(LONGEST_PAUSE)
 }
 
 /// Full jitter: anything up to `longest`, so that clients that failed together do not come back together.
@@ -179,10 +174,7 @@ mod tests {
             let mut tries = 0;
             let outcome: Result<()> = run(&poll, 9, &mut limits, |_| {
                 tries += 1;
-                Err(Error::transient(
-                    ErrorKind::RateLimited,
-                    "too many requests",
-                ))
+                Err(Error::transient(ErrorKind::RateLimited, "too many requests"))
             });
             let pause = limits.pause(&outcome.unwrap_err()).unwrap().as_secs_f64();
             assert!((least..=most).contains(&pause), "{pause}");
@@ -201,9 +193,7 @@ mod tests {
 
     #[test]
     fn each_try_knows_why_it_is_made_and_the_last_failure_their_number() {
-        let context = crate::runtime::context::Canceller::default()
-            .enter(None)
-            .unwrap();
+        let context = crate::runtime::context::Canceller::default().enter(None).unwrap();
         let mut reasons = Vec::new();
         let outcome: Result<()> = run(&context, 2, &mut RateLimits::default(), |retry_reason| {
             reasons.push(retry_reason.to_owned());
@@ -212,30 +202,17 @@ mod tests {
             error.retry_after = Some(0);
             Err(error)
         });
-        assert_eq!(
-            reasons,
-            [
-                "",
-                "of status 503, retry 1 of 2",
-                "of network, retry 2 of 2"
-            ]
-        );
-        assert_eq!(
-            outcome.unwrap_err().message(),
-            "it failed; 3 tries were made"
-        );
+        assert_eq!(reasons, ["", "of status 503, retry 1 of 2", "of network, retry 2 of 2"]);
+        assert_eq!(outcome.unwrap_err().message(), "it failed; 3 tries were made");
     }
 
     #[test]
     fn only_our_own_deadline_is_told_as_one() {
-        let context = crate::runtime::context::Canceller::default()
-            .enter(None)
-            .unwrap();
+        let context = crate::runtime::context::Canceller::default().enter(None).unwrap();
         let message_of = |errors: &[Error]| {
             let mut errors = errors.iter().cloned();
-            let outcome: Result<()> = run(&context, 9, &mut RateLimits::default(), |_| {
-                Err(errors.next().unwrap())
-            });
+            let outcome: Result<()> =
+                run(&context, 9, &mut RateLimits::default(), |_| Err(errors.next().unwrap()));
             outcome.unwrap_err().message()
         };
         let late = Error::new(ErrorKind::Timeout, "late");
@@ -246,18 +223,9 @@ mod tests {
         let lasting = "late; the server did not answer in time; try again or allow more time";
         assert_eq!(message_of(std::slice::from_ref(&late)), lasting);
         let during = "the time was up during another try";
-        assert_eq!(
-            message_of(&[seen, late.clone()]),
-            format!("reset; {during}")
-        );
-        assert_eq!(
-            message_of(&[connecting, late.clone()]),
-            format!("no connection; {during}")
-        );
+        assert_eq!(message_of(&[seen, late.clone()]), format!("reset; {during}"));
+        assert_eq!(message_of(&[connecting, late.clone()]), format!("no connection; {during}"));
         assert_eq!(message_of(&[late.answered(408)]), "late");
-        assert_eq!(
-            message_of(&[Error::new(ErrorKind::Tls, "refused")]),
-            "refused"
-        );
+        assert_eq!(message_of(&[Error::new(ErrorKind::Tls, "refused")]), "refused");
     }
 }

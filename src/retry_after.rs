@@ -57,20 +57,13 @@ mod tests {
             assert_eq!(seconds_until(text), seconds, "{text}");
         }
         // Until a full second: what is left of this one counts as one.
-        let now = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .as_secs()
-        };
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         loop {
             let start = now();
             let date = DateTime::from_timestamp_secs(start as i64 + 10).unwrap();
-            for form in [
-                "%a, %d %b %Y %H:%M:%S GMT",
-                "%A, %d-%b-%y %H:%M:%S GMT",
-                "%a %b %e %H:%M:%S %Y",
-            ] {
+            for form in
+                ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+            {
                 let text = date.format(form).to_string();
                 let seconds = seconds_until(&text);
                 assert!(seconds == Some(10) || now() > start, "{text}: {seconds:?}");

@@ -35,18 +35,8 @@ impl Target<'_> {
         const ID: &str = "24 lower-case hexadecimal digits";
         const NAME: &str = "1 to 64 letters, digits and hyphens beginning with a letter or digit";
         for (what, value, is_good, form) in [
-            (
-                "project id",
-                Some(self.group_id),
-                is_id as fn(&str) -> bool,
-                ID,
-            ),
-            (
-                "cluster name",
-                Some(self.cluster_name),
-                is_cluster_name,
-                NAME,
-            ),
+            ("project id", Some(self.group_id), is_id as fn(&str) -> bool, ID),
+            ("cluster name", Some(self.cluster_name), is_cluster_name, NAME),
             ("snapshot id", self.snapshot_id, is_id, ID),
         ] {
             let Some(value) = value.filter(|value| !is_good(value)) else {
@@ -89,16 +79,8 @@ impl Target<'_> {
         let mut mark = '?';
         for part in [
             query,
-            if self.format.envelope {
-                "envelope=true"
-            } else {
-                ""
-            },
-            if self.format.pretty {
-                "pretty=true"
-            } else {
-                ""
-            },
+            if self.format.envelope { "envelope=true" } else { "" },
+            if self.format.pretty { "pretty=true" } else { "" },
         ] {
             if !part.is_empty() {
                 url.push(mark);
@@ -149,7 +131,5 @@ fn is_cluster_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     (1..=64).contains(&bytes.len())
         && bytes[0] != b'-'
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }

@@ -79,10 +79,7 @@ fn good_framing_is_understood_however_odd_and_keeps_its_connection() {
         format!(
             "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Go on\r\nX: y\r\n\r\n{EMPTY}"
         ),
-        format!(
-            "HTTP/1.1 100 Continue\r\nX: y\r\n\r\n{}",
-            chunked("2;x\r\n{}\r\n0\r\n\r\n")
-        ),
+        format!("HTTP/1.1 100 Continue\r\nX: y\r\n\r\n{}", chunked("2;x\r\n{}\r\n0\r\n\r\n")),
     ];
     for answer in cases {
         let (same, address) = Same::start(&answer);
@@ -139,11 +136,7 @@ fn framing_with_two_readings_is_refused_and_ends_its_connection() {
         let (same, address) = Same::start(answer);
         let client = client(&config_for(&format!("http://{address}")));
         let error = get(&client).expect_err(answer);
-        assert_eq!(
-            error.kind,
-            ErrorKind::InvalidResponse,
-            "{answer:?}: {error}"
-        );
+        assert_eq!(error.kind, ErrorKind::InvalidResponse, "{answer:?}: {error}");
         *same.answer.lock().unwrap() = EMPTY.to_owned();
         assert_eq!(get(&client).unwrap().json(), "{}", "{answer:?}");
         assert_eq!(same.connections.load(Relaxed), 2, "{answer:?}");
@@ -164,10 +157,7 @@ fn vanish(stream: &TcpStream) {
         jf: 0,
         k: 0,
     };
-    let program = libc::sock_fprog {
-        len: 1,
-        filter: &mut drop_all,
-    };
+    let program = libc::sock_fprog { len: 1, filter: &mut drop_all };
     // SAFETY: the kernel copies the program of one instruction.
     let code = unsafe {
         libc::setsockopt(
@@ -206,14 +196,8 @@ fn a_kept_connection_whose_peer_vanished_costs_a_third_of_the_time() {
         let (outcome, late) = overrun(due, || get(&client));
         outcome.unwrap();
         let early = due.saturating_sub(start.elapsed());
-        assert!(
-            early < Duration::from_millis(100),
-            "{timeout}: {early:?} early"
-        );
-        assert!(
-            late < Duration::from_millis(700),
-            "{timeout}: {late:?} late"
-        );
+        assert!(early < Duration::from_millis(100), "{timeout}: {early:?} early");
+        assert!(late < Duration::from_millis(700), "{timeout}: {late:?} late");
     }
 }
 
@@ -272,9 +256,8 @@ fn no_descriptor_is_0_1_or_2_though_they_are_free() {
             look("after a call");
             // Calls, on connections new and kept, that wait for the token endpoint or the API.
             thread::scope(|scope| {
-                let calls: Vec<_> = (0..3)
-                    .map(|_| scope.spawn(|| get_of(&client, "slow-300").unwrap()))
-                    .collect();
+                let calls: Vec<_> =
+                    (0..3).map(|_| scope.spawn(|| get_of(&client, "slow-300").unwrap())).collect();
                 while calls.iter().any(|call| !call.is_finished()) {
                     thread::sleep(Duration::from_millis(50));
                     look("during a call");
@@ -319,9 +302,7 @@ impl Wrapper {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/preload/wrap.c");
         let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
         let built = Command::new(compiler)
-            .args([
-                "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", source, "-ldl", "-o",
-            ])
+            .args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", source, "-ldl", "-o"])
             .arg(&path)
             .status();
         assert!(built.expect("a C compiler").success());
@@ -346,10 +327,7 @@ fn a_library_that_wraps_connect_sees_every_connection() {
     let url = atlas.base_url();
     let port = url.rsplit(':').next().unwrap();
     // Nobody listens there.
-    let wrong = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let wrong = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let wrong = wrong.port().to_string();
     let wrong_url = url.replace(port, &wrong);
     let variables: [(&str, &OsStr); 5] = [
@@ -417,10 +395,7 @@ fn proxychains_leads_connections_through_its_proxy() {
         let _ = there.shutdown(Shutdown::Both);
     });
     let settings = env::temp_dir().join(format!("atlas-proxychains-{}.conf", std::process::id()));
-    let text = format!(
-        "strict_chain\n[ProxyList]\nhttp 127.0.0.1 {}\n",
-        proxy.port()
-    );
+    let text = format!("strict_chain\n[ProxyList]\nhttp 127.0.0.1 {}\n", proxy.port());
     fs::write(&settings, text).unwrap();
     // It runs a program with its library preloaded; which that is, it tells a program.
     let told = Command::new("proxychains4")
@@ -435,11 +410,7 @@ fn proxychains_leads_connections_through_its_proxy() {
         return;
     };
     let told = String::from_utf8(told.stdout).unwrap();
-    let value = |name: &str| {
-        told.lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap()
-    };
+    let value = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     let atlas = Simulator::start();
     let url = atlas.base_url();
     let variables: [(&str, &OsStr); 5] = [

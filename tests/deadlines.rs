@@ -26,30 +26,10 @@ fn lasting_acts() -> Vec<(&'static str, Act)> {
     vec![
         ("silence", Act::Silence),
         ("late", Act::Delay { ms: 60_000 }),
-        (
-            "dripping head",
-            Act::DripHead {
-                bytes_per_second: 1,
-            },
-        ),
-        (
-            "dripping body",
-            Act::DripBody {
-                bytes_per_second: 1,
-            },
-        ),
-        (
-            "fast dripping body",
-            Act::DripBody {
-                bytes_per_second: 200,
-            },
-        ),
-        (
-            "dripping chunk sizes",
-            Act::DripChunks {
-                bytes_per_second: 1,
-            },
-        ),
+        ("dripping head", Act::DripHead { bytes_per_second: 1 }),
+        ("dripping body", Act::DripBody { bytes_per_second: 1 }),
+        ("fast dripping body", Act::DripBody { bytes_per_second: 200 }),
+        ("dripping chunk sizes", Act::DripChunks { bytes_per_second: 1 }),
         ("endless 1xx", Act::Endless1xx { interval_ms: 20 }),
     ]
 }
@@ -72,28 +52,15 @@ fn through(mut config: Config, proxy: &str) -> Config {
 }
 
 fn wait(client: &Client, cluster: &str, timeout: Option<Duration>) -> Result<(), Error> {
-    let polling = Polling {
-        interval: Duration::from_secs(4),
-        timeout,
-        format: Format::default(),
-    };
+    let polling = Polling { interval: Duration::from_secs(4), timeout, format: Format::default() };
     let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(
-            cluster_type,
-            PROJECT,
-            cluster,
-            SNAPSHOT,
-            polling,
-            &mut |_| true,
-        )
+        .wait_for_snapshot(cluster_type, PROJECT, cluster, SNAPSHOT, polling, &mut |_| true)
         .map(drop)
 }
 
 fn list(client: &Client, cluster: &str) -> Result<(), Error> {
-    client
-        .list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default())
-        .map(drop)
+    client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default()).map(drop)
 }
 
 type Call = Box<dyn Fn(&Client) -> Result<(), Error> + Send + Sync>;
@@ -119,19 +86,9 @@ fn blocking_places(atlas: &Simulator) -> Vec<(&'static str, Config, Call)> {
         places.push((name, config, getting(SNAPSHOT.into())));
     }
     for (name, scheme, bytes, pause_ms) in [
-        (
-            "dripping HTTP proxy",
-            "http",
-            &b"HTTP/1.1 200 OK\r\nX: "[..],
-            50,
-        ),
+        ("dripping HTTP proxy", "http", &b"HTTP/1.1 200 OK\r\nX: "[..], 50),
         ("dripping SOCKS greeting", "socks5", &[5, 0], 5000),
-        (
-            "dripping SOCKS answer",
-            "socks5h",
-            &[5, 0, 5, 0, 0, 3, 255],
-            50,
-        ),
+        ("dripping SOCKS answer", "socks5h", &[5, 0, 5, 0, 0, 3, 255], 50),
     ] {
         let proxy = format!("{scheme}://{}", dripping(bytes, pause_ms));
         let call = getting(SNAPSHOT.into());
@@ -231,10 +188,7 @@ fn connecting_has_a_time_of_its_own() {
         let (outcome, late) = overrun(limit, || get(&client(&config)));
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
-        assert!(
-            error.message().contains("the connect timeout (400 ms)"),
-            "{error}"
-        );
+        assert!(error.message().contains("the connect timeout (400 ms)"), "{error}");
         assert!(late < ALLOWANCE, "{late:?} late");
     }
 }
@@ -266,11 +220,7 @@ fn a_cancelled_call_ends_at_once_and_its_client_goes_on() {
         config_for(&format!("https://{}", swallower.address)),
         getting(SNAPSHOT.into()),
     ));
-    places.push((
-        "between polls",
-        config(&atlas),
-        Box::new(|client| wait(client, "stuck", None)),
-    ));
+    places.push(("between polls", config(&atlas), Box::new(|client| wait(client, "stuck", None))));
     let mut retrying = config(&atlas);
     retrying.set_max_retries(3);
     let pause = Act::Respond {
@@ -313,9 +263,7 @@ fn who_waits_for_another_calls_token_is_cancelled_with_it() {
     config.set_timeout_ms(20_000);
     let waiting = client(&config);
     thread::scope(|scope| {
-        let calls: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| get(&waiting).map(drop)))
-            .collect();
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| get(&waiting).map(drop))).collect();
         until("a token is asked for", || !atlas.requests().is_empty());
         thread::sleep(Duration::from_millis(50));
         let ((), late) = overrun(Duration::from_millis(1), || {
@@ -350,11 +298,7 @@ fn who_waits_for_another_calls_token_has_a_deadline_of_its_own() {
             assert!(late < ALLOWANCE, "{name} was {late:?} late");
         }
     });
-    assert_eq!(
-        atlas.requests().len(),
-        2,
-        "the second asks when the first gives up"
-    );
+    assert_eq!(atlas.requests().len(), 2, "the second asks when the first gives up");
 }
 
 #[test]
@@ -368,10 +312,7 @@ fn calls_entered_after_a_cancellation_are_not_touched() {
             until("the call is under way", || atlas.requests().len() > seen);
             client.cancel();
             let after = scope.spawn(|| get_of(&client, "slow-200"));
-            assert_eq!(
-                before.join().unwrap().unwrap_err().kind,
-                ErrorKind::Cancelled
-            );
+            assert_eq!(before.join().unwrap().unwrap_err().kind, ErrorKind::Cancelled);
             assert!(after.join().unwrap().is_ok());
         }
     });

@@ -14,12 +14,8 @@ use common::{client, config, config_for, get, get_of, in_child, is_child, until}
 
 /// Runs `body` on a thread to which these system calls are forbidden, as a sandbox does it.
 fn without<T: Send>(calls: &[libc::c_long], body: impl FnOnce() -> T + Send) -> T {
-    let allow = |k| libc::sock_filter {
-        code: (libc::BPF_RET | libc::BPF_K) as u16,
-        jt: 0,
-        jf: 0,
-        k,
-    };
+    let allow =
+        |k| libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k };
     let mut filter = vec![libc::sock_filter {
         code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
         jt: 0,
@@ -39,10 +35,8 @@ fn without<T: Send>(calls: &[libc::c_long], body: impl FnOnce() -> T + Send) -> 
     filter.push(allow(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32));
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            let program = libc::sock_fprog {
-                len: filter.len() as u16,
-                filter: filter.as_mut_ptr(),
-            };
+            let program =
+                libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
             // SAFETY: both change this thread alone; the program is there as long as it is looked at.
             let set = unsafe {
                 libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
@@ -66,11 +60,7 @@ fn an_api_key_without_random_numbers_fails_for_want_of_these() {
     let client = client(&with_key(config_for(&atlas.plain_url())));
     let error = without(&[libc::SYS_getrandom], || get(&client)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Internal, "{error}");
-    assert!(
-        error
-            .message()
-            .contains("no random numbers (getrandom: Operation not permitted")
-    );
+    assert!(error.message().contains("no random numbers (getrandom: Operation not permitted"));
     assert!(!error.message().contains("no Digest"), "{error}");
     assert_eq!(atlas.requests().len(), 1, "the challenge alone");
     get(&client).unwrap();
@@ -84,10 +74,7 @@ fn tls_without_random_numbers_fails_for_want_of_these() {
     let client = client(&config(&atlas));
     let error = without(&[libc::SYS_getrandom], || get(&client)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Tls, "{error}");
-    assert!(
-        error.message().contains("failed to get random bytes"),
-        "{error}"
-    );
+    assert!(error.message().contains("failed to get random bytes"), "{error}");
     get(&client).unwrap();
 }
 
@@ -107,19 +94,12 @@ fn a_system_that_refuses_to_wait_is_named_and_takes_no_time() {
                 format: Format::default(),
             };
             let cluster_type = ClusterType::ReplicaSet;
-            client.wait_for_snapshot(
-                cluster_type,
-                PROJECT,
-                CLUSTER,
-                SNAPSHOT,
-                polling,
-                &mut |_| true,
-            )
+            client
+                .wait_for_snapshot(cluster_type, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
         };
-        for outcome in [
-            without(&[libc::SYS_ppoll], || get(&client)),
-            without(&[libc::SYS_ppoll], wait),
-        ] {
+        for outcome in
+            [without(&[libc::SYS_ppoll], || get(&client)), without(&[libc::SYS_ppoll], wait)]
+        {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Internal, "{what}: {error}");
             let said = "the system refused to wait (ppoll: Operation not permitted";

@@ -77,12 +77,7 @@ fn every_test_that_the_reliability_document_names_exists() {
 #[test]
 fn every_link_of_a_document_leads_to_a_file() {
     let mut documents = files_of("docs", &["md"]);
-    let roots = [
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "SECURITY.md",
-    ];
+    let roots = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
     documents.extend(roots.map(|file| root().join(file)));
     let mut count = 0;
     for document in documents {
@@ -114,11 +109,7 @@ fn no_line_of_a_document_is_too_long_to_read() {
         for (number, line) in read(file).lines().enumerate() {
             let limit = if line.starts_with('|') { row } else { text };
             let length = line.chars().count();
-            assert!(
-                length <= limit,
-                "{file}:{}: {length} characters",
-                number + 1
-            );
+            assert!(length <= limit, "{file}:{}: {length} characters", number + 1);
         }
     }
 }
@@ -134,10 +125,7 @@ fn tests(file: &Path) -> Vec<String> {
         Some("py") => {
             let lines = text.lines().map(str::trim_start);
             let names = lines.filter_map(|line| line.strip_prefix("def "));
-            names
-                .map(part)
-                .filter(|it| it.starts_with("test_"))
-                .collect()
+            names.map(part).filter(|it| it.starts_with("test_")).collect()
         }
         Some("c" | "cpp") => {
             let names = text.split("RUN(").skip(1);

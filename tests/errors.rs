@@ -25,36 +25,14 @@ fn get(client: &Client, cluster: &str, format: Format) -> Error {
         .expect_err(cluster)
 }
 
-const PLAIN: Format = Format {
-    envelope: false,
-    pretty: false,
-};
-const ENVELOPE: Format = Format {
-    envelope: true,
-    pretty: false,
-};
+const PLAIN: Format = Format { envelope: false, pretty: false };
+const ENVELOPE: Format = Format { envelope: true, pretty: false };
 
 /// cluster, kind, status, code, reason, part of the detail, part of what the message advises
-type Case = (
-    &'static str,
-    ErrorKind,
-    u16,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-);
+type Case = (&'static str, ErrorKind, u16, &'static str, &'static str, &'static str, &'static str);
 
 const CASES: &[Case] = &[
-    (
-        "error-400",
-        ErrorKind::BadRequest,
-        400,
-        "INVALID_ATTRIBUTE",
-        "Bad Request",
-        "",
-        "",
-    ),
+    ("error-400", ErrorKind::BadRequest, 400, "INVALID_ATTRIBUTE", "Bad Request", "", ""),
     (
         "error-400-flex",
         ErrorKind::BadRequest,
@@ -109,15 +87,7 @@ const CASES: &[Case] = &[
         "No group",
         "project id",
     ),
-    (
-        "error-404-null",
-        ErrorKind::NotFound,
-        404,
-        "",
-        "Not Found",
-        "",
-        "expired or was deleted",
-    ),
+    ("error-404-null", ErrorKind::NotFound, 404, "", "Not Found", "", "expired or was deleted"),
     (
         "error-406",
         ErrorKind::BadRequest,
@@ -127,33 +97,9 @@ const CASES: &[Case] = &[
         "",
         "API version",
     ),
-    (
-        "error-409",
-        ErrorKind::BadRequest,
-        409,
-        "CONFLICT",
-        "Conflict",
-        "",
-        "",
-    ),
-    (
-        "error-410",
-        ErrorKind::BadRequest,
-        410,
-        "VERSION_GONE",
-        "Gone",
-        "",
-        "API version",
-    ),
-    (
-        "error-429",
-        ErrorKind::RateLimited,
-        429,
-        "RATE_LIMITED",
-        "Too Many Requests",
-        "",
-        "wait 1 s",
-    ),
+    ("error-409", ErrorKind::BadRequest, 409, "CONFLICT", "Conflict", "", ""),
+    ("error-410", ErrorKind::BadRequest, 410, "VERSION_GONE", "Gone", "", "API version"),
+    ("error-429", ErrorKind::RateLimited, 429, "RATE_LIMITED", "Too Many Requests", "", "wait 1 s"),
     (
         "error-429-bucket",
         ErrorKind::RateLimited,
@@ -195,10 +141,7 @@ fn each_documented_error_keeps_what_atlas_said_enveloped_or_not() {
             assert_eq!(error.http_status, status, "{seen}");
             assert_eq!(error.code, code, "{seen}");
             assert_eq!(error.reason, reason, "{seen}");
-            assert!(
-                error.detail.contains(detail) && !error.detail.is_empty(),
-                "{seen}"
-            );
+            assert!(error.detail.contains(detail) && !error.detail.is_empty(), "{seen}");
             assert!(error.message().contains(advice), "{seen}");
             let operation =
                 format!("get snapshot {SNAPSHOT} of cluster {cluster} in project {PROJECT}: ");
@@ -217,11 +160,7 @@ fn parameters_are_json_text_and_absent_ones_are_empty() {
         ("error-404-null", String::new()),
         ("error-500", "[]".to_owned()),
     ] {
-        assert_eq!(
-            get(&client, cluster, PLAIN).parameters,
-            parameters,
-            "{cluster}"
-        );
+        assert_eq!(get(&client, cluster, PLAIN).parameters, parameters, "{cluster}");
     }
 }
 
@@ -230,10 +169,7 @@ fn retry_after_is_told_in_seconds() {
     let atlas = Simulator::start();
     let client = client(&atlas);
     assert_eq!(get(&client, "error-429", PLAIN).retry_after, Some(1));
-    assert_eq!(
-        get(&client, "error-429-bucket", PLAIN).retry_after,
-        Some(55)
-    );
+    assert_eq!(get(&client, "error-429-bucket", PLAIN).retry_after, Some(55));
 }
 
 #[test]
@@ -252,17 +188,9 @@ fn an_odd_value_in_an_error_hides_nothing_else_of_it() {
             );
             atlas.script(Target::Api, [Act::respond(404, body.clone())]);
             let error = get(&client, CLUSTER, PLAIN);
-            let told = (
-                error.kind,
-                error.code.as_str(),
-                error.reason.as_str(),
-                error.detail.as_str(),
-            );
-            assert_eq!(
-                told,
-                (ErrorKind::NotFound, "CLUSTER_NOT_FOUND", "r", "d"),
-                "{body}"
-            );
+            let told =
+                (error.kind, error.code.as_str(), error.reason.as_str(), error.detail.as_str());
+            assert_eq!(told, (ErrorKind::NotFound, "CLUSTER_NOT_FOUND", "r", "d"), "{body}");
         }
     }
 }
@@ -292,10 +220,7 @@ fn an_enveloped_error_under_a_status_of_its_own_keeps_what_atlas_said() {
                 ["CLUSTER_NOT_FOUND", "r", "d", r#"["p"]"#],
                 "{seen}"
             );
-            assert!(
-                error.message().contains("check the cluster's name"),
-                "{seen}"
-            );
+            assert!(error.message().contains("check the cluster's name"), "{seen}");
         }
     }
 }
@@ -306,16 +231,8 @@ fn of_a_huge_error_what_lies_in_its_beginning_is_told() {
     let client = client(&atlas);
     let long = "x".repeat(300_000);
     for (body, code, detail) in [
-        (
-            format!(r#"{{"errorCode":"A","detail":"d","error":404,"more":"{long}"}}"#),
-            "A",
-            "d",
-        ),
-        (
-            format!(r#"{{"errorCode":"A","detail":"{long}","reason":"r"}}"#),
-            "A",
-            "xxx",
-        ),
+        (format!(r#"{{"errorCode":"A","detail":"d","error":404,"more":"{long}"}}"#), "A", "d"),
+        (format!(r#"{{"errorCode":"A","detail":"{long}","reason":"r"}}"#), "A", "xxx"),
         (
             format!(
                 r#"{{"status":404,"content":{{"errorCode":"A","detail":"d","more":["{long}"]}}}}"#
@@ -344,17 +261,9 @@ fn of_a_huge_error_what_lies_in_its_beginning_is_told() {
 fn a_gateways_page_is_a_server_error_that_names_the_page() {
     let atlas = Simulator::start();
     let client = client(&atlas);
-    for (cluster, status) in [
-        ("error-502", 502),
-        ("error-503-html", 503),
-        ("error-504", 504),
-    ] {
+    for (cluster, status) in [("error-502", 502), ("error-503-html", 503), ("error-504", 504)] {
         let error = get(&client, cluster, PLAIN);
-        assert_eq!(
-            (error.kind, error.http_status),
-            (ErrorKind::Server, status),
-            "{error:?}"
-        );
+        assert_eq!((error.kind, error.http_status), (ErrorKind::Server, status), "{error:?}");
         assert!(error.message().contains("an HTML page titled"), "{error}");
     }
 }
@@ -370,19 +279,13 @@ fn a_401_says_which_credentials_were_refused_and_never_the_secret() {
         ("the service account mdb_sa_id_", |config| {
             config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(b"wr0ng-secret"));
         }),
-        ("the access token was refused", |config| {
-            config.set_access_token(Some(b"wr0ng-secret"))
-        }),
+        ("the access token was refused", |config| config.set_access_token(Some(b"wr0ng-secret"))),
     ];
     for (who, set) in cases {
         let mut config = config(&atlas);
         set(&mut config);
         let error = get(&Client::new(&config).unwrap(), CLUSTER, PLAIN);
-        assert_eq!(
-            (error.kind, error.http_status),
-            (ErrorKind::Unauthenticated, 401),
-            "{error:?}"
-        );
+        assert_eq!((error.kind, error.http_status), (ErrorKind::Unauthenticated, 401), "{error:?}");
         assert!(error.message().contains(who), "{who}: {error}");
         assert!(!format!("{error:?}").contains("wr0ng-secret"), "{error:?}");
     }
@@ -399,9 +302,7 @@ fn each_way_of_authenticating_reads_a_snapshot() {
         ("service account", |config| {
             config.set_service_account(Some(CLIENT_ID.as_bytes()), Some(CLIENT_SECRET.as_bytes()));
         }),
-        ("access token", |config| {
-            config.set_access_token(Some(ACCESS_TOKEN.as_bytes()))
-        }),
+        ("access token", |config| config.set_access_token(Some(ACCESS_TOKEN.as_bytes()))),
     ];
     for (name, set) in cases {
         let mut config = Config::new();
@@ -429,11 +330,7 @@ fn an_answer_that_is_no_snapshot_is_an_invalid_response() {
         ("byte-order-mark", "byte-order mark"),
     ] {
         let error = get(&client, cluster, PLAIN);
-        assert_eq!(
-            error.kind,
-            ErrorKind::InvalidResponse,
-            "{cluster}: {error:?}"
-        );
+        assert_eq!(error.kind, ErrorKind::InvalidResponse, "{cluster}: {error:?}");
         assert!(error.message().contains(part), "{cluster}: {error}");
     }
 }
@@ -454,20 +351,8 @@ fn nothing_is_sent_for_arguments_against_their_pattern() {
         &upper,
         &huge,
     ];
-    let bad_names = [
-        "",
-        "-a",
-        "a/b",
-        "..",
-        "a%2eb",
-        "a\r\nb",
-        "ü",
-        &huge,
-        &"a".repeat(65),
-    ];
-    let ids = bad_ids
-        .iter()
-        .flat_map(|id| [(*id, CLUSTER, SNAPSHOT), (PROJECT, CLUSTER, *id)]);
+    let bad_names = ["", "-a", "a/b", "..", "a%2eb", "a\r\nb", "ü", &huge, &"a".repeat(65)];
+    let ids = bad_ids.iter().flat_map(|id| [(*id, CLUSTER, SNAPSHOT), (PROJECT, CLUSTER, *id)]);
     let names = bad_names.iter().map(|name| (PROJECT, *name, SNAPSHOT));
     for (group, cluster, snapshot) in ids.chain(names) {
         let error = client
@@ -487,9 +372,8 @@ fn a_cluster_type_that_is_neither_is_an_invalid_argument() {
     let atlas = Simulator::start();
     let client = client(&atlas);
     let unknown = ClusterType::Unknown;
-    let error = client
-        .get_snapshot(unknown, PROJECT, CLUSTER, SNAPSHOT, Format::default())
-        .unwrap_err();
+    let error =
+        client.get_snapshot(unknown, PROJECT, CLUSTER, SNAPSHOT, Format::default()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
     assert!(atlas.requests().is_empty());
 }

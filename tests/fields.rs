@@ -61,11 +61,7 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 format!("fn atlas_snapshot_{c}("),
                 "with a comment for the header that ends with: Atlas' field \"NAME\".",
             ),
-            (
-                "include/atlas_backup.h",
-                format!("atlas_snapshot_{c}("),
-                "not by hand: make header",
-            ),
+            ("include/atlas_backup.h", format!("atlas_snapshot_{c}("), "not by hand: make header"),
             (
                 "packaging/abi/functions",
                 format!("atlas_snapshot_{c}\n"),
@@ -81,31 +77,15 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 format!("atlas_snapshot_{c}(s)"),
                 "in print_table: print_text(\"label\", …); and one hyphen more in tests/c/get_snapshot.sh",
             ),
-            (
-                "tests/common/fields.rs",
-                format!("(\"{name}\", Snapshot::{rust}),"),
-                "in TEXTS",
-            ),
-            (
-                "tests/c/fields.h",
-                format!("X(\"{name}\", {c})"),
-                "in TEXT_FIELDS",
-            ),
-            (
-                "tests/unit/panics.rs",
-                format!("\"{name}\": "),
-                "in DOCUMENT, with some text",
-            ),
+            ("tests/common/fields.rs", format!("(\"{name}\", Snapshot::{rust}),"), "in TEXTS"),
+            ("tests/c/fields.h", format!("X(\"{name}\", {c})"), "in TEXT_FIELDS"),
+            ("tests/unit/panics.rs", format!("\"{name}\": "), "in DOCUMENT, with some text"),
             (
                 "tests/unit/panics.rs",
                 format!("atlas_snapshot_{c}(snapshot);"),
                 "in the calls named reading",
             ),
-            (
-                "fuzz/src/lib.rs",
-                format!("(\"{name}\", atlas_snapshot_{c}),"),
-                "in TEXTS",
-            ),
+            ("fuzz/src/lib.rs", format!("(\"{name}\", atlas_snapshot_{c}),"), "in TEXTS"),
         ];
         for (file, text, hint) in places {
             if !read(file).contains(&text) {

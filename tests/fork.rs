@@ -58,11 +58,7 @@ fn nonce(seen: &Seen) -> Option<&str> {
 }
 
 fn polling(interval: Duration) -> Polling {
-    Polling {
-        interval,
-        timeout: Some(Duration::from_secs(8)),
-        format: Format::default(),
-    }
+    Polling { interval, timeout: Some(Duration::from_secs(8)), format: Format::default() }
 }
 
 fn wait(
@@ -72,14 +68,7 @@ fn wait(
     progress: &mut dyn FnMut(&Snapshot) -> bool,
 ) -> Result<Snapshot> {
     let cluster_type = ClusterType::ReplicaSet;
-    client.wait_for_snapshot(
-        cluster_type,
-        PROJECT,
-        cluster,
-        SNAPSHOT,
-        polling(interval),
-        progress,
-    )
+    client.wait_for_snapshot(cluster_type, PROJECT, cluster, SNAPSHOT, polling(interval), progress)
 }
 
 /// Ends this process, which a fork in a callback made, as [`fork`] would.
@@ -126,11 +115,7 @@ fn a_client_works_in_parent_and_child_each_on_its_own_connections() {
             assert_eq!(connections(&childs).len(), round + 1, "{name}");
             assert!(connections(&childs).is_disjoint(&parents), "{name}");
             assert_eq!(connections(&again), parents, "{name}: the parent's is lost");
-            assert_eq!(
-                again.len(),
-                round + 1,
-                "{name}: the parent had to ask twice"
-            );
+            assert_eq!(again.len(), round + 1, "{name}: the parent had to ask twice");
             assert_eq!(connections(&seen).len(), round + 2, "{name}");
         }
         if name.starts_with("API key") {
@@ -205,11 +190,7 @@ fn a_fork_amid_token_fetches_hangs_no_child() {
     short_tokens(&atlas);
     for config in [config(&atlas), config_for(&atlas.plain_url())] {
         let client = client(&service_account(config));
-        storm(
-            "token fetches",
-            |_| drop(get(&client).unwrap()),
-            || drop(get(&client).unwrap()),
-        );
+        storm("token fetches", |_| drop(get(&client).unwrap()), || drop(get(&client).unwrap()));
     }
     assert!(token_requests(&atlas) > 60, "{}", token_requests(&atlas));
 }
@@ -273,10 +254,8 @@ fn a_fork_amid_the_first_loading_of_the_authorities_hangs_no_child() {
     }
     let atlas = Simulator::start();
     let url = atlas.base_url();
-    let variables: [(&str, &OsStr); 2] = [
-        ("ATLAS_URL", url.as_ref()),
-        ("ATLAS_CA", atlas.ca_file().as_ref()),
-    ];
+    let variables: [(&str, &OsStr); 2] =
+        [("ATLAS_URL", url.as_ref()), ("ATLAS_CA", atlas.ca_file().as_ref())];
     in_child(TEST, &variables);
 }
 
@@ -300,10 +279,8 @@ fn a_fork_amid_the_first_request_of_a_process_hangs_no_child() {
     let atlas = Simulator::start();
     // With a name to look up as well, for which an authority is of no use.
     for url in [atlas.plain_url(), atlas.base_url()] {
-        let variables: [(&str, &OsStr); 2] = [
-            ("ATLAS_URL", url.as_ref()),
-            ("SSL_CERT_FILE", atlas.ca_file().as_ref()),
-        ];
+        let variables: [(&str, &OsStr); 2] =
+            [("ATLAS_URL", url.as_ref()), ("SSL_CERT_FILE", atlas.ca_file().as_ref())];
         in_child(TEST, &variables);
     }
 }
@@ -397,9 +374,7 @@ fn a_client_freed_in_the_child_leaves_the_parents_connections_alone() {
             free();
         })
         .succeeds();
-        until("the child's connection is gone", || {
-            atlas.open_connections() == open
-        });
+        until("the child's connection is gone", || atlas.open_connections() == open);
         assert_eq!(atlas.connections(), made + 1, "{name}");
         let said = lines.all().len();
         thread::scope(|scope| {
@@ -451,9 +426,7 @@ fn what_was_read_before_can_be_read_and_freed_in_the_child() {
     let client = client(&config(&atlas));
     let snapshot = get(&client).unwrap();
     let cluster_type = ClusterType::ReplicaSet;
-    let list = client
-        .list_snapshots(cluster_type, PROJECT, CLUSTER, Format::default())
-        .unwrap();
+    let list = client.list_snapshots(cluster_type, PROJECT, CLUSTER, Format::default()).unwrap();
     let status = snapshot.status().unwrap().to_owned();
     fork(|| {
         assert_eq!(snapshot.status(), Some(status.as_str()));
@@ -651,10 +624,8 @@ fn thousands_of_forks_leave_nothing_behind_in_the_parent() {
     }
     let atlas = Simulator::start();
     let url = atlas.base_url();
-    let variables: [(&str, &OsStr); 2] = [
-        ("ATLAS_URL", url.as_ref()),
-        ("ATLAS_CA", atlas.ca_file().as_ref()),
-    ];
+    let variables: [(&str, &OsStr); 2] =
+        [("ATLAS_URL", url.as_ref()), ("ATLAS_CA", atlas.ca_file().as_ref())];
     in_child(TEST, &variables);
     // The parent was challenged once for its three.
     let of_parent = atlas.requests().first().unwrap().connection;

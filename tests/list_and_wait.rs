@@ -13,10 +13,7 @@ use atlas_simulator::{
 };
 use common::{Lines, client, config, get_of};
 
-const PLAIN: Format = Format {
-    envelope: false,
-    pretty: false,
-};
+const PLAIN: Format = Format { envelope: false, pretty: false };
 
 fn list(client: &Client, cluster: &str) -> Result<SnapshotList, Error> {
     client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, PLAIN)
@@ -29,19 +26,8 @@ fn wait(
     timeout: Option<Duration>,
     progress: &mut dyn FnMut(&Snapshot) -> bool,
 ) -> Result<Snapshot, Error> {
-    let polling = Polling {
-        interval: Duration::from_millis(20),
-        timeout,
-        format: PLAIN,
-    };
-    client.wait_for_snapshot(
-        ClusterType::ReplicaSet,
-        PROJECT,
-        cluster,
-        SNAPSHOT,
-        polling,
-        progress,
-    )
+    let polling = Polling { interval: Duration::from_millis(20), timeout, format: PLAIN };
+    client.wait_for_snapshot(ClusterType::ReplicaSet, PROJECT, cluster, SNAPSHOT, polling, progress)
 }
 
 const SOON: Option<Duration> = Some(Duration::from_secs(20));
@@ -61,19 +47,12 @@ fn a_list_has_every_page_in_the_order_of_atlas() {
     let client = client(&config(&atlas));
     for (count, pages) in [(0, 1), (1, 1), (499, 1), (500, 2), (501, 2), (1250, 3)] {
         atlas.clear();
-        let cluster = if count == 0 {
-            "empty".to_owned()
-        } else {
-            format!("many-{count}")
-        };
+        let cluster = if count == 0 { "empty".to_owned() } else { format!("many-{count}") };
         let list = list(&client, &cluster).unwrap();
         assert_eq!(list.len(), count, "{cluster}");
         assert_eq!(list.total_count(), Some(count as i64), "{cluster}");
         assert_eq!(atlas.requests().len(), pages, "{cluster}");
-        let ids: Vec<String> = list
-            .iter()
-            .map(|item| item.id().unwrap().to_owned())
-            .collect();
+        let ids: Vec<String> = list.iter().map(|item| item.id().unwrap().to_owned()).collect();
         let expected: Vec<String> = (0..count).map(|index| format!("6a{index:022x}")).collect();
         assert_eq!(ids, expected, "{cluster}");
     }
@@ -86,17 +65,11 @@ fn a_list_ends_by_what_was_received_whatever_the_estimate_says() {
     let page = |count: usize, total: &str| {
         let item = |index: usize| format!("{{\"id\":\"{index:024x}\"}}");
         let items: Vec<String> = (0..count).map(item).collect();
-        format!(
-            "{{\"results\":[{}],\"totalCount\":{total}}}",
-            items.join(",")
-        )
+        format!("{{\"results\":[{}],\"totalCount\":{total}}}", items.join(","))
     };
-    for (total, expected) in [
-        ("7", Some(7)),
-        ("1000000", Some(1_000_000)),
-        ("null", None),
-        ("\"3\"", None),
-    ] {
+    for (total, expected) in
+        [("7", Some(7)), ("1000000", Some(1_000_000)), ("null", None), ("\"3\"", None)]
+    {
         atlas.script(Target::Api, [Act::respond(200, page(3, total))]);
         let list = list(&client, CLUSTER).unwrap();
         assert_eq!((list.len(), list.total_count()), (3, expected), "{total}");
@@ -121,10 +94,7 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     let client = client(&config(&atlas));
     let error = list(&client, "repeating").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
-    assert!(
-        error.message().contains("page 2 repeats an earlier page"),
-        "{error}"
-    );
+    assert!(error.message().contains("page 2 repeats an earlier page"), "{error}");
     assert_eq!(atlas.requests().len(), 2);
 
     atlas.clear();
@@ -132,10 +102,7 @@ fn pages_that_repeat_or_do_not_end_are_an_error_and_no_loop() {
     patient.set_timeout_ms(120_000);
     let error = list(&common::client(&patient), "endless").unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error:?}");
-    assert!(
-        error.message().contains("more than 50000 snapshots"),
-        "{error}"
-    );
+    assert!(error.message().contains("more than 50000 snapshots"), "{error}");
     assert_eq!(atlas.requests().len(), 101);
 }
 
@@ -145,9 +112,8 @@ fn the_list_of_a_sharded_cluster_is_one_request_whatever_its_length() {
     let client = client(&config(&atlas));
     for (cluster, length) in [("empty", 0), ("many-500", 500), ("many-1234", 1234)] {
         atlas.clear();
-        let list = client
-            .list_snapshots(ClusterType::ShardedCluster, PROJECT, cluster, PLAIN)
-            .unwrap();
+        let list =
+            client.list_snapshots(ClusterType::ShardedCluster, PROJECT, cluster, PLAIN).unwrap();
         assert_eq!(list.len(), length, "{cluster}");
         let requests = atlas.requests();
         assert_eq!(requests.len(), 1, "{cluster}");
@@ -159,9 +125,8 @@ fn the_list_of_a_sharded_cluster_is_one_request_whatever_its_length() {
 fn pages(lengths: &[usize]) -> Vec<Act> {
     let mut number = 0;
     let mut page = |length: &usize| {
-        let items: Vec<String> = (number..number + length)
-            .map(|it| format!("{{\"id\":\"{it:024x}\"}}"))
-            .collect();
+        let items: Vec<String> =
+            (number..number + length).map(|it| format!("{{\"id\":\"{it:024x}\"}}")).collect();
         number += length;
         Act::respond(200, format!("{{\"results\":[{}]}}", items.join(",")))
     };
@@ -184,12 +149,8 @@ fn fifty_thousand_snapshots_are_listed_and_one_more_is_an_error() {
         (&[50_001, 0], 1, false),
     ];
     let sharded: &[(&[usize], usize, bool)] = &[(&[50_000], 1, true), (&[50_001], 1, false)];
-    let replica_set = replica_set
-        .iter()
-        .map(|case| (ClusterType::ReplicaSet, case));
-    let sharded = sharded
-        .iter()
-        .map(|case| (ClusterType::ShardedCluster, case));
+    let replica_set = replica_set.iter().map(|case| (ClusterType::ReplicaSet, case));
+    let sharded = sharded.iter().map(|case| (ClusterType::ShardedCluster, case));
     for (cluster_type, &(lengths, requests, is_listed)) in replica_set.chain(sharded) {
         atlas.clear();
         atlas.script(Target::Api, pages(lengths));
@@ -200,10 +161,7 @@ fn fifty_thousand_snapshots_are_listed_and_one_more_is_an_error() {
             Ok(list) => assert_eq!((list.len(), is_listed), (50_000, true), "{what}"),
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::InvalidResponse, "{what}: {error}");
-                assert!(
-                    error.message().contains("more than 50000 snapshots"),
-                    "{what}: {error}"
-                );
+                assert!(error.message().contains("more than 50000 snapshots"), "{what}: {error}");
                 assert!(!is_listed, "{what}");
             }
         }
@@ -220,10 +178,7 @@ fn a_list_is_given_up_when_it_would_take_a_quarter_of_a_gibibyte() {
     let page = || {
         let items: Vec<String> = (number..number + 500)
             .map(|it| {
-                format!(
-                    "{{\"id\":\"{it:024x}\",\"description\":\"{}\"}}",
-                    "x".repeat(30_000)
-                )
+                format!("{{\"id\":\"{it:024x}\",\"description\":\"{}\"}}", "x".repeat(30_000))
             })
             .collect();
         number += 500;
@@ -254,18 +209,10 @@ fn one_odd_item_hides_no_other() {
             assert_eq!(item.status(), Some("completed"), "{cluster}");
         }
         let odd = list.get(1).unwrap();
-        assert_eq!(
-            (odd.status(), odd.storage_size_bytes()),
-            (None, None),
-            "{cluster}"
-        );
+        assert_eq!((odd.status(), odd.storage_size_bytes()), (None, None), "{cluster}");
         assert!(!odd.json().is_empty(), "{cluster}");
     }
-    assert!(
-        !lines.with("another type than documented").is_empty(),
-        "{:?}",
-        lines.all()
-    );
+    assert!(!lines.with("another type than documented").is_empty(), "{:?}", lines.all());
 }
 
 #[test]
@@ -286,11 +233,7 @@ fn ten_thousand_snapshots_take_twenty_round_trips_and_thirty_megabytes() {
     let list = list(&client, "many").unwrap();
     let grown = resident_kib().saturating_sub(before);
     assert_eq!(list.len(), 10_000);
-    assert_eq!(
-        atlas.requests().len(),
-        21,
-        "the last, empty page ends the list"
-    );
+    assert_eq!(atlas.requests().len(), 21, "the last, empty page ends the list");
     assert!(grown < 30 * 1024, "{grown} KiB");
     let ids: HashSet<&str> = list.iter().filter_map(Snapshot::id).collect();
     assert_eq!(ids.len(), 10_000);
@@ -298,10 +241,7 @@ fn ten_thousand_snapshots_take_twenty_round_trips_and_thirty_megabytes() {
 
 fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -322,25 +262,16 @@ fn an_item_copied_from_a_list_outlives_it_without_status_and_headers() {
 fn lists_come_in_envelopes_too() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
-    let format = Format {
-        envelope: true,
-        pretty: true,
-    };
+    let format = Format { envelope: true, pretty: true };
     for in_content in [false, true] {
         atlas.change(|settings| settings.lists_in_content = in_content);
-        let list = client
-            .list_snapshots(ClusterType::ReplicaSet, PROJECT, "many-501", format)
-            .unwrap();
+        let list =
+            client.list_snapshots(ClusterType::ReplicaSet, PROJECT, "many-501", format).unwrap();
         assert_eq!(list.len(), 501, "in content: {in_content}");
     }
-    let error = client
-        .list_snapshots(ClusterType::ReplicaSet, PROJECT, "error-404", format)
-        .unwrap_err();
-    assert_eq!(
-        (error.kind, error.http_status),
-        (ErrorKind::NotFound, 404),
-        "{error:?}"
-    );
+    let error =
+        client.list_snapshots(ClusterType::ReplicaSet, PROJECT, "error-404", format).unwrap_err();
+    assert_eq!((error.kind, error.http_status), (ErrorKind::NotFound, 404), "{error:?}");
 }
 
 #[test]
@@ -357,10 +288,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
         )
         .unwrap();
     assert_eq!(snapshot.cluster_type(), Some("shardedCluster"));
-    assert_eq!(
-        (snapshot.cloud_provider(), snapshot.replica_set_name()),
-        (None, None)
-    );
+    assert_eq!((snapshot.cloud_provider(), snapshot.replica_set_name()), (None, None));
     assert_eq!(snapshot.members().len(), 3);
     let list = client
         .list_snapshots(ClusterType::ShardedCluster, PROJECT, SHARDED_CLUSTER, PLAIN)
@@ -368,10 +296,7 @@ fn a_sharded_cluster_has_members_and_no_fields_of_its_own_for_them() {
     assert_eq!(list.len(), 1);
     assert_eq!(list.get(0).unwrap().members().len(), 3);
     let paths: Vec<String> = atlas.requests().into_iter().map(|seen| seen.path).collect();
-    assert!(
-        paths[0].ends_with(&format!("/shardedCluster/{SHARDED_SNAPSHOT}")),
-        "{paths:?}"
-    );
+    assert!(paths[0].ends_with(&format!("/shardedCluster/{SHARDED_SNAPSHOT}")), "{paths:?}");
     assert!(paths[1].ends_with("/shardedClusters"), "{paths:?}");
 }
 
@@ -383,32 +308,13 @@ fn the_wrong_call_for_a_kind_of_cluster_works_or_names_the_right_one() {
     assert_eq!(snapshot.cluster_type(), Some("shardedCluster"));
 
     let error = get_of(&client, SHARDED_CLUSTER).unwrap_err();
-    assert!(
-        error
-            .message()
-            .contains("use the calls for sharded clusters"),
-        "{error}"
-    );
+    assert!(error.message().contains("use the calls for sharded clusters"), "{error}");
     let error = list(&client, SHARDED_CLUSTER).unwrap_err();
-    assert!(
-        error
-            .message()
-            .contains("use the calls for sharded clusters"),
-        "{error}"
-    );
+    assert!(error.message().contains("use the calls for sharded clusters"), "{error}");
     let error = client
-        .get_snapshot(
-            ClusterType::ShardedCluster,
-            PROJECT,
-            CLUSTER,
-            SNAPSHOT,
-            PLAIN,
-        )
+        .get_snapshot(ClusterType::ShardedCluster, PROJECT, CLUSTER, SNAPSHOT, PLAIN)
         .unwrap_err();
-    assert!(
-        error.message().contains("use the calls for replica sets"),
-        "{error}"
-    );
+    assert!(error.message().contains("use the calls for replica sets"), "{error}");
 }
 
 #[test]
@@ -431,22 +337,10 @@ fn only_the_status_tells_that_a_snapshot_is_done() {
              \"createdAt\":\"2026-08-10T03:27:08Z\"}}"
         )
     };
-    let bodies = [
-        "\"inProgress\"",
-        "null",
-        "7",
-        "\"somethingNew\"",
-        "\"COMPLETED\"",
-    ];
-    atlas.script(
-        Target::Api,
-        bodies.map(|status| Act::respond(200, body(status))),
-    );
+    let bodies = ["\"inProgress\"", "null", "7", "\"somethingNew\"", "\"COMPLETED\""];
+    atlas.script(Target::Api, bodies.map(|status| Act::respond(200, body(status))));
     let (seen, outcome) = statuses(&client, CLUSTER);
-    assert_eq!(
-        seen,
-        ["inProgress", "none", "none", "somethingNew", "COMPLETED"]
-    );
+    assert_eq!(seen, ["inProgress", "none", "none", "somethingNew", "COMPLETED"]);
     outcome.unwrap();
 }
 
@@ -456,17 +350,8 @@ fn a_failed_snapshot_ends_the_wait_with_an_error_that_names_it() {
     let (seen, outcome) = statuses(&client(&config(&atlas)), "failing");
     let error = outcome.unwrap_err();
     assert_eq!(seen.last().map(String::as_str), Some("failed"));
-    assert_eq!(
-        (error.kind, error.http_status),
-        (ErrorKind::SnapshotFailed, 200),
-        "{error:?}"
-    );
-    assert!(
-        error
-            .message()
-            .contains(&format!("snapshot {SNAPSHOT} failed")),
-        "{error}"
-    );
+    assert_eq!((error.kind, error.http_status), (ErrorKind::SnapshotFailed, 200), "{error:?}");
+    assert!(error.message().contains(&format!("snapshot {SNAPSHOT} failed")), "{error}");
     assert!(!error.kind.is_retryable());
 }
 
@@ -476,20 +361,12 @@ fn a_snapshot_that_vanishes_was_deleted_and_one_never_seen_is_not_found() {
     let client = client(&config(&atlas));
     let (_, outcome) = statuses(&client, "vanishing");
     let error = outcome.unwrap_err();
-    assert_eq!(
-        (error.kind, error.http_status),
-        (ErrorKind::NotFound, 404),
-        "{error:?}"
-    );
+    assert_eq!((error.kind, error.http_status), (ErrorKind::NotFound, 404), "{error:?}");
     assert!(error.message().contains("deleted meanwhile"), "{error}");
 
     let (seen, outcome) = statuses(&client, "error-404");
     let error = outcome.unwrap_err();
-    assert_eq!(
-        (seen.len(), error.kind),
-        (0, ErrorKind::NotFound),
-        "{error:?}"
-    );
+    assert_eq!((seen.len(), error.kind), (0, ErrorKind::NotFound), "{error:?}");
     assert!(!error.message().contains("deleted meanwhile"), "{error}");
 }
 
@@ -498,17 +375,11 @@ fn a_wait_out_of_time_names_the_last_status_seen() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
     let timeout = Duration::from_millis(300);
-    let (outcome, late) = common::overrun(timeout, || {
-        wait(&client, "stuck", Some(timeout), &mut |_| true)
-    });
+    let (outcome, late) =
+        common::overrun(timeout, || wait(&client, "stuck", Some(timeout), &mut |_| true));
     let error = outcome.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout, "{error:?}");
-    assert!(
-        error
-            .message()
-            .contains("the last status seen was inProgress"),
-        "{error}"
-    );
+    assert!(error.message().contains("the last status seen was inProgress"), "{error}");
     assert!(late < Duration::from_millis(150), "{late:?}");
     // Nothing was seen: the trouble is named instead.
     let error = wait(&client, "error-500", Some(timeout), &mut |_| true).unwrap_err();
@@ -530,13 +401,8 @@ fn a_wait_survives_passing_failures_and_ends_with_a_lasting_one() {
         headers: vec![("Retry-After".into(), "1".into())],
         body: "{}".into(),
     };
-    for act in [
-        busy,
-        Act::respond(502, "<html>"),
-        Act::respond(408, "{}"),
-        Act::Close,
-        Act::Reset,
-    ] {
+    for act in [busy, Act::respond(502, "<html>"), Act::respond(408, "{}"), Act::Close, Act::Reset]
+    {
         atlas.script(Target::Api, [act.clone(), act]);
         let (_, outcome) = statuses(&client, CLUSTER);
         outcome.unwrap();
@@ -562,11 +428,7 @@ fn retry_after_lengthens_the_pause_between_polls() {
     atlas.script(Target::Api, [busy]);
     let start = Instant::now();
     statuses(&client, CLUSTER).1.unwrap();
-    assert!(
-        start.elapsed() >= Duration::from_secs(1),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -592,11 +454,7 @@ fn progress_can_end_a_wait_even_at_its_last_answer() {
             left > 0
         });
         let error = outcome.unwrap_err();
-        assert_eq!(
-            (error.kind, left),
-            (ErrorKind::Cancelled, 0),
-            "{cluster}: {error:?}"
-        );
+        assert_eq!((error.kind, left), (ErrorKind::Cancelled, 0), "{cluster}: {error:?}");
     }
 }
 
@@ -604,11 +462,7 @@ fn progress_can_end_a_wait_even_at_its_last_answer() {
 fn a_wait_polls_at_the_interval_give_or_take_a_tenth() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
-    let polling = Polling {
-        interval: Duration::from_millis(200),
-        timeout: SOON,
-        format: PLAIN,
-    };
+    let polling = Polling { interval: Duration::from_millis(200), timeout: SOON, format: PLAIN };
     let mut count = 0;
     let outcome = client.wait_for_snapshot(
         ClusterType::ReplicaSet,
@@ -624,15 +478,9 @@ fn a_wait_polls_at_the_interval_give_or_take_a_tenth() {
     outcome.unwrap_err();
     let times: Vec<u64> = atlas.requests().iter().map(|seen| seen.at_ms).collect();
     let pauses: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(
-        pauses.iter().all(|pause| (178..=500).contains(pause)),
-        "{pauses:?}"
-    );
+    assert!(pauses.iter().all(|pause| (178..=500).contains(pause)), "{pauses:?}");
     // No pause is shorter than the interval unless it was drawn so.
-    assert!(
-        pauses.iter().any(|pause| *pause < 198),
-        "no jitter: {pauses:?}"
-    );
+    assert!(pauses.iter().any(|pause| *pause < 198), "no jitter: {pauses:?}");
 }
 
 #[test]
@@ -642,10 +490,7 @@ fn a_sharded_snapshot_is_waited_for_as_well() {
     let polling = Polling {
         interval: Duration::from_millis(20),
         timeout: SOON,
-        format: Format {
-            envelope: true,
-            pretty: false,
-        },
+        format: Format { envelope: true, pretty: false },
     };
     let cluster_type = ClusterType::ShardedCluster;
     let snapshot = client

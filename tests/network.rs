@@ -22,25 +22,18 @@ use common::{
 const MIB: u64 = 1024 * 1024;
 
 fn raw(bytes: impl Into<Payload>) -> Act {
-    Act::Raw {
-        bytes: bytes.into(),
-    }
+    Act::Raw { bytes: bytes.into() }
 }
 
 #[test]
 fn a_body_has_16_mib_at_most_and_headers_64_kib() {
     let atlas = Simulator::start();
     let client = client(&config_for(&atlas.plain_url()));
-    let body = |bytes, content_length| Act::HugeBody {
-        bytes,
-        content_length,
-    };
+    let body = |bytes, content_length| Act::HugeBody { bytes, content_length };
     let headers = |bytes| Act::HugeHeaders { bytes };
     let many_headers = |count: usize| {
         let lines = "X-Many: 1\r\n".repeat(count);
-        raw(format!(
-            "HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\n{{}}"
-        ))
+        raw(format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\n{{}}"))
     };
     let cases = [
         (body(16 * MIB, true), None),
@@ -49,13 +42,7 @@ fn a_body_has_16_mib_at_most_and_headers_64_kib() {
         (body(16 * MIB + 1, false), Some("more than 16 MiB")),
         (body(1 << 40, true), Some("more than 16 MiB")),
         (body(1 << 40, false), Some("more than 16 MiB")),
-        (
-            raw(format!(
-                "HTTP/1.1 200 OK\r\nX: {}\r\n\r\n{{}}",
-                "x".repeat(60_000)
-            )),
-            None,
-        ),
+        (raw(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n{{}}", "x".repeat(60_000))), None),
         (headers(66_000), Some("headers of more than 64 KiB")),
         (headers(10_000_000), Some("headers of more than 64 KiB")),
         (many_headers(100), None),
@@ -87,21 +74,9 @@ fn what_has_no_end_is_given_up_long_before_the_deadline() {
         ("status line", b"", b"H"),
         ("interim answers", b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
         ("header", b"HTTP/1.1 200 OK\r\nX: ", b"x"),
-        (
-            "chunk size",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-            b"0",
-        ),
-        (
-            "trailer",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
-            b"x",
-        ),
-        (
-            "trailers",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
-            b"X: x\r\n",
-        ),
+        ("chunk size", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        ("trailer", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x"),
+        ("trailers", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n"),
     ];
     thread::scope(|scope| {
         for (name, start, rest) in cases {
@@ -134,10 +109,7 @@ fn a_redirect_is_not_followed_but_reported_with_the_host_it_names() {
         (format!("http://u:p@{host}?a"), format!("to {host},")),
         (format!("//{host}"), host.clone()),
         ("/elsewhere".into(), "another path of the same host".into()),
-        (
-            format!("{}/elsewhere", atlas.base_url()),
-            "localhost".into(),
-        ),
+        (format!("{}/elsewhere", atlas.base_url()), "localhost".into()),
         ("http://forged\u{9b}line/".into(), "forged".into()),
     ];
     for status in [300, 301, 302, 303, 307, 308] {
@@ -174,10 +146,7 @@ fn every_way_to_end_an_answer_is_understood_and_nonsense_is_not() {
     ];
     let bad: &[(&str, ErrorKind)] = &[
         ("HTTP/1.1 204 No Content\r\n\r\n", InvalidResponse),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-            InvalidResponse,
-        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", InvalidResponse),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", InvalidResponse),
         ("HTTP/1.1 304 Not Modified\r\n\r\n", InvalidResponse),
         ("HTTP/1.1 099 Odd\r\n\r\n", InvalidResponse),
@@ -187,34 +156,19 @@ fn every_way_to_end_an_answer_is_understood_and_nonsense_is_not() {
         ("\0\u{1}\u{2}\r\n\r\n", InvalidResponse),
         ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", InvalidResponse),
         ("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n{}", InvalidResponse),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
-            InvalidResponse,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
-            InvalidResponse,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
-            InvalidResponse,
-        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", InvalidResponse),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}", InvalidResponse),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", InvalidResponse),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}",
             InvalidResponse,
         ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n{}",
-            InvalidResponse,
-        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n{}", InvalidResponse),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}{}\r\n0\r\n\r\n",
             InvalidResponse,
         ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}",
-            Network,
-        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}", Network),
         ("HTTP/1.1 100 Continue\r\n\r\n", Network),
         ("", Network),
     ];
@@ -244,18 +198,11 @@ fn an_answer_that_is_cut_off_is_a_network_failure_wherever_the_cut() {
         let client = client(&config);
         for (text, from) in [(with_length, 0), (chunked, 0)] {
             let cuts: Vec<usize> = (from..text.len() - 1).collect();
-            let act = |cut: &usize| Act::RawCut {
-                bytes: Payload::from(&text[..*cut]),
-            };
+            let act = |cut: &usize| Act::RawCut { bytes: Payload::from(&text[..*cut]) };
             atlas.script(Target::Api, cuts.iter().map(act));
             for cut in cuts {
                 let error = get(&client).expect_err(&text[..cut]);
-                assert_eq!(
-                    error.kind,
-                    ErrorKind::Network,
-                    "{:?}: {error}",
-                    &text[..cut]
-                );
+                assert_eq!(error.kind, ErrorKind::Network, "{:?}: {error}", &text[..cut]);
             }
         }
     }
@@ -295,11 +242,7 @@ fn bytes_beyond_an_answer_are_never_taken_for_the_next() {
                 get(&client).unwrap();
                 thread::sleep(Duration::from_millis(after_ms + 30));
                 let snapshot = get(&client).unwrap();
-                assert_eq!(
-                    snapshot.id(),
-                    Some(SNAPSHOT),
-                    "{after_ms} ms, {length} bytes"
-                );
+                assert_eq!(snapshot.id(), Some(SNAPSHOT), "{after_ms} ms, {length} bytes");
                 if after_ms > 1000 {
                     break;
                 }
@@ -326,10 +269,7 @@ fn bursts_of_threads_reuse_their_connections() {
             });
         }
         let connections = atlas.connections();
-        assert!(
-            connections <= threads,
-            "{threads} threads opened {connections}"
-        );
+        assert!(connections <= threads, "{threads} threads opened {connections}");
         assert_eq!(atlas.requests().len(), threads * bursts);
     }
 }
@@ -341,25 +281,14 @@ fn the_longest_credentials_fit_into_a_request() {
     let mut config = config(&atlas);
     config.set_service_account(Some(long.as_bytes()), Some(long.as_bytes()));
     let error = get(&client(&config)).unwrap_err();
-    assert_eq!(
-        error.kind,
-        ErrorKind::Unauthenticated,
-        "{:.300}",
-        error.message()
-    );
+    assert_eq!(error.kind, ErrorKind::Unauthenticated, "{:.300}", error.message());
 }
 
 #[test]
 fn errors_keep_their_connection() {
     let atlas = Simulator::start();
     let client = client(&config(&atlas));
-    for cluster in [
-        "error-404",
-        "error-500",
-        "not-json",
-        "error-503-html",
-        CLUSTER,
-    ] {
+    for cluster in ["error-404", "error-500", "not-json", "error-503-html", CLUSTER] {
         let _ = get_of(&client, cluster);
     }
     assert_eq!(atlas.connections(), 1);
@@ -381,11 +310,8 @@ fn a_panic_in_a_callback_spoils_neither_thread_nor_client() {
         })),
     );
     let client = client(&config);
-    let polling = Polling {
-        interval: Duration::from_secs(1),
-        timeout: None,
-        format: Format::default(),
-    };
+    let polling =
+        Polling { interval: Duration::from_secs(1), timeout: None, format: Format::default() };
     for _ in 0..3 {
         panics.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(catch_unwind(AssertUnwindSafe(|| get(&client))).is_err());
@@ -417,12 +343,7 @@ fn the_log_has_a_line_for_each_round_trip_and_the_settings_at_the_start() {
     let client = client(&config);
     let first = lines.all();
     assert_eq!(first.len(), 1, "{first:?}");
-    for part in [
-        &atlas.base_url(),
-        "as access token",
-        "timeout 30000 ms",
-        "1 retries",
-    ] {
+    for part in [&atlas.base_url(), "as access token", "timeout 30000 ms", "1 retries"] {
         assert!(first[0].1.contains(part), "{part}: {first:?}");
     }
 
@@ -482,12 +403,7 @@ fn levels_filter_the_log() {
         };
         list(&client).unwrap();
         let levels: HashSet<i32> = lines.all().iter().map(|(level, _)| *level as i32).collect();
-        assert_eq!(
-            levels,
-            wanted.iter().map(|it| *it as i32).collect(),
-            "{:?}",
-            lines.all()
-        );
+        assert_eq!(levels, wanted.iter().map(|it| *it as i32).collect(), "{:?}", lines.all());
     }
 }
 
@@ -500,10 +416,7 @@ fn no_log_line_and_no_error_shows_a_secret_or_a_control_character() {
     });
     let echo = |secret: &str| {
         let detail = format!("you said {secret}\\u0007\\n\\u001b[31m");
-        Act::respond(
-            400,
-            format!("{{\"detail\":\"{detail}\",\"errorCode\":\"{secret}\"}}"),
-        )
+        Act::respond(400, format!("{{\"detail\":\"{detail}\",\"errorCode\":\"{secret}\"}}"))
     };
     let secrets = [
         atlas_simulator::ACCESS_TOKEN,
@@ -547,11 +460,8 @@ fn no_log_line_and_no_error_shows_a_secret_or_a_control_character() {
             }
             atlas.clear();
             assert!(!lines.all().is_empty() && !errors.is_empty());
-            for text in lines
-                .all()
-                .into_iter()
-                .map(|(_, line)| line)
-                .chain(errors.iter().map(|error| {
+            for text in
+                lines.all().into_iter().map(|(_, line)| line).chain(errors.iter().map(|error| {
                     format!(
                         "{} {} {}",
                         error.message(),

@@ -19,11 +19,7 @@ fn limited(parameters: &str, retry_after: Option<&str>) -> Act {
 fn respond(status: u16, parameters: &str, retry_after: Option<&str>) -> Act {
     let header = retry_after.map(|value| ("Retry-After".to_owned(), value.to_owned()));
     let body = format!(r#"{{"error":{status},"errorCode":"LIMITED","parameters":{parameters}}}"#);
-    Act::Respond {
-        status,
-        headers: header.into_iter().collect(),
-        body: body.into(),
-    }
+    Act::Respond { status, headers: header.into_iter().collect(), body: body.into() }
 }
 
 fn wait(client: &Client) -> Result<(), Error> {
@@ -34,14 +30,7 @@ fn wait(client: &Client) -> Result<(), Error> {
     };
     let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(
-            cluster_type,
-            PROJECT,
-            CLUSTER,
-            SNAPSHOT,
-            polling,
-            &mut |_| true,
-        )
+        .wait_for_snapshot(cluster_type, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
         .map(drop)
 }
 
@@ -74,16 +63,10 @@ fn without_a_hint_a_429_is_tried_again_after_8_to_12_and_a_half_seconds() {
         config.set_timeout_ms(8000);
         let start = Instant::now();
         let error = get(&client(&config)).unwrap_err();
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{hint:?}: {error}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(5), "{hint:?}: {error}");
         assert_eq!(error.kind, ErrorKind::RateLimited, "{hint:?}: {error}");
         assert_eq!(error.retry_after, None, "{hint:?}: {error}");
-        assert!(
-            error.message().contains("leaves none for another try"),
-            "{error}"
-        );
+        assert!(error.message().contains("leaves none for another try"), "{error}");
         assert_eq!(atlas.requests().len(), 1, "{hint:?}");
     }
     let atlas = Simulator::start();
@@ -108,10 +91,7 @@ fn what_the_body_of_a_429_says_is_waited_for() {
     let client = client(&config);
     let error = get_of(&client, "error-429-bucket").unwrap_err();
     assert_eq!(error.retry_after, Some(55), "{error}");
-    assert!(
-        error.message().contains("Atlas asks to wait 55 s"),
-        "{error}"
-    );
+    assert!(error.message().contains("Atlas asks to wait 55 s"), "{error}");
     assert_eq!(atlas.requests().len(), 1);
 
     // The header wins, unless it says nothing.
@@ -145,21 +125,14 @@ fn a_retry_after_of_0_is_no_busy_loop() {
     config.set_max_retries(1_000_000);
     config.set_timeout_ms(1000);
     let error = get(&client(&config)).unwrap_err();
-    assert_eq!(
-        (error.kind, error.retry_after),
-        (ErrorKind::Server, None),
-        "{error}"
-    );
+    assert_eq!((error.kind, error.retry_after), (ErrorKind::Server, None), "{error}");
     assert!(atlas.requests().len() < 50, "{}", atlas.requests().len());
 }
 
 #[test]
 fn a_limited_token_endpoint_is_waited_for_by_the_same_rules() {
     for (act, retry_after) in [
-        (
-            limited(r#"["/api/oauth/token",55,10,5,60]"#, None),
-            Some(55),
-        ),
+        (limited(r#"["/api/oauth/token",55,10,5,60]"#, None), Some(55)),
         (limited("[]", Some("0")), None),
     ] {
         let atlas = Simulator::start();

@@ -28,10 +28,7 @@ struct Logged {
 fn logged(mut config: Config) -> Logged {
     let lines = Lines::default();
     config.set_logger(4, lines.sink());
-    Logged {
-        client: client(&config),
-        lines,
-    }
+    Logged { client: client(&config), lines }
 }
 
 fn with_token(atlas: &Simulator, token: &str) -> Config {
@@ -51,22 +48,14 @@ fn wait(client: &Client, timeout_ms: u64) -> Result<Snapshot> {
         format: Format::default(),
     };
     let cluster_type = ClusterType::ReplicaSet;
-    client.wait_for_snapshot(
-        cluster_type,
-        PROJECT,
-        CLUSTER,
-        SNAPSHOT,
-        polling,
-        &mut |_| true,
-    )
+    client.wait_for_snapshot(cluster_type, PROJECT, CLUSTER, SNAPSHOT, polling, &mut |_| true)
 }
 
 /// Everything a caller gets to see.
 fn seen(outcome: &Result<Snapshot>, lines: &Lines) -> String {
-    let error = outcome.as_ref().map_or_else(
-        |error| format!("{error:?}"),
-        |_| String::from("it succeeded"),
-    );
+    let error = outcome
+        .as_ref()
+        .map_or_else(|error| format!("{error:?}"), |_| String::from("it succeeded"));
     format!("{error}\n{:?}", lines.all())
 }
 
@@ -78,9 +67,7 @@ fn assert_hidden(what: &str, secret: &str, seen: &str) {
 
 /// Every character of a text as JSON escapes it at its own discretion.
 fn escaped(text: &str) -> String {
-    text.encode_utf16()
-        .map(|unit| format!("\\u{unit:04x}"))
-        .collect()
+    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
 fn percent_encoded(text: &str) -> String {
@@ -88,9 +75,7 @@ fn percent_encoded(text: &str) -> String {
 }
 
 fn html_encoded(text: &str) -> String {
-    text.chars()
-        .map(|c| format!("&#x{:x};", c as u32))
-        .collect()
+    text.chars().map(|c| format!("&#x{:x};", c as u32)).collect()
 }
 
 #[test]
@@ -105,16 +90,10 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
     };
     let cases = [
         ("a body of success", Act::respond(200, token)),
-        (
-            "a string of success",
-            Act::respond(200, format!("\"{token}\"")),
-        ),
+        ("a string of success", Act::respond(200, format!("\"{token}\""))),
         (
             "the id beside an odd field",
-            Act::respond(
-                200,
-                json!({"id": token, "storageSizeBytes": "7"}).to_string(),
-            ),
+            Act::respond(200, json!({"id": token, "storageSizeBytes": "7"}).to_string()),
         ),
         ("detail", error(token.into())),
         ("detail in JSON escapes", error(escaped(token))),
@@ -127,18 +106,9 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
         ),
         ("detail in a URL's escapes", error(percent_encoded(token))),
         ("detail in HTML's escapes", error(html_encoded(token))),
-        (
-            "detail with a quotation",
-            error(format!(r#"\"{}\""#, escaped(token))),
-        ),
-        (
-            "a long detail",
-            error(format!("{} {token}", "x".repeat(16 * 1024 - 20))),
-        ),
-        (
-            "a longer detail",
-            error(format!("{} {token}", "x".repeat(64 * 1024 - 20))),
-        ),
+        ("detail with a quotation", error(format!(r#"\"{}\""#, escaped(token)))),
+        ("a long detail", error(format!("{} {token}", "x".repeat(16 * 1024 - 20)))),
+        ("a longer detail", error(format!("{} {token}", "x".repeat(64 * 1024 - 20)))),
         (
             "a detail at the end of what is looked into",
             Act::respond(
@@ -150,14 +120,8 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
                 ),
             ),
         ),
-        (
-            "code",
-            Act::respond(400, json!({"errorCode": token}).to_string()),
-        ),
-        (
-            "reason",
-            Act::respond(400, format!(r#"{{"reason":"{}"}}"#, escaped(token))),
-        ),
+        ("code", Act::respond(400, json!({"errorCode": token}).to_string())),
+        ("reason", Act::respond(400, format!(r#"{{"reason":"{}"}}"#, escaped(token)))),
         (
             "parameters",
             Act::respond(
@@ -189,43 +153,16 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
             ),
         ),
         ("a title", page(format!("<html><title>no {token}</title>"))),
-        (
-            "a title far away",
-            page(format!("{}<title>{token}</title>", " ".repeat(2010))),
-        ),
-        (
-            "a title in escapes",
-            page(format!("<title>{}</title>", html_encoded(token))),
-        ),
-        (
-            "a page",
-            page(format!("upstream said {}{token}", "x".repeat(60))),
-        ),
-        (
-            "JSON that is cut off",
-            page(format!(r#"{{"detail":"{}"#, escaped(token))),
-        ),
+        ("a title far away", page(format!("{}<title>{token}</title>", " ".repeat(2010)))),
+        ("a title in escapes", page(format!("<title>{}</title>", html_encoded(token)))),
+        ("a page", page(format!("upstream said {}{token}", "x".repeat(60)))),
+        ("JSON that is cut off", page(format!(r#"{{"detail":"{}"#, escaped(token)))),
         ("an array", page(format!(r#"["{}"]"#, escaped(token)))),
-        (
-            "a form",
-            page(format!("token={}&x=1", percent_encoded(token))),
-        ),
-        (
-            "UTF-16",
-            page(token.chars().map(|c| format!("{c}\0")).collect()),
-        ),
-        (
-            "the host of a redirect",
-            with_header(302, "Location", format!("https://{token}/x")),
-        ),
-        (
-            "an encoding",
-            with_header(200, "Content-Encoding", token.into()),
-        ),
-        (
-            "a header with a code",
-            with_header(400, "X-Error-Code", token.into()),
-        ),
+        ("a form", page(format!("token={}&x=1", percent_encoded(token)))),
+        ("UTF-16", page(token.chars().map(|c| format!("{c}\0")).collect())),
+        ("the host of a redirect", with_header(302, "Location", format!("https://{token}/x"))),
+        ("an encoding", with_header(200, "Content-Encoding", token.into())),
+        ("a header with a code", with_header(400, "X-Error-Code", token.into())),
     ];
     let atlas = Simulator::start();
     for (what, act) in cases {
@@ -234,13 +171,9 @@ fn what_the_api_echoes_of_a_token_is_not_shown() {
         let logged = logged(with_token(&atlas, token));
         let outcome = get(&logged.client);
         let spelled: String = token.chars().map(|c| format!("{c} ")).collect();
-        for form in [
-            token,
-            &escaped(token),
-            &percent_encoded(token),
-            &html_encoded(token),
-            &spelled,
-        ] {
+        for form in
+            [token, &escaped(token), &percent_encoded(token), &html_encoded(token), &spelled]
+        {
             // The first half of an escaped one would do for whoever reads it.
             assert_hidden(
                 what,
@@ -261,11 +194,8 @@ fn a_wait_does_not_show_a_token_that_is_echoed() {
         let logged = logged(with_token(&atlas, ACCESS_TOKEN));
         let outcome = wait(&logged.client, 700);
         let error = outcome.as_ref().unwrap_err();
-        let told = if status == "failed" {
-            "snapshot [secret] failed"
-        } else {
-            "seen was [secret]"
-        };
+        let told =
+            if status == "failed" { "snapshot [secret] failed" } else { "seen was [secret]" };
         assert!(error.message().contains(told), "{error}");
         assert_hidden(status, ACCESS_TOKEN, &seen(&outcome, &logged.lines));
     }
@@ -279,35 +209,19 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
         headers: vec![(name.into(), value.into())],
         body: "".into(),
     };
-    let error = |text: &str| {
-        Act::respond(
-            400,
-            format!(r#"{{"error":"x","error_description":"{text}"}}"#),
-        )
-    };
+    let error =
+        |text: &str| Act::respond(400, format!(r#"{{"error":"x","error_description":"{text}"}}"#));
     let cases = [
         ("X-Error-Code", with_header(400, "X-Error-Code", &basic)),
-        (
-            "Location",
-            with_header(302, "Location", &format!("https://{basic}.example/")),
-        ),
-        (
-            "Content-Encoding",
-            with_header(200, "Content-Encoding", &basic),
-        ),
+        ("Location", with_header(302, "Location", &format!("https://{basic}.example/"))),
+        ("Content-Encoding", with_header(200, "Content-Encoding", &basic)),
         ("Basic", error(&basic)),
         ("Basic without padding", error(basic.trim_end_matches('='))),
         ("Basic in JSON escapes", error(&escaped(&basic))),
         ("Basic in a URL", error(&percent_encoded(&basic))),
         ("the secret in JSON escapes", error(&escaped(secret))),
-        (
-            "the secret as OAuth's code",
-            Act::respond(401, format!(r#"{{"error":"{secret}"}}"#)),
-        ),
-        (
-            "a page",
-            Act::respond(503, format!("<title>{basic}</title>")),
-        ),
+        ("the secret as OAuth's code", Act::respond(401, format!(r#"{{"error":"{secret}"}}"#))),
+        ("a page", Act::respond(503, format!("<title>{basic}</title>"))),
     ];
     let atlas = Simulator::start();
     for (what, act) in cases {
@@ -318,12 +232,7 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
         assert!(outcome.is_err(), "{what}");
         // The client id, which is shown, begins as the secret does.
         let secret = &secret["mdb_sa_".len()..];
-        for form in [
-            basic.as_str(),
-            secret,
-            &escaped(&basic),
-            &percent_encoded(&basic),
-        ] {
+        for form in [basic.as_str(), secret, &escaped(&basic), &percent_encoded(&basic)] {
             assert_hidden(what, form, &seen(&outcome, &logged.lines));
         }
     }
@@ -332,30 +241,17 @@ fn what_a_token_endpoint_echoes_is_not_shown() {
 #[test]
 fn an_earlier_token_that_is_echoed_is_not_shown() {
     let granted = |token: &str| {
-        Act::respond(
-            200,
-            format!(r#"{{"access_token":"{token}","expires_in":3600}}"#),
-        )
+        Act::respond(200, format!(r#"{{"access_token":"{token}","expires_in":3600}}"#))
     };
     let atlas = Simulator::start();
-    atlas.script(
-        Target::Token,
-        [granted("first-token-of-all"), granted("second-token")],
-    );
+    atlas.script(Target::Token, [granted("first-token-of-all"), granted("second-token")]);
     let echo = json!({"detail": "not first-token-of-all but second-token"}).to_string();
-    atlas.script(
-        Target::Api,
-        [Act::respond(401, "{}"), Act::respond(400, echo)],
-    );
+    atlas.script(Target::Api, [Act::respond(401, "{}"), Act::respond(400, echo)]);
     let logged = logged(service_account(config(&atlas)));
     let outcome = get(&logged.client);
     let error = outcome.as_ref().unwrap_err();
     assert_eq!(error.detail, "not [secret] but [secret]");
-    assert_hidden(
-        "the first",
-        "first-token-of-all",
-        &seen(&outcome, &logged.lines),
-    );
+    assert_hidden("the first", "first-token-of-all", &seen(&outcome, &logged.lines));
 }
 
 #[test]
@@ -370,10 +266,7 @@ fn a_revocation_does_not_show_the_token_it_gives_back() {
     get(&logged.client).unwrap();
     let outcome = logged.client.revoke_token();
     let error = outcome.unwrap_err();
-    assert!(
-        error.message().contains("beginning \"token=[secret]&"),
-        "{error}"
-    );
+    assert!(error.message().contains("beginning \"token=[secret]&"), "{error}");
 }
 
 #[test]
@@ -392,10 +285,7 @@ fn a_proxy_may_say_what_it_likes_but_no_password() {
         let logged = logged(config);
         let outcome = get(&logged.client);
         let error = outcome.as_ref().unwrap_err();
-        assert!(
-            error.message().contains("502 sorry [secret] is not known"),
-            "{error}"
-        );
+        assert!(error.message().contains("502 sorry [secret] is not known"), "{error}");
         for form in [password, in_url, &basic] {
             assert_hidden(echo, form, &seen(&outcome, &logged.lines));
         }
@@ -446,9 +336,7 @@ fn a_secret_given_for_an_id_is_not_shown() {
         [PROJECT, &token, SNAPSHOT],
         [PROJECT, CLUSTER, &token],
     ] {
-        let outcome = logged
-            .client
-            .get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
+        let outcome = logged.client.get_snapshot(cluster_type, ids[0], ids[1], ids[2], format);
         let error = outcome.as_ref().unwrap_err();
         assert!(error.message().contains("\"[secret]\""), "{error}");
         assert_hidden("an id", ACCESS_TOKEN, &seen(&outcome, &logged.lines));
@@ -472,10 +360,7 @@ fn an_argument_that_is_refused_is_shown_up_to_64_bytes() {
             ["5F", CLUSTER, SNAPSHOT],
             r#"the project id "5F" is not 24 lower-case hexadecimal digits"#,
         ),
-        (
-            ["", CLUSTER, SNAPSHOT],
-            r#"the project id "" is not 24 lower-case hexadecimal digits"#,
-        ),
+        (["", CLUSTER, SNAPSHOT], r#"the project id "" is not 24 lower-case hexadecimal digits"#),
         (
             [PROJECT, "a b\n\u{202e}c", SNAPSHOT],
             r#"the cluster name "a b  c" is not 1 to 64 letters, digits and hyphens beginning with a letter or digit"#,
@@ -534,18 +419,10 @@ fn no_body_delays_a_deadline_or_a_cancellation() {
 fn a_log_line_has_4_kib_at_most() {
     let atlas = Simulator::start();
     let detail = "\u{e9}".repeat(50_000);
-    atlas.script_forever(
-        Target::Api,
-        [Act::respond(400, json!({"detail": detail}).to_string())],
-    );
+    atlas.script_forever(Target::Api, [Act::respond(400, json!({"detail": detail}).to_string())]);
     let logged = logged(config(&atlas));
     get(&logged.client).unwrap_err();
-    let lengths: Vec<usize> = logged
-        .lines
-        .all()
-        .iter()
-        .map(|(_, line)| line.len())
-        .collect();
+    let lengths: Vec<usize> = logged.lines.all().iter().map(|(_, line)| line.len()).collect();
     assert!(lengths.iter().all(|length| *length < 4096), "{lengths:?}");
     assert!(lengths.iter().any(|length| *length > 4000), "{lengths:?}");
 }
@@ -559,10 +436,7 @@ fn a_page_of_odd_snapshots_is_one_line_for_each_field() {
     atlas.script_forever(Target::Api, [Act::respond(200, odd)]);
     let logged = logged(config(&atlas));
     let (cluster_type, format) = (ClusterType::ReplicaSet, Format::default());
-    logged
-        .client
-        .list_snapshots(cluster_type, PROJECT, CLUSTER, format)
-        .unwrap();
+    logged.client.list_snapshots(cluster_type, PROJECT, CLUSTER, format).unwrap();
     let warnings: Vec<String> = logged
         .lines
         .all()
@@ -608,10 +482,7 @@ fn what_is_no_json_is_named() {
     ] {
         let message = Snapshot::parse(text).unwrap_err().message();
         assert!(message.contains(found), "{text}: {message}");
-        assert!(
-            text.len() < 2 || message.contains("expected a JSON object"),
-            "{message}"
-        );
+        assert!(text.len() < 2 || message.contains("expected a JSON object"), "{message}");
     }
 }
 

@@ -65,10 +65,7 @@ fn a_passing_failure_is_tried_again_max_retries_times_and_then_reported() {
 
 #[test]
 fn failing_to_find_or_reach_the_host_is_tried_again() {
-    for url in [
-        format!("https://127.0.0.1:{}", closed_port()),
-        "https://nowhere.invalid".into(),
-    ] {
+    for url in [format!("https://127.0.0.1:{}", closed_port()), "https://nowhere.invalid".into()] {
         let mut config = config_for(&url);
         config.set_max_retries(2);
         let (client, lines) = logged(config);
@@ -130,12 +127,7 @@ fn a_lasting_failure_is_never_tried_again() {
         assert_eq!(atlas.requests().len(), 1, "{status}: {error}");
     }
     atlas.clear();
-    atlas.script_forever(
-        Target::Api,
-        [Act::Raw {
-            bytes: "garbage\r\n\r\n".into(),
-        }],
-    );
+    atlas.script_forever(Target::Api, [Act::Raw { bytes: "garbage\r\n\r\n".into() }]);
     let error = get(&client).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidResponse, "{error}");
     assert_eq!(atlas.requests().len(), 1);
@@ -157,11 +149,7 @@ fn retry_after_wins_over_our_own_pause() {
         let at = DateTime::from_timestamp_secs(now.as_secs() as i64 + 2).unwrap();
         at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     };
-    let cases = [
-        (429, "1".to_owned()),
-        (503, "1".to_owned()),
-        (429, in_two_seconds()),
-    ];
+    let cases = [(429, "1".to_owned()), (503, "1".to_owned()), (429, in_two_seconds())];
     thread::scope(|scope| {
         for (status, retry_after) in cases {
             scope.spawn(move || {
@@ -217,10 +205,7 @@ fn a_retry_after_beyond_the_deadline_fails_at_once() {
 fn when_the_time_is_up_during_retries_the_last_failure_is_the_error() {
     let atlas = Simulator::start();
     // Until there is no time for another pause, and until the time is up within a try.
-    for acts in [
-        vec![Act::respond(503, "{}")],
-        vec![Act::respond(503, "{}"), Act::Silence],
-    ] {
+    for acts in [vec![Act::respond(503, "{}")], vec![Act::respond(503, "{}"), Act::Silence]] {
         atlas.clear();
         atlas.script_forever(Target::Api, acts);
         let timeout = Duration::from_millis(900);
@@ -310,11 +295,7 @@ fn a_server_that_closes_all_idle_connections_at_once_costs_nothing() {
         });
     };
     burst();
-    assert!(
-        atlas.open_connections() > 32,
-        "{}",
-        atlas.open_connections()
-    );
+    assert!(atlas.open_connections() > 32, "{}", atlas.open_connections());
     atlas.close_idle_connections();
     burst();
     // Not only before a request, but while one is on its way.
@@ -358,17 +339,13 @@ fn many_failing_calls_leave_no_descriptor_open() {
         thread::sleep(Duration::from_millis(300));
         let before = open();
         all_fail(3);
-        until(&format!("as many are open as before: {before}"), || {
-            open() <= before
-        });
+        until(&format!("as many are open as before: {before}"), || open() <= before);
         return;
     }
     let atlas = Simulator::start();
     let (url, ca) = (atlas.base_url(), atlas.ca_file().to_owned());
-    let (expired, stalled) = (
-        atlas.bad_tls_url(BadTls::Expired),
-        atlas.bad_tls_url(BadTls::StalledHandshake),
-    );
+    let (expired, stalled) =
+        (atlas.bad_tls_url(BadTls::Expired), atlas.bad_tls_url(BadTls::StalledHandshake));
     in_child(
         "many_failing_calls_leave_no_descriptor_open",
         &[

@@ -56,12 +56,7 @@ unsafe impl GlobalAlloc for Watchful {
             for (name, secret) in *secrets {
                 // SAFETY: reads within the block.
                 let at = unsafe {
-                    libc::memmem(
-                        block.cast(),
-                        layout.size(),
-                        secret.as_ptr().cast(),
-                        secret.len(),
-                    )
+                    libc::memmem(block.cast(), layout.size(), secret.as_ptr().cast(), secret.len())
                 };
                 if !at.is_null() {
                     let trace = Backtrace::force_capture().to_string();
@@ -76,9 +71,7 @@ unsafe impl GlobalAlloc for Watchful {
 
 /// Who freed a secret: the innermost function, or type that was dropped, that is neither std's nor this file's.
 fn freed_by(trace: &str) -> &str {
-    let functions = trace
-        .lines()
-        .filter_map(|line| line.trim().split_once(": "));
+    let functions = trace.lines().filter_map(|line| line.trim().split_once(": "));
     let mut functions = functions.map(|(_, name)| {
         let dropped = name.trim_start_matches("core::ptr::drop_in_place");
         dropped.trim_start_matches(['<', '&'])
@@ -111,20 +104,11 @@ fn watch() {
             base64(format!("{CLIENT_ID}:{CLIENT_SECRET}"))[52..].to_owned(),
         ),
         ("the private key", PRIVATE_KEY.to_owned()),
-        (
-            "H(A1)",
-            hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        ),
+        ("H(A1)", hash.iter().map(|byte| format!("{byte:02x}")).collect()),
         ("the access token", ACCESS_TOKEN.to_owned()),
         ("the proxy's password", PROXY_PASSWORD.to_owned()),
-        (
-            "the proxy's password in its URL",
-            PROXY_PASSWORD_IN_URL.to_owned(),
-        ),
-        (
-            "Basic of the proxy",
-            base64(format!("{PROXY_USER}:{PROXY_PASSWORD}"))[12..].to_owned(),
-        ),
+        ("the proxy's password in its URL", PROXY_PASSWORD_IN_URL.to_owned()),
+        ("Basic of the proxy", base64(format!("{PROXY_USER}:{PROXY_PASSWORD}"))[12..].to_owned()),
     ] {
         let bytes = secret.as_bytes();
         for part in [&bytes[..16], &bytes[bytes.len() - 16..]] {
@@ -147,19 +131,11 @@ fn token_answers() -> Vec<(&'static str, Act)> {
     let token = ACCESS_TOKEN;
     let json = format!(r#"{{"access_token":"{token}","expires_in":3600,"token_type":"Bearer"}}"#);
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
-    let raw = |text: String| Act::Raw {
-        bytes: Payload::from(text),
-    };
+    let raw = |text: String| Act::Raw { bytes: Payload::from(text) };
     let chunks: String = json
         .as_bytes()
         .chunks(7)
-        .map(|chunk| {
-            format!(
-                "{:x}\r\n{}\r\n",
-                chunk.len(),
-                String::from_utf8_lossy(chunk)
-            )
-        })
+        .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk)))
         .collect();
     let padding = " ".repeat(20_000);
     let packed = Act::Respond {
@@ -336,9 +312,7 @@ const KINDS: [(&str, LogIn); 3] = [
     ("an API key", |config| {
         config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));
     }),
-    ("an access token", |config| {
-        config.set_access_token(Some(ACCESS_TOKEN.as_bytes()))
-    }),
+    ("an access token", |config| config.set_access_token(Some(ACCESS_TOKEN.as_bytes()))),
 ];
 
 /// Settings that say much, for what they are told.
@@ -350,15 +324,8 @@ fn talkative(url: &str) -> Config {
 
 /// Clients with calls that succeed and calls that fail in all kinds of ways.
 fn live(config: &Config) {
-    let clusters = [
-        "error-401",
-        "error-503",
-        "closing",
-        "resetting",
-        "silent",
-        "not-json",
-        "many-1000",
-    ];
+    let clusters =
+        ["error-401", "error-503", "closing", "resetting", "silent", "not-json", "many-1000"];
     for cluster in [CLUSTER].into_iter().chain(clusters) {
         let mut config = config.clone();
         config.set_max_retries((cluster == "error-503").into());
@@ -366,11 +333,7 @@ fn live(config: &Config) {
         let client = client(&config);
         for _ in 0..2 {
             let outcome = get_of(&client, cluster);
-            assert_eq!(
-                outcome.is_ok(),
-                cluster == CLUSTER,
-                "{cluster}: {outcome:?}"
-            );
+            assert_eq!(outcome.is_ok(), cluster == CLUSTER, "{cluster}: {outcome:?}");
         }
         let _ = client.list_snapshots(ClusterType::ReplicaSet, PROJECT, cluster, Format::default());
         client.revoke_token().unwrap();
@@ -400,17 +363,10 @@ fn in_the_child() {
         by_tls.extend(left_behind(|| live(&config)));
     }
     // rustls does not wipe what it has decrypted, and offers no way to. Nothing else is left, and of this only tokens.
-    assert!(
-        !by_tls.is_empty(),
-        "rustls wipes by now; docs/reliability.md says otherwise"
-    );
+    assert!(!by_tls.is_empty(), "rustls wipes by now; docs/reliability.md says otherwise");
     for (secret, trace) in by_tls {
         let is_known = secret == "the access token" && freed_by(&trace).starts_with("rustls::");
-        assert!(
-            is_known,
-            "{secret} was freed by {}:\n{trace}",
-            freed_by(&trace)
-        );
+        assert!(is_known, "{secret} was freed by {}:\n{trace}", freed_by(&trace));
     }
 
     for (name, _) in unwatched(token_answers) {
@@ -430,13 +386,8 @@ fn in_the_child() {
         config.set_token_cache(Some(directory.as_bytes()));
         get(&client(&config)).unwrap();
         get(&client(&config)).unwrap();
-        let entries = fs::read_dir(&directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        let entry = entries
-            .into_iter()
-            .find(|path| path.extension().is_none())
-            .unwrap();
+        let entries = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        let entry = entries.into_iter().find(|path| path.extension().is_none()).unwrap();
         unwatched(|| {
             let text = fs::read(&entry).unwrap();
             fs::write(&entry, &text[..text.len() - 1]).unwrap();
@@ -453,11 +404,7 @@ fn in_the_child() {
         assert_wiped(&format!("proxy {number}"), || {
             config.set_proxy(Some(proxy.as_bytes()));
             let outcome = Client::new(&config).and_then(|client| get(&client));
-            assert_eq!(
-                outcome.is_ok(),
-                matches!(number, 0 | 2),
-                "{number}: {outcome:?}"
-            );
+            assert_eq!(outcome.is_ok(), matches!(number, 0 | 2), "{number}: {outcome:?}");
             config.set_proxy(None);
         });
     }
@@ -482,9 +429,6 @@ fn in_the_child() {
 fn assert_wiped(what: &str, body: impl FnOnce()) {
     let found = left_behind(body);
     if let Some((secret, trace)) = found.first() {
-        panic!(
-            "{what}: {secret} was freed by {}:\n{trace}",
-            freed_by(trace)
-        );
+        panic!("{what}: {secret} was freed by {}:\n{trace}", freed_by(trace));
     }
 }

@@ -33,10 +33,7 @@ fn obeys_the_environment(expected: bool) {
         (false, Err(error)) => {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
             assert!(error.message().contains("no credentials"), "{error}");
-            assert!(
-                error.message().contains("environment does not count"),
-                "{error}"
-            );
+            assert!(error.message().contains("environment does not count"), "{error}");
         }
         (_, outcome) => panic!("{:?}", outcome.map(drop)),
     }
@@ -95,24 +92,14 @@ fn run(program: &Path, test: &str, privileged: bool, variables: &[(&str, String)
     for (name, value) in variables {
         command.env(name, value);
     }
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("a child");
-    let (stdout, stderr) = (
-        String::from_utf8_lossy(&stdout),
-        String::from_utf8_lossy(&stderr),
-    );
+    let Output { status, stdout, stderr } = command.output().expect("a child");
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(
         status.success() && stdout.contains("1 passed"),
         "{}: {status}\n{stdout}{stderr}",
         program.display()
     );
-    stdout
-        .lines()
-        .filter(|line| line.starts_with("skipped: "))
-        .for_each(|line| println!("{line}"));
+    stdout.lines().filter(|line| line.starts_with("skipped: ")).for_each(|line| println!("{line}"));
 }
 
 #[test]
@@ -161,10 +148,8 @@ fn a_program_with_anothers_rights_obeys_no_variable() {
     run(&copy("set-user-id", 0o4755), TEST, true, &variables);
     run(&copy("set-group-id", 0o2755), TEST, true, &variables);
     let capable = copy("capable", 0o755);
-    let setcap = Command::new("/usr/sbin/setcap")
-        .arg("cap_net_bind_service+ep")
-        .arg(&capable)
-        .output();
+    let setcap =
+        Command::new("/usr/sbin/setcap").arg("cap_net_bind_service+ep").arg(&capable).output();
     match setcap {
         Ok(output) if output.status.success() => run(&capable, TEST, true, &variables),
         _ => println!("skipped: a program with capabilities: setcap does not work here"),
@@ -190,52 +175,27 @@ fn a_proxy_variable_that_is_not_used_may_be_any() {
     }
     let https = "https://cloud.mongodb.com";
     let plain = "http://127.0.0.1:9";
-    for proxy in [
-        "https://proxy.example",
-        "socks4://proxy.example",
-        "http://p:99999",
-        "nonsense://",
-    ] {
+    for proxy in
+        ["https://proxy.example", "socks4://proxy.example", "http://p:99999", "nonsense://"]
+    {
         // The variables, the base URL, the variable that is refused.
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
         let cases: [Case; 7] = [
             (&[("https_proxy", proxy)], https, Some("https_proxy")),
             (&[("ALL_PROXY", proxy)], https, Some("ALL_PROXY")),
-            (
-                &[("https_proxy", proxy), ("NO_PROXY", "mongodb.com")],
-                https,
-                None,
-            ),
+            (&[("https_proxy", proxy), ("NO_PROXY", "mongodb.com")], https, None),
             (&[("https_proxy", proxy), ("no_proxy", "*")], https, None),
-            (
-                &[("HTTPS_PROXY", proxy), ("no_proxy", "example.com")],
-                https,
-                Some("HTTPS_PROXY"),
-            ),
+            (&[("HTTPS_PROXY", proxy), ("no_proxy", "example.com")], https, Some("HTTPS_PROXY")),
             (&[("https_proxy", proxy)], plain, None),
             // The first one counts.
-            (
-                &[("https_proxy", "http://p:1"), ("all_proxy", proxy)],
-                https,
-                None,
-            ),
+            (&[("https_proxy", "http://p:1"), ("all_proxy", proxy)], https, None),
         ];
         for (proxies, url, refused) in cases {
-            let names = [
-                "https_proxy",
-                "HTTPS_PROXY",
-                "all_proxy",
-                "ALL_PROXY",
-                "no_proxy",
-                "NO_PROXY",
-            ];
+            let names =
+                ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
             let mut variables: Vec<(&str, &OsStr)> =
                 names.map(|name| (name, OsStr::new(""))).to_vec();
-            variables.extend(
-                proxies
-                    .iter()
-                    .map(|(name, value)| (*name, OsStr::new(*value))),
-            );
+            variables.extend(proxies.iter().map(|(name, value)| (*name, OsStr::new(*value))));
             variables.push(("ATLAS_URL", url.as_ref()));
             variables.extend(refused.map(|name| ("ATLAS_REFUSED", OsStr::new(name))));
             in_child(TEST, &variables);

@@ -66,28 +66,13 @@ fn large_answers() -> Vec<(&'static str, String)> {
     let members: Vec<String> = (0..20_000).map(|i| format!("\"m{i}\":{i}")).collect();
     vec![
         ("text", format!(r#"{{"id":"a","description":"{x}"}}"#)),
-        (
-            "escapes",
-            format!(r#"{{"id":"a","description":"{}"}}"#, escapes.repeat(540)),
-        ),
+        ("escapes", format!(r#"{{"id":"a","description":"{}"}}"#, escapes.repeat(540))),
         ("name", format!(r#"{{"id":"a","\u0078{x}":1}}"#)),
-        (
-            "texts",
-            format!(r#"{{"id":"a","copyRegions":[{}]}}"#, many("\"\"", 50_000)),
-        ),
-        (
-            "objects",
-            format!(r#"{{"id":"a","links":[{}]}}"#, many("{}", 50_000)),
-        ),
+        ("texts", format!(r#"{{"id":"a","copyRegions":[{}]}}"#, many("\"\"", 50_000))),
+        ("objects", format!(r#"{{"id":"a","links":[{}]}}"#, many("{}", 50_000))),
         ("members", format!(r#"{{"id":"a",{}}}"#, members.join(","))),
-        (
-            "items",
-            format!(r#"{{"results":[{}]}}"#, many("{\"id\":\"a\"}", 499)),
-        ),
-        (
-            "large-items",
-            format!(r#"{{"results":[{{"description":"{x}"}}]}}"#),
-        ),
+        ("items", format!(r#"{{"results":[{}]}}"#, many("{\"id\":\"a\"}", 499))),
+        ("large-items", format!(r#"{{"results":[{{"description":"{x}"}}]}}"#)),
     ]
 }
 
@@ -116,10 +101,7 @@ fn an_answer_without_memory_for_it_is_an_error_and_the_next_call_works() {
         };
         let plain = client(&config_for(&env::var("ATLAS_PLAIN_URL").unwrap()));
         for client in [&with_tls, &plain] {
-            assert_eq!(
-                in_small_blocks(|| get(client)).unwrap().status(),
-                Some("completed")
-            );
+            assert_eq!(in_small_blocks(|| get(client)).unwrap().status(), Some("completed"));
             for (name, _) in large_answers() {
                 for cluster in [name.to_owned(), format!("{name}-unmeasured")] {
                     fails_for_want_of_memory(client, &cluster);
@@ -130,11 +112,7 @@ fn an_answer_without_memory_for_it_is_an_error_and_the_next_call_works() {
             assert_eq!(error.kind, ErrorKind::Internal, "{error}");
             let error = get_of(client, "error").unwrap_err();
             assert_eq!(error.code, "X");
-            assert!(
-                error.parameters.len() <= 256 * 1024,
-                "{}",
-                error.parameters.len()
-            );
+            assert!(error.parameters.len() <= 256 * 1024, "{}", error.parameters.len());
         }
         for (name, text) in large_answers() {
             is_read_or_fails(name, &text);
@@ -154,26 +132,13 @@ fn an_answer_without_memory_for_it_is_an_error_and_the_next_call_works() {
     for (name, body) in large_answers() {
         answer(name, Act::respond(200, &body));
         let unmeasured = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{body}");
-        answer(
-            &format!("{name}-unmeasured"),
-            Act::Raw {
-                bytes: Payload::from(unmeasured),
-            },
-        );
+        answer(&format!("{name}-unmeasured"), Act::Raw { bytes: Payload::from(unmeasured) });
     }
     let zeros = vec!["0"; 200_000].join(",");
-    answer(
-        "error",
-        Act::respond(
-            500,
-            format!(r#"{{"errorCode":"X","parameters":[{zeros}]}}"#),
-        ),
-    );
+    answer("error", Act::respond(500, format!(r#"{{"errorCode":"X","parameters":[{zeros}]}}"#)));
     let token = format!(r#"{{"access_token":"{ACCESS_TOKEN}","x":[{zeros}]}}"#);
-    atlas.script_forever(
-        Target::Path("/prefix/api/oauth/token".into()),
-        [Act::respond(200, token)],
-    );
+    atlas
+        .script_forever(Target::Path("/prefix/api/oauth/token".into()), [Act::respond(200, token)]);
     let (plain, url) = (atlas.plain_url(), atlas.base_url());
     let variables: [(&str, &OsStr); 3] = [
         ("ATLAS_PLAIN_URL", plain.as_ref()),
@@ -193,10 +158,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     });
     let error = failure.unwrap_or_else(|| panic!("{cluster}: memory was had"));
     assert_eq!(error.kind, ErrorKind::Internal, "{cluster}: {error}");
-    assert!(
-        error.message().contains("not enough memory"),
-        "{cluster}: {error}"
-    );
+    assert!(error.message().contains("not enough memory"), "{cluster}: {error}");
 
     if is_page {
         assert!(!list().unwrap().is_empty());
@@ -208,10 +170,7 @@ fn fails_for_want_of_memory(client: &Client, cluster: &str) {
     // SAFETY: behind the handle of the ABI is a Snapshot.
     let copy = |handle| unsafe { abi::atlas_snapshot_copy(handle) };
     assert!(in_small_blocks(|| copy(handle)).is_null(), "{cluster}");
-    assert!(
-        in_small_blocks(|| snapshot.field("id").is_none()),
-        "{cluster}"
-    );
+    assert!(in_small_blocks(|| snapshot.field("id").is_none()), "{cluster}");
     assert_eq!(snapshot.field("id"), Some("\"a\""));
     let json = snapshot.json();
     // SAFETY: as many bytes as it has; the results are given back.
@@ -236,11 +195,7 @@ fn is_read_or_fails(name: &str, text: &str) {
         });
         match outcome {
             Ok(()) => read += 1,
-            Err(error) => assert_eq!(
-                error.kind,
-                ErrorKind::Internal,
-                "{name}, {largest}: {error}"
-            ),
+            Err(error) => assert_eq!(error.kind, ErrorKind::Internal, "{name}, {largest}: {error}"),
         }
     }
     assert!((1..24).contains(&read), "{name}: {read}");
@@ -255,20 +210,7 @@ fn a_limit_on_the_address_space_is_met_with_an_error_or_at_worst_an_abort() {
         let client = client(&config);
         get(&client).unwrap();
         let mut failed = 0;
-        for kib in [
-            0,
-            64,
-            128,
-            256,
-            512,
-            1024,
-            2048,
-            4096,
-            8192,
-            16384,
-            65536,
-            1 << 20,
-        ] {
+        for kib in [0, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536, 1 << 20] {
             let ended = under_limit(kib * 1024, || {
                 let outcomes = [
                     get(&client).err(),
@@ -328,10 +270,7 @@ fn under_limit(spare: u64, body: impl FnOnce() -> i32) -> Ended {
             let pages = fs::read_to_string("/proc/self/statm").unwrap();
             let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
             let most = pages * libc::sysconf(libc::_SC_PAGESIZE) as u64 + spare;
-            let limit = libc::rlimit {
-                rlim_cur: most,
-                rlim_max: most,
-            };
+            let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
             libc::setrlimit(libc::RLIMIT_AS, &limit);
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
             libc::_exit(outcome.unwrap_or(99));
@@ -341,11 +280,7 @@ fn under_limit(spare: u64, body: impl FnOnce() -> i32) -> Ended {
         if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT {
             return Ended::Aborted;
         }
-        assert!(
-            libc::WIFEXITED(status),
-            "ended by signal {}",
-            libc::WTERMSIG(status)
-        );
+        assert!(libc::WIFEXITED(status), "ended by signal {}", libc::WTERMSIG(status));
         assert!(libc::WEXITSTATUS(status) < 99, "see above");
         Ended::Failures(libc::WEXITSTATUS(status))
     }

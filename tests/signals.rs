@@ -58,14 +58,8 @@ impl Interrupting {
             let mut timer = ptr::null_mut();
             let made = libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer);
             assert_eq!(made, 0, "{}", std::io::Error::last_os_error());
-            let tick = libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 1_000_000,
-            };
-            let every = libc::itimerspec {
-                it_interval: tick,
-                it_value: tick,
-            };
+            let tick = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+            let every = libc::itimerspec { it_interval: tick, it_value: tick };
             assert_eq!(libc::timer_settime(timer, 0, &every, ptr::null_mut()), 0);
             Interrupting { timer, slot }
         }
@@ -84,21 +78,10 @@ impl Drop for Interrupting {
 }
 
 fn wait(client: &Client, interval: Duration, timeout: Duration) -> Result<(), Error> {
-    let polling = Polling {
-        interval,
-        timeout: Some(timeout),
-        format: Format::default(),
-    };
+    let polling = Polling { interval, timeout: Some(timeout), format: Format::default() };
     let cluster_type = ClusterType::ReplicaSet;
     client
-        .wait_for_snapshot(
-            cluster_type,
-            PROJECT,
-            "stuck",
-            SNAPSHOT,
-            polling,
-            &mut |_| true,
-        )
+        .wait_for_snapshot(cluster_type, PROJECT, "stuck", SNAPSHOT, polling, &mut |_| true)
         .map(drop)
 }
 
@@ -137,13 +120,7 @@ fn an_interval_timer_at_1_khz_changes_neither_result_nor_duration() {
         cases.push((name, config, getting(CLUSTER), timeout, 1000));
     }
     let dripping = with_timeout(config(&atlas));
-    cases.push((
-        "a dripping body",
-        dripping,
-        getting("dripping"),
-        timeout,
-        1000,
-    ));
+    cases.push(("a dripping body", dripping, getting("dripping"), timeout, 1000));
 
     atlas.script(Target::Token, [Act::Delay { ms: 1000 }]);
     let fetching = service_account(config(&atlas));
@@ -157,13 +134,7 @@ fn an_interval_timer_at_1_khz_changes_neither_result_nor_duration() {
     atlas.script(Target::Path("/slow-0/".into()), [pause]);
     let mut retrying = config(&atlas);
     retrying.set_max_retries(1);
-    cases.push((
-        "a pause before a retry",
-        retrying,
-        getting("slow-0"),
-        None,
-        1000,
-    ));
+    cases.push(("a pause before a retry", retrying, getting("slow-0"), None, 1000));
 
     let sleeping: Call = Box::new(|client| wait(client, ms(4000), ms(1000)));
     cases.push(("between polls", config(&atlas), sleeping, timeout, 1000));
@@ -203,10 +174,7 @@ fn an_interval_timer_at_1_khz_changes_neither_result_nor_duration() {
                 // The holder of the lock had a start of a few milliseconds; the lock is asked for every 20.
                 assert!((-100..=100).contains(&late), "{name}: {late} ms late");
                 let expected = took.as_millis() as u32;
-                assert!(
-                    handled > expected / 3,
-                    "{name}: only {handled} signals in {took:?}"
-                );
+                assert!(handled > expected / 3, "{name}: only {handled} signals in {took:?}");
             });
         }
     });
@@ -216,10 +184,7 @@ fn an_interval_timer_at_1_khz_changes_neither_result_nor_duration() {
 #[test]
 fn signals_amid_a_thousand_requests_change_nothing() {
     let atlas = Simulator::start();
-    for config in [
-        config(&atlas),
-        service_account(config_for(&atlas.plain_url())),
-    ] {
+    for config in [config(&atlas), service_account(config_for(&atlas.plain_url()))] {
         let shared = client(&config);
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -276,18 +241,9 @@ fn threads_of_the_library_block_every_signal() {
             let mut action = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
             action.sa_sigaction = handler as *const () as usize;
             assert_eq!(libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()), 0);
-            let tick = libc::timeval {
-                tv_sec: 0,
-                tv_usec: 1000,
-            };
-            let every = libc::itimerval {
-                it_interval: tick,
-                it_value: tick,
-            };
-            assert_eq!(
-                libc::setitimer(libc::ITIMER_REAL, &every, ptr::null_mut()),
-                0
-            );
+            let tick = libc::timeval { tv_sec: 0, tv_usec: 1000 };
+            let every = libc::itimerval { it_interval: tick, it_value: tick };
+            assert_eq!(libc::setitimer(libc::ITIMER_REAL, &every, ptr::null_mut()), 0);
         }
         let mut config = config_for(&with_a_name(&env::var("ATLAS_URL").unwrap()));
         config.set_ca_file(Some(env::var("ATLAS_CA").unwrap().as_bytes()));
@@ -319,10 +275,8 @@ fn threads_of_the_library_block_every_signal() {
     }
     let atlas = Simulator::start();
     let url = atlas.base_url();
-    let variables: [(&str, &OsStr); 2] = [
-        ("ATLAS_URL", url.as_ref()),
-        ("ATLAS_CA", atlas.ca_file().as_ref()),
-    ];
+    let variables: [(&str, &OsStr); 2] =
+        [("ATLAS_URL", url.as_ref()), ("ATLAS_CA", atlas.ca_file().as_ref())];
     in_child(TEST, &variables);
 }
 
@@ -335,9 +289,7 @@ fn the_callers_signal_mask_is_as_before() {
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), set.as_mut_ptr());
             let set = set.assume_init();
-            (1..65)
-                .filter(|&signal| libc::sigismember(&set, signal) == 1)
-                .collect::<Vec<_>>()
+            (1..65).filter(|&signal| libc::sigismember(&set, signal) == 1).collect::<Vec<_>>()
         }
     };
     // SAFETY: blocks a signal that nobody sends, on this thread.
@@ -380,16 +332,11 @@ fn a_connection_that_dies_as_we_send_raises_no_sigpipe() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         let _ = stream.shutdown(std::net::Shutdown::Write);
     });
-    atlas.script_forever(
-        Target::Api,
-        [0, 0, 1, 0].map(|after_ms| Act::ThenClose { after_ms }),
-    );
+    atlas.script_forever(Target::Api, [0, 0, 1, 0].map(|after_ms| Act::ThenClose { after_ms }));
     let proxy = format!("http://{closing}");
-    for (url, proxy) in [
-        (atlas.base_url(), ""),
-        (atlas.plain_url(), ""),
-        (atlas.base_url(), &*proxy),
-    ] {
+    for (url, proxy) in
+        [(atlas.base_url(), ""), (atlas.plain_url(), ""), (atlas.base_url(), &*proxy)]
+    {
         let variables: [(&str, &OsStr); 3] = [
             ("ATLAS_URL", url.as_ref()),
             ("ATLAS_CA", atlas.ca_file().as_ref()),
@@ -419,11 +366,7 @@ fn calls_of_a_process_stopped_for_a_second_end_sensibly() {
                     let start = Instant::now();
                     let error = get_of(&client, cluster).err();
                     let took = start.elapsed();
-                    assert_eq!(
-                        error.as_ref().map(|it| it.kind),
-                        ending,
-                        "{name}: {error:?}"
-                    );
+                    assert_eq!(error.as_ref().map(|it| it.kind), ending, "{name}: {error:?}");
                     assert!(took > ms(1000), "{name}: it was not stopped: {took:?}");
                     assert!(took < ms(2300), "{name}: {took:?}");
                     get(&client).unwrap();
@@ -441,10 +384,7 @@ fn calls_of_a_process_stopped_for_a_second_end_sensibly() {
 }
 
 fn limit(resource: libc::__rlimit_resource_t, soft: libc::rlim_t) {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: reads and writes a structure of ours.
     unsafe {
         assert_eq!(libc::getrlimit(resource, &mut limit), 0);
@@ -556,9 +496,7 @@ fn without_a_descriptor_to_be_had_calls_fail_clearly_and_later_work_again() {
     }
     let atlas = Simulator::start();
     let url = atlas.base_url();
-    let variables: [(&str, &OsStr); 2] = [
-        ("ATLAS_URL", url.as_ref()),
-        ("ATLAS_CA", atlas.ca_file().as_ref()),
-    ];
+    let variables: [(&str, &OsStr); 2] =
+        [("ATLAS_URL", url.as_ref()), ("ATLAS_CA", atlas.ca_file().as_ref())];
     in_child(TEST, &variables);
 }

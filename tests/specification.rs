@@ -32,9 +32,7 @@ const CLUSTER_TYPES: [ClusterType; 2] = [ClusterType::ReplicaSet, ClusterType::S
 
 fn formats() -> impl Iterator<Item = Format> {
     let flags = [(false, false), (true, false), (false, true), (true, true)];
-    flags
-        .into_iter()
-        .map(|(envelope, pretty)| Format { envelope, pretty })
+    flags.into_iter().map(|(envelope, pretty)| Format { envelope, pretty })
 }
 
 fn get(
@@ -66,14 +64,7 @@ fn wait(
         timeout: Some(Duration::from_secs(20)),
         format,
     };
-    client.wait_for_snapshot(
-        cluster_type,
-        PROJECT,
-        cluster,
-        SNAPSHOT,
-        polling,
-        &mut |_| true,
-    )
+    client.wait_for_snapshot(cluster_type, PROJECT, cluster, SNAPSHOT, polling, &mut |_| true)
 }
 
 /// The call that sends requests of an operation.
@@ -152,9 +143,7 @@ fn every_request_with_every_flag_is_one_that_atlas_documents() {
                 atlas.clear();
                 get(&client, cluster_type, "slow-0", format).unwrap();
                 assert_eq!(
-                    wait(&client, cluster_type, "staged", format)
-                        .unwrap()
-                        .status_code(),
+                    wait(&client, cluster_type, "staged", format).unwrap().status_code(),
                     Status::Completed
                 );
                 let listed = list(&client, cluster_type, "many-1001", format).unwrap();
@@ -183,13 +172,7 @@ fn every_request_with_every_flag_is_one_that_atlas_documents() {
     // The two endpoints for tokens, which the specification does not describe.
     atlas.clear();
     let client = client(&clients[2]);
-    get(
-        &client,
-        ClusterType::ReplicaSet,
-        "slow-0",
-        Format::default(),
-    )
-    .unwrap();
+    get(&client, ClusterType::ReplicaSet, "slow-0", Format::default()).unwrap();
     client.revoke_token().unwrap();
     let sent: Vec<(String, String, String)> = atlas
         .requests()
@@ -204,10 +187,7 @@ fn every_request_with_every_flag_is_one_that_atlas_documents() {
     assert!(
         sent[1].2.starts_with("token=") && sent[1].2.ends_with("&token_type_hint=access_token")
     );
-    assert!(
-        sent.iter().all(|(_, query, _)| query.is_empty()),
-        "{sent:?}"
-    );
+    assert!(sent.iter().all(|(_, query, _)| query.is_empty()), "{sent:?}");
 }
 
 /// A value of the type that a schema describes.
@@ -306,10 +286,7 @@ fn every_documented_field_is_read() {
     // The rest of what a page has: a list is read by the numbers of its pages, not by their links.
     let page = "PaginatedCloudBackupReplicaSetView";
     let names = members(&specification["schemas"][page]["properties"]).map(|(name, _)| name);
-    assert_eq!(
-        names.collect::<Vec<_>>(),
-        ["links", "results", "totalCount"]
-    );
+    assert_eq!(names.collect::<Vec<_>>(), ["links", "results", "totalCount"]);
 }
 
 #[test]
@@ -390,13 +367,7 @@ fn every_documented_answer_is_understood() {
         }
     }
     // Headers of success are there by their names.
-    let snapshot = get(
-        &client,
-        ClusterType::ReplicaSet,
-        "slow-0",
-        Format::default(),
-    )
-    .unwrap();
+    let snapshot = get(&client, ClusterType::ReplicaSet, "slow-0", Format::default()).unwrap();
     for name in ["RateLimit-Limit", "RateLimit-Remaining"] {
         assert!(snapshot.header(name).is_some(), "{name}");
     }

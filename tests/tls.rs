@@ -14,10 +14,7 @@ fn a_certificate_that_is_not_good_is_refused_with_a_reason() {
     let cases = [
         (BadTls::Expired, "has expired (2020-01-01"),
         (BadTls::NotYetValid, "is not valid yet (4000-01-01"),
-        (
-            BadTls::WrongHost,
-            "is for another host name (elsewhere.example)",
-        ),
+        (BadTls::WrongHost, "is for another host name (elsewhere.example)"),
         (BadTls::SelfSigned, "is self-signed"),
         (BadTls::Untrusted, "machine does not trust"),
         (BadTls::PlainText, "does not speak TLS"),
@@ -54,10 +51,7 @@ fn a_ca_file_that_cannot_be_used_is_an_error_that_names_the_setting() {
         ("empty", Some("")),
         ("words", Some("no certificate\n")),
         ("half", Some(half)),
-        (
-            "other",
-            Some("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"),
-        ),
+        ("other", Some("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")),
         ("none", Some(no_certificate)),
     ] {
         let path = directory.join(name);
@@ -109,10 +103,7 @@ fn ssl_cert_file_and_ssl_cert_dir_name_the_authorities() {
         if !fails.is_empty() {
             variables.push(("ATLAS_FAILS", fails.as_ref()));
         }
-        in_child(
-            "ssl_cert_file_and_ssl_cert_dir_name_the_authorities",
-            &variables,
-        );
+        in_child("ssl_cert_file_and_ssl_cert_dir_name_the_authorities", &variables);
     };
     run("SSL_CERT_FILE", file, "");
     run("SSL_CERT_DIR", &directory, "");

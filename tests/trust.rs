@@ -90,18 +90,14 @@ impl Maker {
         let file = |ending: &str| format!("{name}.{ending}");
         self.openssl(
             &[
-                &[
-                    "req", "-new", "-config", "settings", "-nodes", "-subj", subject,
-                ],
+                &["req", "-new", "-config", "settings", "-nodes", "-subj", subject],
                 wanted.key,
                 &["-keyout", &file("key"), "-out", &file("request")],
             ]
             .concat(),
         );
         fs::write(self.0.join(file("extensions")), wanted.extensions).unwrap();
-        let issuer = wanted
-            .issuer
-            .map(|name| (format!("{name}.pem"), format!("{name}.key")));
+        let issuer = wanted.issuer.map(|name| (format!("{name}.pem"), format!("{name}.key")));
         let key = file("key");
         let signer: &[&str] = match &issuer {
             None => &["-selfsign", "-keyfile", &key],
@@ -109,25 +105,10 @@ impl Maker {
         };
         self.openssl(
             &[
-                &[
-                    "ca",
-                    "-config",
-                    "settings",
-                    "-batch",
-                    "-notext",
-                    "-md",
-                    wanted.digest,
-                ],
+                &["ca", "-config", "settings", "-batch", "-notext", "-md", wanted.digest],
                 signer,
                 &["-startdate", wanted.from, "-enddate", wanted.to],
-                &[
-                    "-extfile",
-                    &file("extensions"),
-                    "-in",
-                    &file("request"),
-                    "-out",
-                    &file("pem"),
-                ],
+                &["-extfile", &file("extensions"), "-in", &file("request"), "-out", &file("pem")],
             ]
             .concat(),
         );
@@ -135,11 +116,7 @@ impl Maker {
 
     fn openssl(&self, arguments: &[&str]) {
         let mut command = Command::new("openssl");
-        let output = command
-            .args(arguments)
-            .current_dir(&self.0.0)
-            .output()
-            .unwrap();
+        let output = command.args(arguments).current_dir(&self.0.0).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "openssl {arguments:?}: {said}");
     }
@@ -170,13 +147,7 @@ impl Maker {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines
             .find_map(|line| {
-                Some(
-                    line.ok()?
-                        .strip_prefix("ACCEPT ")?
-                        .rsplit_once(':')?
-                        .1
-                        .to_owned(),
-                )
+                Some(line.ok()?.strip_prefix("ACCEPT ")?.rsplit_once(':')?.1.to_owned())
             })
             .expect("a port");
         thread::spawn(move || lines.for_each(drop));
@@ -205,9 +176,7 @@ impl Served {
     fn trusted_by_curl(&self, ca_file: &Path) -> bool {
         let mut command = Command::new("curl");
         command.args(["-q", "-s", "-o", "/dev/null", "--noproxy", "*", "--cacert"]);
-        command
-            .arg(ca_file)
-            .arg(format!("https://localhost:{}/", self.port));
+        command.arg(ca_file).arg(format!("https://localhost:{}/", self.port));
         match command.output().unwrap().status.code() {
             Some(0) => true,
             Some(60) => false,
@@ -218,12 +187,7 @@ impl Served {
     fn trusted_by_openssl(&self, ca_file: &Path) -> bool {
         let mut command = Command::new("openssl");
         command
-            .args([
-                "s_client",
-                "-verify_return_error",
-                "-verify_hostname",
-                "localhost",
-            ])
+            .args(["s_client", "-verify_return_error", "-verify_hostname", "localhost"])
             .args(["-connect", &format!("127.0.0.1:{}", self.port), "-CAfile"])
             .arg(ca_file)
             .stdin(Stdio::null());
@@ -253,92 +217,33 @@ fn a_servers_own_certificate_in_ca_file_is_trusted_as_by_curl() {
     let maker = Maker::new();
     maker.make(AUTHORITY);
     maker.make(USUAL);
-    let of = |name, extensions| Wanted {
-        name,
-        extensions,
-        ..USUAL
-    };
+    let of = |name, extensions| Wanted { name, extensions, ..USUAL };
     // The certificate, what is in ca_file unless itself, words of our refusal, whether curl and openssl trust it.
     type Case<'a> = (Wanted<'a>, Option<&'a str>, Option<&'a str>, bool, bool);
     let cases: [Case; 18] = [
         (USUAL, None, None, YES, YES),
-        (
-            Wanted {
-                name: "rsa",
-                key: RSA,
-                ..USUAL
-            },
-            None,
-            None,
-            YES,
-            YES,
-        ),
-        (
-            Wanted {
-                name: "p384",
-                key: P384,
-                ..USUAL
-            },
-            None,
-            None,
-            YES,
-            YES,
-        ),
-        (
-            Wanted {
-                name: "ed25519",
-                key: ED25519,
-                ..USUAL
-            },
-            None,
-            None,
-            YES,
-            YES,
-        ),
+        (Wanted { name: "rsa", key: RSA, ..USUAL }, None, None, YES, YES),
+        (Wanted { name: "p384", key: P384, ..USUAL }, None, None, YES, YES),
+        (Wanted { name: "ed25519", key: ED25519, ..USUAL }, None, None, YES, YES),
         // ring has no SHA-512 for this key, but nobody's signature counts here.
+        (Wanted { name: "sha512", digest: "sha512", ..USUAL }, None, None, YES, YES),
         (
-            Wanted {
-                name: "sha512",
-                digest: "sha512",
-                ..USUAL
-            },
+            of("no-ca", "basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost"),
+            None,
+            None,
+            YES,
+            YES,
+        ),
+        (of("no-word", "subjectAltName=DNS:localhost"), None, None, YES, YES),
+        (
+            of("server", "extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost"),
             None,
             None,
             YES,
             YES,
         ),
         (
-            of(
-                "no-ca",
-                "basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost",
-            ),
-            None,
-            None,
-            YES,
-            YES,
-        ),
-        (
-            of("no-word", "subjectAltName=DNS:localhost"),
-            None,
-            None,
-            YES,
-            YES,
-        ),
-        (
-            of(
-                "server",
-                "extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost",
-            ),
-            None,
-            None,
-            YES,
-            YES,
-        ),
-        (
-            of(
-                "client",
-                "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:localhost",
-            ),
+            of("client", "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:localhost"),
             None,
             Some("was not accepted"),
             NO,
@@ -366,64 +271,28 @@ fn a_servers_own_certificate_in_ca_file_is_trusted_as_by_curl() {
             NO,
         ),
         // curl and openssl take the subject's common name for a host name.
+        (of("no-host", "basicConstraints=critical,CA:TRUE"), None, Some("names no host"), YES, YES),
         (
-            of("no-host", "basicConstraints=critical,CA:TRUE"),
-            None,
-            Some("names no host"),
-            YES,
-            YES,
-        ),
-        (
-            Wanted {
-                name: "expired",
-                to: "20210101000000Z",
-                ..USUAL
-            },
+            Wanted { name: "expired", to: "20210101000000Z", ..USUAL },
             None,
             Some("has expired (2021-01-01"),
             NO,
             NO,
         ),
         (
-            Wanted {
-                name: "early",
-                from: "29980101000000Z",
-                ..USUAL
-            },
+            Wanted { name: "early", from: "29980101000000Z", ..USUAL },
             None,
             Some("is not valid yet (2998-01-01"),
             NO,
             NO,
         ),
         // Another key under the same name is another certificate.
-        (
-            Wanted {
-                name: "forged",
-                ..USUAL
-            },
-            Some("usual"),
-            Some("is self-signed"),
-            NO,
-            NO,
-        ),
+        (Wanted { name: "forged", ..USUAL }, Some("usual"), Some("is self-signed"), NO, NO),
         (LEAF, Some("authority"), None, YES, YES),
         // Not self-signed, and its authority unknown: curl takes it, openssl without -partial_chain does not.
+        (Wanted { name: "pinned", ..LEAF }, None, None, YES, NO),
         (
-            Wanted {
-                name: "pinned",
-                ..LEAF
-            },
-            None,
-            None,
-            YES,
-            NO,
-        ),
-        (
-            Wanted {
-                name: "pinned-expired",
-                to: "20210101000000Z",
-                ..LEAF
-            },
+            Wanted { name: "pinned-expired", to: "20210101000000Z", ..LEAF },
             None,
             Some("has expired (2021-01-01"),
             NO,
@@ -446,11 +315,7 @@ fn a_servers_own_certificate_in_ca_file_is_trusted_as_by_curl() {
         if curl {
             assert_eq!(served.trusted_by_curl(&ca_file), by_curl, "{name}: curl");
         }
-        assert_eq!(
-            served.trusted_by_openssl(&ca_file),
-            by_openssl,
-            "{name}: openssl"
-        );
+        assert_eq!(served.trusted_by_openssl(&ca_file), by_openssl, "{name}: openssl");
     }
 }
 
@@ -488,8 +353,7 @@ fn made_in_time(config: &Config) -> Result<Client, Error> {
     let (tell, told) = mpsc::channel();
     let config = config.clone();
     thread::spawn(move || drop(tell.send(Client::new(&config))));
-    told.recv_timeout(Duration::from_secs(20))
-        .expect("a client or an error in time")
+    told.recv_timeout(Duration::from_secs(20)).expect("a client or an error in time")
 }
 
 /// Files beside the good ones of a directory. What they are, and words of the refusal.
@@ -538,10 +402,8 @@ fn a_ca_file_is_a_regular_file_of_16_mib_at_most() {
 /// Runs the test in a child, where [`trusts_by_environment`] is to find this.
 fn in_child_with(test: &str, atlas: &Simulator, expected: &str, variables: &[(&str, &OsStr)]) {
     let url = atlas.base_url();
-    let mut all: Vec<(&str, &OsStr)> = vec![
-        ("ATLAS_URL", url.as_ref()),
-        ("ATLAS_EXPECTED", expected.as_ref()),
-    ];
+    let mut all: Vec<(&str, &OsStr)> =
+        vec![("ATLAS_URL", url.as_ref()), ("ATLAS_EXPECTED", expected.as_ref())];
     all.extend(variables);
     in_child(test, &all);
 }
@@ -556,10 +418,7 @@ fn trusts_by_environment() {
         }
         Err(error) => {
             assert_eq!(error.kind, ErrorKind::Config, "{error}");
-            assert!(
-                !expected.is_empty() && error.message().contains(&expected),
-                "{error}"
-            );
+            assert!(!expected.is_empty() && error.message().contains(&expected), "{error}");
         }
     }
 }
@@ -578,10 +437,7 @@ fn ssl_cert_file_is_a_regular_file_of_16_mib_at_most() {
         let named = format!("SSL_CERT_FILE {}", path.display());
         in_child_with(TEST, &atlas, &named, &[file]);
         // Even where the other variable names authorities.
-        let directory = (
-            "SSL_CERT_DIR",
-            atlas.ca_file().parent().unwrap().as_os_str(),
-        );
+        let directory = ("SSL_CERT_DIR", atlas.ca_file().parent().unwrap().as_os_str());
         in_child_with(TEST, &atlas, words, &[file, directory]);
     }
 }
@@ -613,19 +469,14 @@ fn ssl_cert_dir_is_a_list_of_directories_as_in_openssl() {
         (format!("{good}:{bad}"), ""),
         (format!("/no/such/directory:{good}"), ""),
         (format!(":{good}::"), ""),
-        (
-            format!("/no/such/directory:{bad}"),
-            "gives no certificate authority",
-        ),
+        (format!("/no/such/directory:{bad}"), "gives no certificate authority"),
         (bad.to_owned(), &none),
         (":".to_owned(), "gives no certificate authority"),
     ] {
         in_child_with(TEST, &atlas, expected, &[("SSL_CERT_DIR", list.as_ref())]);
     }
     // What stands beside the authorities is added to them.
-    let variables = [
-        ("SSL_CERT_FILE", atlas.ca_file().as_os_str()),
-        ("SSL_CERT_DIR", bad.as_ref()),
-    ];
+    let variables =
+        [("SSL_CERT_FILE", atlas.ca_file().as_os_str()), ("SSL_CERT_DIR", bad.as_ref())];
     in_child_with(TEST, &atlas, "", &variables);
 }

@@ -27,10 +27,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(port != 0 && !host.is_empty());
 
     config.set_base_url(Some(kept.as_bytes()));
-    assert_eq!(
-        base_url(&config).unwrap(),
-        (kept.clone(), host.clone(), port, plain)
-    );
+    assert_eq!(base_url(&config).unwrap(), (kept.clone(), host.clone(), port, plain));
 
     // The other one refuses some names that no resolver will know.
     let Ok(url) = Url::parse(&kept) else { return };
@@ -47,11 +44,7 @@ fuzz_target!(|data: &[u8]| {
         }
         Host::Ipv4(address) => {
             // It also reads what is none to us, such as 0x7f.1; that stays a name here.
-            assert!(
-                host.parse()
-                    .is_ok_and(|ours: std::net::Ipv4Addr| ours == address)
-                    || !plain
-            );
+            assert!(host.parse().is_ok_and(|ours: std::net::Ipv4Addr| ours == address) || !plain);
             assert!(!plain || address.is_loopback());
         }
         Host::Ipv6(address) => {

@@ -258,10 +258,7 @@ fuzz_target!(|input: Input| {
         for step in [
             Step::Config { from_env: false },
             Step::Set { config, setting },
-            Step::Client {
-                config,
-                timeout_ms: 40,
-            },
+            Step::Client { config, timeout_ms: 40 },
         ] {
             // SAFETY: as below.
             unsafe { world.step(&step) };
@@ -272,29 +269,16 @@ fuzz_target!(|input: Input| {
         let start = Instant::now();
         // SAFETY: the world knows which handles are alive.
         unsafe { world.step(step) };
-        assert!(
-            start.elapsed() < PATIENCE,
-            "{step:?} took {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < PATIENCE, "{step:?} took {:?}", start.elapsed());
     }
     // SAFETY: each is alive and freed once.
     unsafe {
-        world
-            .clients
-            .drain(..)
-            .for_each(|client| atlas_client_free(client.handle));
-        world
-            .configs
-            .drain(..)
-            .for_each(|config| atlas_config_free(config.handle));
+        world.clients.drain(..).for_each(|client| atlas_client_free(client.handle));
+        world.configs.drain(..).for_each(|config| atlas_config_free(config.handle));
         for snapshot in &world.snapshots {
             check_snapshot(snapshot.0);
         }
-        world
-            .lists
-            .drain(..)
-            .for_each(|list| atlas_snapshot_list_free(list));
+        world.lists.drain(..).for_each(|list| atlas_snapshot_list_free(list));
     }
 });
 
@@ -304,11 +288,8 @@ impl World {
         unsafe {
             match step {
                 Step::Config { from_env } => {
-                    let handle = if *from_env {
-                        atlas_config_from_env()
-                    } else {
-                        atlas_config_new()
-                    };
+                    let handle =
+                        if *from_env { atlas_config_from_env() } else { atlas_config_new() };
                     assert!(!handle.is_null());
                     let mut config = Config {
                         handle,
@@ -346,10 +327,7 @@ impl World {
                     if let (false, Some(config)) = (client.is_null(), config) {
                         let is_tame =
                             config.base_is_tame && (config.proxy_is_tame || config.base_is_plain);
-                        self.clients.push(Client {
-                            handle: client,
-                            is_tame,
-                        });
+                        self.clients.push(Client { handle: client, is_tame });
                     }
                 }
                 Step::Cancel { client } => {
@@ -362,13 +340,7 @@ impl World {
                         take(&mut self.clients, *client).map_or(null_mut(), |client| client.handle),
                     );
                 }
-                Step::Get {
-                    client,
-                    sharded,
-                    ids,
-                    flags,
-                    error,
-                } => {
+                Step::Get { client, sharded, ids, flags, error } => {
                     let Some(client) = self.client(*client) else {
                         return;
                     };
@@ -391,13 +363,7 @@ impl World {
                     let snapshot = ask(*error, get, |snapshot| snapshot.is_null());
                     self.keep(snapshot);
                 }
-                Step::List {
-                    client,
-                    sharded,
-                    ids,
-                    flags,
-                    error,
-                } => {
+                Step::List { client, sharded, ids, flags, error } => {
                     let Some(client) = self.client(*client) else {
                         return;
                     };
@@ -421,15 +387,7 @@ impl World {
                         self.lists.push(list);
                     }
                 }
-                Step::Wait {
-                    client,
-                    sharded,
-                    ids,
-                    flags,
-                    timeout_ms,
-                    stop,
-                    report,
-                } => {
+                Step::Wait { client, sharded, ids, flags, timeout_ms, stop, report } => {
                     let Some(client) = self.client(*client) else {
                         return;
                     };
@@ -553,21 +511,12 @@ fn ask<T>(
     run: impl FnOnce(*mut atlas_error) -> T,
     failed: impl FnOnce(&T) -> bool,
 ) -> T {
-    if with_error {
-        shown(call(run, failed)).0
-    } else {
-        run(null_mut())
-    }
+    if with_error { shown(call(run, failed)).0 } else { run(null_mut()) }
 }
 
 fn shown<T>((result, error): (T, atlas_error)) -> (T, atlas_error) {
-    for field in [
-        &error.code[..],
-        &error.reason,
-        &error.detail,
-        &error.parameters,
-        &error.message,
-    ] {
+    for field in [&error.code[..], &error.reason, &error.detail, &error.parameters, &error.message]
+    {
         // SAFETY: texts of an error end in a NUL.
         check_hidden(unsafe { CStr::from_ptr(field.as_ptr()) });
     }
@@ -600,15 +549,10 @@ fn nulls() {
         let mut length = 1;
         assert!(atlas_snapshot_json(null(), &mut length).is_null());
         assert_eq!(length, 0);
-        let (_, error) = call(
-            |error| atlas_snapshot_parse(null(), 7, error),
-            |snapshot| snapshot.is_null(),
-        );
+        let (_, error) =
+            call(|error| atlas_snapshot_parse(null(), 7, error), |snapshot| snapshot.is_null());
         assert_eq!(error.kind, 1);
-        let (_, error) = call(
-            |error| atlas_client_new(null(), error),
-            |client| client.is_null(),
-        );
+        let (_, error) = call(|error| atlas_client_new(null(), error), |client| client.is_null());
         assert_eq!(error.kind, 1);
     }
 }
@@ -644,9 +588,8 @@ impl Config {
                         Base::Text(text) => text.given(&tame),
                         _ => Some(tame),
                     };
-                    self.base_is_plain = url
-                        .as_ref()
-                        .is_some_and(|url| url.to_bytes().starts_with(b"http:"));
+                    self.base_is_plain =
+                        url.as_ref().is_some_and(|url| url.to_bytes().starts_with(b"http:"));
                     self.base_is_tame = url.as_ref().is_some_and(|url| {
                         let url = url.to_bytes();
                         url.strip_prefix(scheme.as_bytes())
@@ -716,10 +659,7 @@ unsafe extern "C" fn log(_: *mut c_void, level: i32, line: *const c_char) {
     unsafe {
         check_hidden(CStr::from_ptr(line));
         let line = text(line).expect("a line");
-        assert!(
-            (1..=4).contains(&level) && !line.contains(char::is_control),
-            "{line:?}"
-        );
+        assert!((1..=4).contains(&level) && !line.contains(char::is_control), "{line:?}");
         if line.contains(" 401 ") {
             atlas_client_cancel(CALLING.load(Ordering::Relaxed));
         }
@@ -740,10 +680,7 @@ impl Text {
             Text::Good => Some(good.to_owned()),
             Text::Null => None,
             Text::Bytes(bytes) => {
-                let end = bytes
-                    .iter()
-                    .position(|byte| *byte == 0)
-                    .unwrap_or(bytes.len());
+                let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
                 CString::new(&bytes[..end]).ok()
             }
         }
@@ -754,21 +691,16 @@ impl Ids {
     fn texts(&self) -> [Option<CString>; 3] {
         match self {
             Ids::Good => [GROUP, c"Cluster0", SNAPSHOT].map(|text| Some(text.to_owned())),
-            Ids::Any(group, cluster, snapshot) => [
-                group.given(GROUP),
-                cluster.given(c"Cluster0"),
-                snapshot.given(SNAPSHOT),
-            ],
+            Ids::Any(group, cluster, snapshot) => {
+                [group.given(GROUP), cluster.given(c"Cluster0"), snapshot.given(SNAPSHOT)]
+            }
         }
     }
 }
 
 fn relative(path: Option<CString>) -> Option<CString> {
     let path = path?.into_bytes();
-    let start = path
-        .iter()
-        .position(|byte| !matches!(byte, b'/' | b'.'))
-        .unwrap_or(path.len());
+    let start = path.iter().position(|byte| !matches!(byte, b'/' | b'.')).unwrap_or(path.len());
     CString::new(&path[start..]).ok()
 }
 
@@ -804,12 +736,7 @@ impl Answer {
                 bytes.extend_from_slice(then);
                 (bytes, None, false, true)
             }
-            Answer::Http {
-                status,
-                headers,
-                body,
-                chunked,
-            } => {
+            Answer::Http { status, headers, body, chunked } => {
                 let status = match status {
                     Status::Ok => 200,
                     Status::Unauthorized => 401,
@@ -825,12 +752,7 @@ impl Answer {
                 (bytes, Some(body.bytes().to_vec()), *chunked, true)
             }
         };
-        Prepared {
-            start,
-            body,
-            chunked,
-            goes_on,
-        }
+        Prepared { start, body, chunked, goes_on }
     }
 }
 
@@ -866,10 +788,9 @@ impl Prepared {
 impl Header {
     fn parts(&self) -> (&'static str, &'static [u8]) {
         match self {
-            Header::Digest => (
-                "WWW-Authenticate: ",
-                br#"Digest realm="r", nonce="n", qop="auth", stale=true"#,
-            ),
+            Header::Digest => {
+                ("WWW-Authenticate: ", br#"Digest realm="r", nonce="n", qop="auth", stale=true"#)
+            }
             Header::Challenge => ("WWW-Authenticate: ", b""),
             Header::RetryAfter => ("Retry-After: ", b""),
             Header::ErrorCode => ("X-Error-Code: ", b""),
@@ -914,14 +835,7 @@ impl Body {
 static ANSWERS: Mutex<VecDeque<Prepared>> = Mutex::new(VecDeque::new());
 
 static PORT: LazyLock<u16> = LazyLock::new(|| {
-    for name in [
-        "https_proxy",
-        "HTTPS_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-        "no_proxy",
-        "NO_PROXY",
-    ] {
+    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
         // SAFETY: before there is a second thread.
         unsafe { std::env::remove_var(name) };
     }
@@ -951,10 +865,7 @@ fn serve(mut stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        let answer = ANSWERS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
+        let answer = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(answer) = answer else { return };
         let request = String::from_utf8_lossy(&buffer[..count]);
         let sent = request

@@ -39,14 +39,8 @@ fuzz_target!(|data: &str| {
 
     let account = Account::new(&CONFIG).unwrap();
     let exchange = account.exchange(answers);
-    assert!(
-        (1..=challenges.min(4) + 1).contains(&exchange.sent.len()),
-        "asked for ever"
-    );
-    assert_eq!(
-        exchange.sent[0].1, None,
-        "nothing is known before the first challenge"
-    );
+    assert!((1..=challenges.min(4) + 1).contains(&exchange.sent.len()), "asked for ever");
+    assert_eq!(exchange.sent[0].1, None, "nothing is known before the first challenge");
     let plain = headers.replace('\\', "");
     for (_, authorization) in &exchange.sent[1..] {
         let authorization = authorization.as_deref().expect("a challenge is answered");
@@ -56,10 +50,7 @@ fuzz_target!(|data: &str| {
         assert_eq!(said["uri"], "/snapshot?pretty=true");
         for name in ["realm", "nonce", "opaque"] {
             if let Some(value) = said.get(name) {
-                assert!(
-                    plain.contains(&value.replace('\\', "")),
-                    "{name} is the server's"
-                );
+                assert!(plain.contains(&value.replace('\\', "")), "{name} is the server's");
             } else {
                 assert_eq!(name, "opaque", "{name} has to be there");
             }
@@ -72,10 +63,7 @@ fuzz_target!(|data: &str| {
         match said.get("qop").map(String::as_str) {
             None => assert!(!said.contains_key("nc")),
             Some(qop) => {
-                assert_eq!(
-                    (qop, said["nc"].len(), said["cnonce"].len()),
-                    ("auth", 8, 16)
-                );
+                assert_eq!((qop, said["nc"].len(), said["cnonce"].len()), ("auth", 8, 16));
             }
         }
     }
@@ -84,11 +72,7 @@ fuzz_target!(|data: &str| {
         Err(error) => {
             assert_eq!(
                 error.http_status,
-                if error.kind == atlas_backup::ErrorKind::InvalidResponse {
-                    0
-                } else {
-                    401
-                }
+                if error.kind == atlas_backup::ErrorKind::InvalidResponse { 0 } else { 401 }
             );
             assert!(!error.message().contains(PRIVATE));
         }
@@ -116,9 +100,7 @@ fn digest(header: &str) -> BTreeMap<String, String> {
                 let value = &after[..end];
                 assert!(
                     !value.is_empty()
-                        && value
-                            .bytes()
-                            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
                 );
                 (value.to_owned(), &after[end..])
             }
@@ -135,10 +117,7 @@ fn digest(header: &str) -> BTreeMap<String, String> {
                 (value, &quoted[end + 1..])
             }
         };
-        assert!(
-            said.insert(name.to_owned(), value).is_none(),
-            "{name} twice"
-        );
+        assert!(said.insert(name.to_owned(), value).is_none(), "{name} twice");
         if after.is_empty() {
             return said;
         }

@@ -31,7 +31,8 @@ fuzz_target!(|data: &[u8]| {
             );
             if error.http_status == 0 {
                 assert!(
-                    error.message().contains("JSON object") || error.message().contains("too large"),
+                    error.message().contains("JSON object")
+                        || error.message().contains("too large"),
                     "{error}"
                 );
             }
@@ -47,11 +48,7 @@ fn why_refused(text: &str, error: &Error) -> Option<&'static str> {
     // serde_json reads 127 levels itself, so depth never explains what only we refuse.
 
     let outer: Members = serde_json::from_str(text).ok()?;
-    let is_content = |name: &str| {
-        outer
-            .get(name)
-            .is_some_and(|raw| raw.get().starts_with('{'))
-    };
+    let is_content = |name: &str| outer.get(name).is_some_and(|raw| raw.get().starts_with('{'));
     let number =
         |members: &Members, name: &str| members.get(name).and_then(|raw| integer(raw.get()));
     // A null counts as absent.

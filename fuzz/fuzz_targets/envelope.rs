@@ -28,12 +28,8 @@ fuzz_target!(|data: &str| {
     let outcome = Scripted::new(200, body.as_bytes()).snapshot(asked);
     let members = serde_json::from_str::<Members>(content).ok();
     let known = members.is_some() || !content.starts_with('{');
-    let member = |name: &str| {
-        members
-            .as_ref()
-            .and_then(|all| all.get(name))
-            .map_or("null", |raw| raw.get())
-    };
+    let member =
+        |name: &str| members.as_ref().and_then(|all| all.get(name)).map_or("null", |raw| raw.get());
 
     match outcome {
         Ok(snapshot) => {
@@ -47,10 +43,7 @@ fuzz_target!(|data: &str| {
                 if content.starts_with('{') {
                     check_fields(snapshot, content);
                 } else {
-                    assert!(
-                        !asked,
-                        "an envelope was asked for, and there is no object in it"
-                    );
+                    assert!(!asked, "an envelope was asked for, and there is no object in it");
                 }
             }
         }
@@ -70,11 +63,7 @@ fuzz_target!(|data: &str| {
         }
         Err(error) => {
             assert_eq!(error.kind, ErrorKind::InvalidResponse);
-            let is_deep = content
-                .bytes()
-                .filter(|byte| matches!(byte, b'[' | b'{'))
-                .count()
-                >= 128;
+            let is_deep = content.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() >= 128;
             assert!(is_deep || (asked && !content.starts_with('{')), "{error}");
         }
     }
@@ -85,10 +74,9 @@ fuzz_target!(|data: &str| {
         let without = Snapshot::parse(content);
         let within = Snapshot::parse(body.as_str());
         match (without, within) {
-            (Ok(without), Ok(within)) => assert_eq!(
-                (without.id(), without.status()),
-                (within.id(), within.status())
-            ),
+            (Ok(without), Ok(within)) => {
+                assert_eq!((without.id(), without.status()), (within.id(), within.status()))
+            }
             (Err(without), Err(within)) => assert_eq!(without.http_status, within.http_status),
             // An envelope is one level more.
             (Ok(_), Err(within)) => assert!(within.message().contains("128 levels"), "{within}"),

@@ -25,11 +25,9 @@ fuzz_target!(|data: &[u8]| {
     };
     let member = |name: &str| outer.get(name).map_or("null", |raw| raw.get());
     let is_enveloped = integer(member("status")).is_some() && member("content").starts_with('{');
-    let Ok(inner) = serde_json::from_str::<Members>(if is_enveloped {
-        member("content")
-    } else {
-        page
-    }) else {
+    let Ok(inner) =
+        serde_json::from_str::<Members>(if is_enveloped { member("content") } else { page })
+    else {
         return;
     };
     let items: Vec<&RawValue> =
@@ -38,12 +36,7 @@ fuzz_target!(|data: &[u8]| {
     for (snapshot, item) in list.iter().zip(items) {
         assert_eq!(snapshot.json(), item.get());
         // SAFETY: as above.
-        unsafe {
-            check_fields(
-                std::ptr::from_ref(snapshot).cast::<atlas_snapshot>(),
-                item.get(),
-            )
-        };
+        unsafe { check_fields(std::ptr::from_ref(snapshot).cast::<atlas_snapshot>(), item.get()) };
     }
     let total = inner.get("totalCount").and_then(|raw| integer(raw.get()));
     assert_eq!(list.total_count(), total.filter(|total| *total != i64::MIN));

@@ -46,13 +46,7 @@ fn check_date(date: SystemTime) {
     let [weekday, _, day, month, year, time, _] = words[..] else {
         panic!("{text}");
     };
-    assert_is(
-        &format!(
-            "{weekday} {month} {:>2} {time} {year}",
-            day.trim_start_matches('0')
-        ),
-        date,
-    );
+    assert_is(&format!("{weekday} {month} {:>2} {time} {year}", day.trim_start_matches('0')), date);
     if date < UNIX_EPOCH + Duration::from_secs(IN_2068) {
         let weekday = match weekday {
             "Tue" => "Tuesday",
@@ -61,19 +55,12 @@ fn check_date(date: SystemTime) {
             "Sat" => "Saturday",
             _ => &format!("{weekday}day"),
         };
-        assert_is(
-            &format!("{weekday}, {day}-{month}-{} {time} GMT", &year[2..]),
-            date,
-        );
+        assert_is(&format!("{weekday}, {day}-{month}-{} {time} GMT", &year[2..]), date);
     }
 }
 
 fn assert_is(text: &str, date: SystemTime) {
-    let left = || {
-        date.duration_since(SystemTime::now())
-            .unwrap_or_default()
-            .as_secs()
-    };
+    let left = || date.duration_since(SystemTime::now()).unwrap_or_default().as_secs();
     let before = left();
     // A date that is over counts as missing.
     let seconds = retry_after(text.as_bytes()).map_or(0, u64::from);

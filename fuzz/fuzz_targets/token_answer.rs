@@ -26,20 +26,15 @@ fuzz_target!(|data: &[u8]| {
         Some(end) => (&data[..end], &data[end + 1..]),
         None => (&b"200"[..], data),
     };
-    let status: u16 = std::str::from_utf8(status)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(200);
+    let status: u16 =
+        std::str::from_utf8(status).ok().and_then(|text| text.parse().ok()).unwrap_or(200);
     let answer = || Scripted::new(status, body);
     let fine = || Scripted::new(200, b"{}");
 
     let start = Instant::now();
     let account = Account::new(&CONFIG).unwrap();
     let first = check(account.exchange([answer(), fine()]));
-    assert_eq!(
-        first.sent[0],
-        ("/api/oauth/token".to_owned(), Some(BASIC.to_owned()))
-    );
+    assert_eq!(first.sent[0], ("/api/oauth/token".to_owned(), Some(BASIC.to_owned())));
     if first.outcome.is_err() {
         assert_eq!(first.sent.len(), 1, "without a token nothing is asked");
         return;
@@ -56,9 +51,7 @@ fuzz_target!(|data: &[u8]| {
     let second = check(account.exchange([fine()]));
     let is_brief = serde_json::from_slice::<Value>(body).is_ok_and(|document| {
         let life = &document["expires_in"];
-        let text = life
-            .as_str()
-            .map_or_else(|| life.to_string(), str::to_owned);
+        let text = life.as_str().map_or_else(|| life.to_string(), str::to_owned);
         text.trim().parse::<f64>().is_ok_and(|life| life < 1.0)
     });
     if start.elapsed() < Duration::from_millis(500) && !is_brief {
@@ -80,10 +73,7 @@ fuzz_target!(|data: &[u8]| {
 fn check(exchange: Exchange) -> Exchange {
     if let Err(error) = &exchange.outcome {
         let shown = format!("{error:?}");
-        assert!(
-            !shown.contains(SECRET) && !shown.contains(&BASIC[6..]),
-            "{shown}"
-        );
+        assert!(!shown.contains(SECRET) && !shown.contains(&BASIC[6..]), "{shown}");
         assert!(!error.message().contains(char::is_control));
     }
     exchange

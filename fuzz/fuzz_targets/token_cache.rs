@@ -25,21 +25,14 @@ static CACHE: LazyLock<(Config, PathBuf)> = LazyLock::new(|| {
     config.set_service_account(Some(b"fuzzer"), Some(b"secret"));
     config.set_token_cache(Some(directory.as_os_str().as_encoded_bytes()));
     use_one(&config);
-    let mut files = fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let file = files
-        .find(|path| path.extension().is_none())
-        .expect("the first client writes it");
+    let mut files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.extension().is_none()).expect("the first client writes it");
     (config, file)
 });
 
 fuzz_target!(|data: &[u8]| {
     let (config, file) = &*CACHE;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let content = replaced(&replaced(data, b"@0", now - 60), b"@1", now + 3540);
     let _ = fs::remove_file(file);
     let mut options = fs::OpenOptions::new();
@@ -60,17 +53,12 @@ fuzz_target!(|data: &[u8]| {
             serde_json::from_slice(&content).expect("a damaged file has no token");
         assert_eq!(document["access_token"], *used, "the token is the file's");
         assert!(used.bytes().all(|byte| byte.is_ascii_graphic()));
-        let (issued, ends) = (
-            document["issued_at"].as_u64().unwrap(),
-            document["expires_at"].as_u64().unwrap(),
-        );
+        let (issued, ends) =
+            (document["issued_at"].as_u64().unwrap(), document["expires_at"].as_u64().unwrap());
         assert!(issued <= now + 2 && now <= ends, "it lives");
         assert!(ends - issued <= 24 * 3600, "and not for ever");
     }
-    assert_eq!(
-        fs::metadata(file).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
 
     // What is there now serves the next.
     let (again, fetched_again) = use_one(config);
@@ -85,10 +73,7 @@ fn use_one(config: &Config) -> (String, bool) {
     let account = Account::new(config).unwrap();
     // Without a fetch the first answer is the snapshot's, and is as fine.
     let exchange = account.exchange([Scripted::new(200, granted.as_bytes()), fine]);
-    assert!(
-        matches!(exchange.outcome, Ok(200)),
-        "the cache never fails a call: {exchange:?}"
-    );
+    assert!(matches!(exchange.outcome, Ok(200)), "the cache never fails a call: {exchange:?}");
     let bearer = exchange.sent.last().unwrap().1.clone().unwrap();
     let token = bearer.strip_prefix("Bearer ").unwrap();
     (token.to_owned(), exchange.sent.len() == 2)

@@ -50,14 +50,8 @@ pub fn call<T>(
 
 pub fn check_error(error: &atlas_error, failed: bool) {
     assert_eq!(error.kind != 0, failed, "result and kind agree");
-    let texts = [
-        &error.code[..],
-        &error.reason,
-        &error.detail,
-        &error.parameters,
-        &error.message,
-    ]
-    .map(field);
+    let texts = [&error.code[..], &error.reason, &error.detail, &error.parameters, &error.message]
+        .map(field);
     let message = texts[4];
     assert_ne!(error.kind, 15, "a defect: {message}");
     assert!((0..15).contains(&error.kind), "{}", error.kind);
@@ -66,10 +60,7 @@ pub fn check_error(error: &atlas_error, failed: bool) {
     assert_ne!(name, Some("unknown"));
     assert!(error.reserved.iter().all(|byte| *byte == 0));
     if !failed {
-        assert_eq!(
-            (error.http_status, error.retry_after, error.flags),
-            (0, -1, 0)
-        );
+        assert_eq!((error.http_status, error.retry_after, error.flags), (0, -1, 0));
         assert!(texts.iter().all(|text| text.is_empty()));
         return;
     }
@@ -83,10 +74,7 @@ pub fn check_error(error: &atlas_error, failed: bool) {
     if error.flags & ATLAS_ERROR_FLAG_TRUNCATED != 0 {
         // Cut at a character, of at most four bytes.
         assert!(
-            texts
-                .iter()
-                .zip([96, 64, 768, 256, 768])
-                .any(|(text, size)| text.len() + 4 >= size)
+            texts.iter().zip([96, 64, 768, 256, 768]).any(|(text, size)| text.len() + 4 >= size)
         );
     }
 }
@@ -125,23 +113,12 @@ type Array = (&'static str, Counter, &'static [(&'static str, Element)]);
 
 /// The arrays by their JSON names: a counter, and for each text of an element its name ("" if the element is the text).
 pub const ARRAYS: [Array; 5] = [
-    (
-        "copyRegions",
-        atlas_snapshot_copy_region_count,
-        &[("", atlas_snapshot_copy_region)],
-    ),
-    (
-        "policyItems",
-        atlas_snapshot_policy_item_count,
-        &[("", atlas_snapshot_policy_item)],
-    ),
+    ("copyRegions", atlas_snapshot_copy_region_count, &[("", atlas_snapshot_copy_region)]),
+    ("policyItems", atlas_snapshot_policy_item_count, &[("", atlas_snapshot_policy_item)]),
     (
         "links",
         atlas_snapshot_link_count,
-        &[
-            ("href", atlas_snapshot_link_href),
-            ("rel", atlas_snapshot_link_rel),
-        ],
+        &[("href", atlas_snapshot_link_href), ("rel", atlas_snapshot_link_rel)],
     ),
     (
         "members",
@@ -152,11 +129,7 @@ pub const ARRAYS: [Array; 5] = [
             ("replicaSetName", atlas_snapshot_member_replica_set_name),
         ],
     ),
-    (
-        "snapshotIds",
-        atlas_snapshot_snapshot_id_count,
-        &[("", atlas_snapshot_snapshot_id)],
-    ),
+    ("snapshotIds", atlas_snapshot_snapshot_id_count, &[("", atlas_snapshot_snapshot_id)]),
 ];
 
 /// A document as a C caller reads it; `None` if it is refused.
@@ -227,18 +200,10 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
                 atlas_snapshot_snapshot_type,
                 &["onDemand", "scheduled", "fallback"],
             ),
-            (
-                atlas_snapshot_type_code,
-                atlas_snapshot_type,
-                &["replicaSet", "shardedCluster"],
-            ),
+            (atlas_snapshot_type_code, atlas_snapshot_type, &["replicaSet", "shardedCluster"]),
         ] {
             let expected = text(accessor(snapshot))
-                .and_then(|text| {
-                    names
-                        .iter()
-                        .position(|name| name.eq_ignore_ascii_case(text))
-                })
+                .and_then(|text| names.iter().position(|name| name.eq_ignore_ascii_case(text)))
                 .map_or(0, |position| position as i32 + 1);
             assert_eq!(code(snapshot), expected);
         }
@@ -263,10 +228,7 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
         let mut length = usize::MAX;
         let json = text(atlas_snapshot_json(snapshot, &mut length)).expect("there is a body");
         assert_eq!(json.len(), length, "no NUL is in the body");
-        assert_eq!(
-            atlas_snapshot_json(snapshot, null_mut()),
-            json.as_ptr().cast()
-        );
+        assert_eq!(atlas_snapshot_json(snapshot, null_mut()), json.as_ptr().cast());
 
         let mut names = Vec::new();
         for i in 0..atlas_snapshot_field_count(snapshot) {
@@ -304,10 +266,7 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
         let copy = Owned(atlas_snapshot_copy(snapshot));
         assert!(!copy.0.is_null());
         assert_eq!(text(atlas_snapshot_json(copy.0, null_mut())), Some(json));
-        assert_eq!(
-            text(atlas_snapshot_id(copy.0)),
-            text(atlas_snapshot_id(snapshot))
-        );
+        assert_eq!(text(atlas_snapshot_id(copy.0)), text(atlas_snapshot_id(snapshot)));
         assert_eq!(atlas_snapshot_field_count(copy.0), fields);
         assert_eq!(atlas_snapshot_header_count(copy.0), headers);
     }
@@ -350,17 +309,11 @@ pub unsafe fn check_fields(snapshot: *const atlas_snapshot, object: &str) {
         assert_eq!(atlas_snapshot_storage_size_bytes(snapshot), size);
 
         // Names are shown with U+FFFD for NUL, which may make two the same.
-        if members
-            .keys()
-            .all(|name| !name.contains(['\0', '\u{fffd}']))
-        {
+        if members.keys().all(|name| !name.contains(['\0', '\u{fffd}'])) {
             assert_eq!(atlas_snapshot_field_count(snapshot), members.len());
             for (name, value) in &members {
                 let name = CString::new(name.as_str()).expect("without NUL");
-                assert_eq!(
-                    text(atlas_snapshot_field(snapshot, name.as_ptr())),
-                    Some(value.get())
-                );
+                assert_eq!(text(atlas_snapshot_field(snapshot, name.as_ptr())), Some(value.get()));
             }
         }
     }
@@ -370,10 +323,7 @@ pub unsafe fn check_fields(snapshot: *const atlas_snapshot, object: &str) {
 fn elements(raw: &str, texts: bool) -> Vec<&RawValue> {
     let elements: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
     let start = if texts { '"' } else { '{' };
-    match elements
-        .iter()
-        .all(|element| element.get().starts_with(start))
-    {
+    match elements.iter().all(|element| element.get().starts_with(start)) {
         true => elements,
         false => Vec::new(),
     }

@@ -33,12 +33,7 @@ pub(crate) struct Digest {
 
 impl Digest {
     pub(super) fn new(public_key: String, private_key: Secret, redactor: Arc<Redactor>) -> Digest {
-        Digest {
-            public_key,
-            private_key,
-            redactor,
-            kept: Mutex::new(None),
-        }
+        Digest { public_key, private_key, redactor, kept: Mutex::new(None) }
     }
 
     /// Sends `request` signed; a response of 401 means that the key was refused.
@@ -94,9 +89,7 @@ impl Digest {
         let sign = || {
             times_sent.set(times_sent.get() + 1);
             let nonce = attempt.nonce.as_deref();
-            nonce
-                .map(|nonce| nonce.sign(&self.public_key, request))
-                .transpose()
+            nonce.map(|nonce| nonce.sign(&self.public_key, request)).transpose()
         };
         let signed = Request {
             authorization: &sign,
@@ -132,10 +125,7 @@ impl Digest {
     /// The strongest challenge that we can answer, of several the first.
     fn challenged(&self, headers: &HeaderMap) -> Result<Option<Nonce>> {
         let challenges = challenge::of(headers);
-        let mut digests = challenges
-            .iter()
-            .filter(|challenge| challenge.is("Digest"))
-            .peekable();
+        let mut digests = challenges.iter().filter(|challenge| challenge.is("Digest")).peekable();
         if digests.peek().is_none() {
             return Ok(None);
         }
@@ -245,9 +235,7 @@ impl Nonce {
             value: value.to_owned(),
             opaque: challenge.get("opaque").map(str::to_owned),
             algorithm_name: algorithm_name.map(str::to_owned),
-            stale: challenge
-                .get("stale")
-                .is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+            stale: challenge.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
             secret,
             client_nonce: client_nonce.to_owned(),
             realm: realm.to_owned(),
@@ -272,11 +260,9 @@ impl Nonce {
         let mut header = String::with_capacity(384);
         header.push_str("Digest username=");
         push_quoted(&mut header, public_key);
-        for (name, value) in [
-            (", realm=", self.realm.as_str()),
-            (", nonce=", &self.value),
-            (", uri=", uri),
-        ] {
+        for (name, value) in
+            [(", realm=", self.realm.as_str()), (", nonce=", &self.value), (", uri=", uri)]
+        {
             header.push_str(name);
             push_quoted(&mut header, value);
         }
@@ -318,13 +304,8 @@ impl Nonce {
 
 /// The error when the key was never sent, since the server did not ask for it in a way we can answer.
 fn unusable(response: &Response, redactor: &Redactor) -> Error {
-    Error::from_response(
-        response.status,
-        Some(&response.headers),
-        &response.body,
-        redactor,
-    )
-    .hint(Hint::NO_DIGEST_OFFERED)
+    Error::from_response(response.status, Some(&response.headers), &response.body, redactor)
+        .hint(Hint::NO_DIGEST_OFFERED)
 }
 
 fn push_quoted(header: &mut String, value: &str) {
@@ -362,10 +343,7 @@ mod tests {
         let client_nonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
         for (algorithm, expected) in [
             (Algorithm::Md5, "8ca523f5e9506fed4657c9700eebdbec"),
-            (
-                Algorithm::Sha256,
-                "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-            ),
+            (Algorithm::Sha256, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
         ] {
             let secret = algorithm.hash(&["Mufasa", realm, "Circle of Life"]);
             let target = algorithm.hash(&["GET", "/dir/index.html"]);

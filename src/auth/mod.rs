@@ -42,20 +42,16 @@ impl Auth {
         logger: &Logger,
     ) -> Result<Auth> {
         Ok(match credentials {
-            Credentials::ServiceAccount {
-                client_id,
-                client_secret,
-            } => Auth::ServiceAccount(Box::new(ServiceAccount::new(
-                client_id,
-                client_secret,
-                base_url,
-                token_cache,
-                logger,
-            )?)),
-            Credentials::ApiKey {
-                public_key,
-                private_key,
-            } => Auth::ApiKey(Digest::new(
+            Credentials::ServiceAccount { client_id, client_secret } => {
+                Auth::ServiceAccount(Box::new(ServiceAccount::new(
+                    client_id,
+                    client_secret,
+                    base_url,
+                    token_cache,
+                    logger,
+                )?))
+            }
+            Credentials::ApiKey { public_key, private_key } => Auth::ApiKey(Digest::new(
                 public_key.clone(),
                 private_key.clone(),
                 logger.redactor().clone(),
@@ -114,13 +110,7 @@ fn send_with(
     request: &Request,
     send: &mut Send,
 ) -> Result<Response> {
-    send(
-        context,
-        &Request {
-            authorization: &|| Ok(Some(header.clone())),
-            ..request.clone()
-        },
-    )
+    send(context, &Request { authorization: &|| Ok(Some(header.clone())), ..request.clone() })
 }
 
 /// Bytes as lower-case hexadecimal digits. The text never grows, since it may be a secret, of which growing would leave a

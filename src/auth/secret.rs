@@ -51,10 +51,7 @@ pub(super) fn secret_header(scheme: &str, value: &str) -> Result<HeaderValue> {
     }
     let text = Wiped([scheme, value].concat().into_bytes());
     let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
-        Error::new(
-            ErrorKind::InvalidResponse,
-            "an access token has characters no header can carry",
-        )
+        Error::new(ErrorKind::InvalidResponse, "an access token has characters no header can carry")
     })?;
     header.set_sensitive(true);
     Ok(header)

@@ -79,19 +79,12 @@ impl<'a> Call<'a> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let parts = client.parts()?;
         let context = parts.canceller.enter(deadline)?;
-        Ok(Call {
-            client,
-            parts,
-            context,
-        })
+        Ok(Call { client, parts, context })
     }
 
     /// A part of this call that may take `timeout`.
     pub(super) fn within(&self, timeout: Duration) -> Call<'a> {
-        Call {
-            context: self.context.within(timeout),
-            ..*self
-        }
+        Call { context: self.context.within(timeout), ..*self }
     }
 
     /// After a callback, which may have forked: the child goes on with parts of its own, and is not ended when the
@@ -140,14 +133,11 @@ impl<'a> Call<'a> {
     /// Gives the access token back.
     pub(super) fn revoke(&mut self) -> Result<()> {
         let client = self.client;
-        self.run(
-            &mut RateLimits::default(),
-            |parts, context, retry_reason| {
-                let mut send =
-                    |context: &Context, request: &Request| client.send(parts, context, request);
-                parts.auth.revoke(context, retry_reason, &mut send)
-            },
-        )
+        self.run(&mut RateLimits::default(), |parts, context, retry_reason| {
+            let mut send =
+                |context: &Context, request: &Request| client.send(parts, context, request);
+            parts.auth.revoke(context, retry_reason, &mut send)
+        })
     }
 
     /// Sends a GET until it succeeds or fails for good, and has the answer read.

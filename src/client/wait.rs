@@ -27,10 +27,7 @@ impl Wait {
             return Err(failed(snapshot, redactor));
         }
         let status = snapshot.status().unwrap_or("unknown");
-        *self = Wait {
-            last_status: Some(redactor.redact(status, VALUE_SHOWN)),
-            ..Wait::default()
-        };
+        *self = Wait { last_status: Some(redactor.redact(status, VALUE_SHOWN)), ..Wait::default() };
         Ok(())
     }
 
@@ -52,11 +49,7 @@ impl Wait {
     pub(super) fn pause(&self, context: &Context, interval: Duration) -> Result<()> {
         let spread = retry::part_of(interval / 5, retry::random());
         let mut pause = (interval - interval / 10).saturating_add(spread);
-        if let Some(asked) = self
-            .failure
-            .as_ref()
-            .and_then(|error| self.limits.pause(error))
-        {
+        if let Some(asked) = self.failure.as_ref().and_then(|error| self.limits.pause(error)) {
             pause = pause.max(asked);
         }
         let resume = Instant::now().checked_add(pause);
@@ -75,9 +68,8 @@ impl Wait {
     fn not_in_time(&self) -> Error {
         let status = self.last_status.as_deref().unwrap_or("none");
         let failure = self.failure.as_ref();
-        let failure = failure.map_or_else(String::new, |error| {
-            format!("; the last try failed: {error}")
-        });
+        let failure =
+            failure.map_or_else(String::new, |error| format!("; the last try failed: {error}"));
         Error::new(
             ErrorKind::Timeout,
             format!(

@@ -22,10 +22,8 @@ impl Config {
 
     /// Authenticates with an API key (HTTP Digest).
     pub fn set_api_key(&mut self, public_key: Option<&[u8]>, private_key: Option<&[u8]>) {
-        self.login = Some(Login::ApiKey(
-            given("public_key", public_key),
-            given("private_key", private_key),
-        ));
+        self.login =
+            Some(Login::ApiKey(given("public_key", public_key), given("private_key", private_key)));
     }
 
     /// Authenticates with an access token somebody else fetched; it is used until Atlas refuses it.

@@ -20,9 +20,8 @@ impl Config {
             service: text("MONGODB_ATLAS_SERVICE"),
             api_version: text("MONGODB_ATLAS_API_VERSION"),
             timeout: text("MONGODB_ATLAS_TIMEOUT_MS").map(|text| {
-                let number = std::str::from_utf8(&text.bytes)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
+                let number =
+                    std::str::from_utf8(&text.bytes).ok().and_then(|text| text.trim().parse().ok());
                 number.ok_or(text)
             }),
             ca_file: text("MONGODB_ATLAS_CA_FILE"),
@@ -87,8 +86,5 @@ fn first(names: &[&'static str]) -> Option<Text> {
 }
 
 fn text(name: &'static str) -> Option<Text> {
-    env(name).map(|value| Text {
-        name,
-        bytes: Zeroizing::new(value.into_vec()),
-    })
+    env(name).map(|value| Text { name, bytes: Zeroizing::new(value.into_vec()) })
 }

@@ -65,10 +65,7 @@ impl fmt::Debug for Config {
 
 impl Text {
     fn new(name: &'static str, bytes: &[u8]) -> Text {
-        Text {
-            name,
-            bytes: Zeroizing::new(bytes.to_vec()),
-        }
+        Text { name, bytes: Zeroizing::new(bytes.to_vec()) }
     }
 
     fn wrong(&self, why: &str) -> Error {

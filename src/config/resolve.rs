@@ -125,9 +125,9 @@ impl Config {
             Some(Login::AccessToken(token)) => {
                 Ok(Credentials::AccessToken(credential("access_token", token)?))
             }
-            Some(Login::Half(present, missing)) => Err(config_error(format!(
-                "{missing} is missing, while {present} is set"
-            ))),
+            Some(Login::Half(present, missing)) => {
+                Err(config_error(format!("{missing} is missing, while {present} is set")))
+            }
         }
     }
 
@@ -206,11 +206,7 @@ impl Config {
             None => None,
             Some(text) => Some((text.name, text.path()?)),
         };
-        Ok(Some(Sources {
-            file: env::ssl_cert_file(),
-            directories: env::ssl_cert_dir(),
-            extra,
-        }))
+        Ok(Some(Sources { file: env::ssl_cert_file(), directories: env::ssl_cert_dir(), extra }))
     }
 
     /// The proxy for `base`: the setting, or the environment's as curl reads it. The setting must be good in any case,
@@ -305,9 +301,7 @@ fn name_part(name: &'static str, text: &Option<Text>) -> Result<String> {
 
 fn positive(name: &str, milliseconds: u32) -> Result<Duration> {
     if milliseconds == 0 {
-        return Err(config_error(format!(
-            "{name} is 0, which no call could keep"
-        )));
+        return Err(config_error(format!("{name} is 0, which no call could keep")));
     }
     Ok(Duration::from_millis(milliseconds.into()))
 }

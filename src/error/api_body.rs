@@ -86,9 +86,7 @@ impl Error {
         // By the code that came, of which a short secret may have taken a part.
         let address = api_body.parameter(0).and_then(json::wiped_text);
         let address = address.map(|address| redactor.redact(&address, ADDRESS_LIMIT));
-        error.hints = Hint::of_response(&error, &code, address.as_deref())
-            .into_iter()
-            .collect();
+        error.hints = Hint::of_response(&error, &code, address.as_deref()).into_iter().collect();
         error
     }
 }
@@ -115,11 +113,7 @@ struct ApiErrorBody<'a> {
 impl<'a> ApiErrorBody<'a> {
     /// Nothing for what is not a JSON object.
     fn read(body: &'a str, is_cut: bool) -> ApiErrorBody<'a> {
-        let mut found = ApiErrorBody {
-            is_object: true,
-            is_cut,
-            ..ApiErrorBody::default()
-        };
+        let mut found = ApiErrorBody { is_object: true, is_cut, ..ApiErrorBody::default() };
         let read = json::members(body, |name, value| {
             let value = Some(value).filter(|value| *value != "null");
             match &*json::name(name) {
@@ -144,11 +138,7 @@ impl<'a> ApiErrorBody<'a> {
 
     /// What the error is called; in memory that is wiped, since it may echo a secret.
     fn code(&self, headers: Option<&HeaderMap>) -> Zeroizing<String> {
-        let raw = if self.is_oauth() {
-            self.error
-        } else {
-            self.error_code
-        };
+        let raw = if self.is_oauth() { self.error } else { self.error_code };
         let code = text_of(raw);
         if !code.is_empty() {
             return code;
@@ -160,11 +150,7 @@ impl<'a> ApiErrorBody<'a> {
     /// What Atlas or OAuth says of the error, then each field that Atlas refused. Searched for secrets once as a whole,
     /// since a body may name thousands of fields.
     fn whole_detail(&self, redactor: &Redactor) -> String {
-        let raw = if self.is_oauth() {
-            self.error_description
-        } else {
-            self.detail
-        };
+        let raw = if self.is_oauth() { self.error_description } else { self.detail };
         let enough = redactor.reach(TEXT_LIMIT);
         let detail = text_of(raw);
         // Room for all, since growing would leave a copy behind that nobody wipes: an object without members has two
@@ -213,9 +199,7 @@ impl<'a> ApiErrorBody<'a> {
         let raw = self.parameter(1)?;
         let seconds = json::integer(raw).or_else(|| json::integer(&json::wiped_text(raw)?))?;
         let seconds = u32::try_from(seconds).ok()?;
-        (1..=retry_after::LONGEST)
-            .contains(&seconds)
-            .then_some(seconds)
+        (1..=retry_after::LONGEST).contains(&seconds).then_some(seconds)
     }
 
     /// Name and description of each field that Atlas refused.

@@ -308,10 +308,7 @@ mod tests {
         error.parameters = format!("[\"{secret}\"]");
         let error = error.redacted(&Redactor::none()).redacted(&redactor);
         let message = error.message();
-        assert!(
-            message.starts_with("get [secret]: a [secret]; the API key"),
-            "{message}"
-        );
+        assert!(message.starts_with("get [secret]: a [secret]; the API key"), "{message}");
         assert!(!message.contains(secret), "{message}");
         assert_eq!((&*error.code, &*error.reason), ("[secret]", "no"));
         assert_eq!(error.detail, "[secret]");
@@ -320,14 +317,9 @@ mod tests {
 
     #[test]
     fn an_error_keeps_the_status_it_has() {
+        assert_eq!(Error::new(ErrorKind::Server, "").answered(502).http_status, 502);
         assert_eq!(
-            Error::new(ErrorKind::Server, "").answered(502).http_status,
-            502
-        );
-        assert_eq!(
-            Error::from_response(503, None, b"", &Redactor::none())
-                .answered(200)
-                .http_status,
+            Error::from_response(503, None, b"", &Redactor::none()).answered(200).http_status,
             503
         );
     }

@@ -55,11 +55,7 @@ impl Redactor {
 
     pub(crate) fn new(mut secrets: Vec<Secret>) -> Redactor {
         secrets.retain(|secret| !secret.is_empty());
-        Redactor {
-            configured: secrets,
-            tokens: Mutex::default(),
-            process: Process::current(),
-        }
+        Redactor { configured: secrets, tokens: Mutex::default(), process: Process::current() }
     }
 
     /// `None` in a child of a fork that happened while another thread was looking; that child soon has its own.
@@ -106,9 +102,7 @@ impl Redactor {
             reach if reach < text.len() => (boundary(text, reach), limit),
             _ => (text.len(), text.len()),
         };
-        let mut shown = self
-            .replaced(&text[..reach], boundary(text, end), 0)
-            .into_owned();
+        let mut shown = self.replaced(&text[..reach], boundary(text, end), 0).into_owned();
         let is_cut = reach < text.len() || shown.len() > limit;
         if shown.len() > limit {
             shown.truncate(unmarked(&shown, limit));
@@ -300,11 +294,7 @@ mod tests {
 
     fn redactor(secrets: &[&str]) -> Redactor {
         let secrets = secrets.iter();
-        Redactor::new(
-            secrets
-                .map(|secret| Zeroizing::new(secret.to_string()))
-                .collect(),
-        )
+        Redactor::new(secrets.map(|secret| Zeroizing::new(secret.to_string())).collect())
     }
 
     #[test]
@@ -318,25 +308,16 @@ mod tests {
                 "x a/c a\\/c a%2Fc a%2fc a&#47;c a&#x2F;c a&#x002F;c \\u0061/c y",
                 &format!("x{} y", " [secret]".repeat(8)),
             ),
-            (
-                "\\\\u0061/c &amp;a/c &a/c",
-                "[secret] &amp;[secret] &[secret]",
-            ),
+            ("\\\\u0061/c &amp;a/c &a/c", "[secret] &amp;[secret] &[secret]"),
             ("\u{e9}a/c\u{e9}%", "\u{e9}[secret]\u{e9}%"),
             ("a%2 a%2", "a%2 a%2"),
             ("geheim\\u00e9 geheim\u{e9}", "[secret] [secret]"),
-            (
-                "\\ud83d\\ude00! \\ud83d! \\ude00 &#128512;!",
-                "[secret] \\ud83d! \\ude00 [secret]",
-            ),
+            ("\\ud83d\\ude00! \\ud83d! \\ude00 &#128512;!", "[secret] \\ud83d! \\ude00 [secret]"),
         ] {
             let redactor = redactor(&["a/c", "", "geheim\u{e9}", "\u{1f600}!"]);
             assert_eq!(redactor.redact(text, 1000), expected);
         }
-        assert_eq!(
-            redactor(&["abc", "bcd"]).redact("abcd-bcd", 1000),
-            "[secret]-[secret]"
-        );
+        assert_eq!(redactor(&["abc", "bcd"]).redact("abcd-bcd", 1000), "[secret]-[secret]");
     }
 
     #[test]
@@ -392,11 +373,7 @@ mod tests {
 
     #[test]
     fn a_whole_text_is_searched_for_what_is_no_word() {
-        let redactor = redactor(&[
-            "the",
-            "check the ids and the names",
-            "0123456789-0123456789",
-        ]);
+        let redactor = redactor(&["the", "check the ids and the names", "0123456789-0123456789"]);
         let text = "check the ids and the names: 0123456789-0123456789";
         let expected = "check the ids and the names: [secret]";
         assert_eq!(redactor.redact_whole(text), expected);

@@ -127,18 +127,9 @@ pub unsafe extern "C" fn atlas_client_get_snapshot(
     flags: u32,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    call!(error, client, |client,
-                          group_id,
-                          cluster_name,
-                          snapshot_id| {
+    call!(error, client, |client, group_id, cluster_name, snapshot_id| {
         let cluster_type = ClusterType::ReplicaSet;
-        client.get_snapshot(
-            cluster_type,
-            group_id,
-            cluster_name,
-            snapshot_id,
-            format(flags)?,
-        )
+        client.get_snapshot(cluster_type, group_id, cluster_name, snapshot_id, format(flags)?)
     })
 }
 
@@ -153,18 +144,9 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
     flags: u32,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    call!(error, client, |client,
-                          group_id,
-                          cluster_name,
-                          snapshot_id| {
+    call!(error, client, |client, group_id, cluster_name, snapshot_id| {
         let cluster_type = ClusterType::ShardedCluster;
-        client.get_snapshot(
-            cluster_type,
-            group_id,
-            cluster_name,
-            snapshot_id,
-            format(flags)?,
-        )
+        client.get_snapshot(cluster_type, group_id, cluster_name, snapshot_id, format(flags)?)
     })
 }
 
@@ -183,12 +165,7 @@ pub unsafe extern "C" fn atlas_client_list_snapshots(
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot_list {
     call!(error, client, |client, group_id, cluster_name| {
-        client.list_snapshots(
-            ClusterType::ReplicaSet,
-            group_id,
-            cluster_name,
-            format(flags)?,
-        )
+        client.list_snapshots(ClusterType::ReplicaSet, group_id, cluster_name, format(flags)?)
     })
 }
 
@@ -203,12 +180,7 @@ pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot_list {
     call!(error, client, |client, group_id, cluster_name| {
-        client.list_snapshots(
-            ClusterType::ShardedCluster,
-            group_id,
-            cluster_name,
-            format(flags)?,
-        )
+        client.list_snapshots(ClusterType::ShardedCluster, group_id, cluster_name, format(flags)?)
     })
 }
 
@@ -250,10 +222,7 @@ pub unsafe extern "C" fn atlas_client_wait_for_snapshot(
     user_data: *mut c_void,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    call!(error, client, |client,
-                          group_id,
-                          cluster_name,
-                          snapshot_id| {
+    call!(error, client, |client, group_id, cluster_name, snapshot_id| {
         let polling = polling(poll_interval_ms, timeout_ms, flags)?;
         let mut progress = reporter(progress, user_data);
         let cluster_type = ClusterType::ReplicaSet;
@@ -282,10 +251,7 @@ pub unsafe extern "C" fn atlas_client_wait_for_sharded_snapshot(
     user_data: *mut c_void,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    call!(error, client, |client,
-                          group_id,
-                          cluster_name,
-                          snapshot_id| {
+    call!(error, client, |client, group_id, cluster_name, snapshot_id| {
         let polling = polling(poll_interval_ms, timeout_ms, flags)?;
         let mut progress = reporter(progress, user_data);
         let cluster_type = ClusterType::ShardedCluster;
@@ -330,8 +296,5 @@ fn format(flags: u32) -> Result<Format> {
             format!("the flags have unknown bits: {unknown:#x}"),
         ));
     }
-    Ok(Format {
-        envelope: flags & ATLAS_ENVELOPE != 0,
-        pretty: flags & ATLAS_PRETTY != 0,
-    })
+    Ok(Format { envelope: flags & ATLAS_ENVELOPE != 0, pretty: flags & ATLAS_PRETTY != 0 })
 }

@@ -79,12 +79,7 @@ pub unsafe extern "C" fn atlas_config_set_service_account(
     client_id: *const c_char,
     client_secret: *const c_char,
 ) {
-    set!(
-        config,
-        Config::set_service_account,
-        client_id,
-        client_secret
-    )
+    set!(config, Config::set_service_account, client_id, client_secret)
 }
 
 /// Authenticates with an API key: its public and private half (HTTP Digest). NULL as for a service account.
@@ -129,8 +124,7 @@ pub unsafe extern "C" fn atlas_config_set_api_version(
 /// Default 30000; 0 is an error. In a wait it bounds each poll.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_config_set_timeout_ms(config: *mut atlas_config, milliseconds: u32) {
-    set!(config, |config: &mut Config| config
-        .set_timeout_ms(milliseconds))
+    set!(config, |config: &mut Config| config.set_timeout_ms(milliseconds))
 }
 
 /// How long connecting may take, in milliseconds: name lookup, proxy and TLS handshake included. Default 10000; 0 is
@@ -140,8 +134,7 @@ pub unsafe extern "C" fn atlas_config_set_connect_timeout_ms(
     config: *mut atlas_config,
     milliseconds: u32,
 ) {
-    set!(config, |config: &mut Config| config
-        .set_connect_timeout_ms(milliseconds))
+    set!(config, |config: &mut Config| config.set_connect_timeout_ms(milliseconds))
 }
 
 /// How often a request is tried again after a passing failure: no connection, a reset, 429, 500, 502, 503, 504; after a

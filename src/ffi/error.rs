@@ -159,11 +159,7 @@ fn copy(text: &str, target: &mut [c_char]) -> bool {
     let mut at = 0;
     for character in text.chars() {
         // A NUL would end the text for a C reader.
-        let character = if character == '\0' {
-            '\u{fffd}'
-        } else {
-            character
-        };
+        let character = if character == '\0' { '\u{fffd}' } else { character };
         let mut buffer = [0; 4];
         let bytes = character.encode_utf8(&mut buffer).as_bytes();
         if bytes.len() > free {

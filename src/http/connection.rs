@@ -124,10 +124,7 @@ impl Connection {
         if !self.kept {
             self.kept = true;
             // Where that cannot be, a peer that vanishes costs a later call its time.
-            let _ = self
-                .stream
-                .socket()
-                .expect_acknowledgement(exchange.context.deadline());
+            let _ = self.stream.socket().expect_acknowledgement(exchange.context.deadline());
         }
         true
     }

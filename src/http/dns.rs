@@ -56,10 +56,7 @@ struct Answer {
 impl Default for DnsCache {
     fn default() -> DnsCache {
         DnsCache::asking(|host| {
-            Ok((host, 0)
-                .to_socket_addrs()?
-                .map(|address| address.ip())
-                .collect())
+            Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
         })
     }
 }
@@ -89,10 +86,7 @@ impl DnsCache {
             return Ok(with_port(&[address]));
         }
         if is_this_machine(host) {
-            return Ok(with_port(&[
-                Ipv4Addr::LOCALHOST.into(),
-                Ipv6Addr::LOCALHOST.into(),
-            ]));
+            return Ok(with_port(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]));
         }
         let lookup = loop {
             let (lookup, overdue_at) = self.lookup(host)?;
@@ -115,8 +109,7 @@ impl DnsCache {
 
     /// Forgets a name whose addresses did not answer: they may have changed.
     pub(super) fn forget(&self, host: &str) {
-        self.lock()
-            .retain(|entry| entry.name != host || entry.lookup.answer.get().is_none());
+        self.lock().retain(|entry| entry.name != host || entry.lookup.answer.get().is_none());
     }
 
     /// The lookup of `host` that goes on or is known well enough, or a new one; and when to ask for it again, should it
@@ -137,19 +130,12 @@ impl DnsCache {
             }
             return Ok((lookup, Some(entry.asked + self.overdue_after)));
         }
-        let lookup = Arc::new(Lookup {
-            answered: Event::new()?,
-            answer: OnceLock::new(),
-        });
+        let lookup = Arc::new(Lookup { answered: Event::new()?, answer: OnceLock::new() });
         self.start(host, &lookup).map_err(|why| {
             // Looking up on this thread would need no other, but could not be bounded in time.
             Error::transient(ErrorKind::Network, format!("cannot look up {host}: {why}"))
         })?;
-        list.push(Entry {
-            name: host.to_owned(),
-            asked: now,
-            lookup: lookup.clone(),
-        });
+        list.push(Entry { name: host.to_owned(), asked: now, lookup: lookup.clone() });
         Ok((lookup, Some(now + self.overdue_after)))
     }
 
@@ -269,11 +255,7 @@ mod tests {
                 }),
             };
             lookup.answered.notify();
-            *names.lock() = vec![Entry {
-                name: "host".into(),
-                asked,
-                lookup: Arc::new(lookup),
-            }];
+            *names.lock() = vec![Entry { name: "host".into(), asked, lookup: Arc::new(lookup) }];
             response(&names)
         };
         assert_eq!(aged(Duration::from_secs(29)), "127.0.0.1:1");
@@ -291,10 +273,7 @@ mod tests {
             _ => next(&ASKED),
         });
         let error = names.resolve(&context(5000), "host", 1).unwrap_err();
-        assert!(
-            error.kind == ErrorKind::Network && error.transient,
-            "{error}"
-        );
+        assert!(error.kind == ErrorKind::Network && error.transient, "{error}");
         assert!(error.message().contains("not now"), "{error}");
         assert_eq!(response(&names), "127.0.0.1:1");
     }

@@ -85,11 +85,7 @@ enum At {
 
 impl Chunks {
     pub(super) fn new() -> Chunks {
-        Chunks {
-            at: At::Start,
-            size: 0,
-            line: 0,
-        }
+        Chunks { at: At::Start, size: 0, line: 0 }
     }
 
     /// Rewrites `bytes`, the next of the body, and returns how many are left of them.
@@ -185,18 +181,9 @@ mod tests {
         let zeros = format!("{}2\r\n{{}}\r\n0\r\n\r\n", "0".repeat(1000));
         let good = [
             ("2\r\n{}\r\n0\r\n\r\n", "2\r\n{}\r\n0\r\n\r\n"),
-            (
-                "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
-                "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
-            ),
-            (
-                "2;a=\"b;\\\"c\";d\r\n\r\n\r\n0;e\r\n\r\n",
-                "2\r\n\r\n\r\n0\r\n\r\n",
-            ),
-            (
-                "0000A \t; x\r\n0123456789\r\n000\r\n\r\n",
-                "0A\r\n0123456789\r\n0\r\n\r\n",
-            ),
+            ("1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
+            ("2;a=\"b;\\\"c\";d\r\n\r\n\r\n0;e\r\n\r\n", "2\r\n\r\n\r\n0\r\n\r\n"),
+            ("0000A \t; x\r\n0123456789\r\n000\r\n\r\n", "0A\r\n0123456789\r\n0\r\n\r\n"),
             ("2\r\n{}\r\n0\r\nX: y\r\nZ:\r\n\r\n", "2\r\n{}\r\n0\r\n\r\n"),
             ("0\r\n\r\nHTTP/1.1 2\n", "0\r\n\r\nHTTP/1.1 2\n"),
             (&long, "2\r\n{}\r\n0\r\n\r\n"),
@@ -230,11 +217,7 @@ mod tests {
                 assert_eq!(outcome.as_deref(), Ok(seen), "{text:.80?} by {length}");
             }
             for text in bad {
-                assert_eq!(
-                    rewritten(text, length),
-                    Err(Faulty),
-                    "{text:.80?} by {length}"
-                );
+                assert_eq!(rewritten(text, length), Err(Faulty), "{text:.80?} by {length}");
             }
         }
     }

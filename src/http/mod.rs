@@ -103,11 +103,7 @@ impl Http {
                 Some((tls::client_config(roots.clone())?, name))
             }
         };
-        let peer = Peer {
-            host: to.host.clone(),
-            port: to.port,
-            redactor,
-        };
+        let peer = Peer { host: to.host.clone(), port: to.port, redactor };
         let route = Arc::new(Route {
             peer,
             proxy: to.proxy.clone(),
@@ -131,10 +127,7 @@ impl Http {
         }
         // A server may close an idle connection at any time, so this is nobody's fault and counts as no retry. Its
         // neighbours in the pool were probably closed too.
-        let again = Request {
-            retry_reason: "the kept connection was closed",
-            ..request.clone()
-        };
+        let again = Request { retry_reason: "the kept connection was closed", ..request.clone() };
         match self.send_once(context, &again, true)? {
             Sent::Response(response) => Ok(response),
             Sent::Stale => {
@@ -229,10 +222,7 @@ fn log_line(
         Some(_) => Method::POST,
         None => Method::GET,
     };
-    let path = request
-        .uri
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
+    let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
     let outcome = match (status, is_whole) {
         (0, _) => "no answer".to_owned(),
         (_, false) => format!("{status} cut off"),
@@ -246,8 +236,5 @@ fn log_line(
         "" => String::new(),
         reason => format!(", again because {reason}"),
     };
-    format!(
-        "{method} {path} {outcome} in {} ms, {connection} connection{again}",
-        took.as_millis()
-    )
+    format!("{method} {path} {outcome} in {} ms, {connection} connection{again}", took.as_millis())
 }

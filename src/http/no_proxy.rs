@@ -170,10 +170,7 @@ mod tests {
                 });
                 port
             };
-            Some(Curl {
-                proxy: serve("proxy"),
-                server: serve("server"),
-            })
+            Some(Curl { proxy: serve("proxy"), server: serve("server") })
         }
 
         fn is_direct(&self, no_proxy: &str, host: &str) -> bool {

@@ -41,19 +41,13 @@ pub(super) struct Login {
     pub(super) password: Zeroizing<Vec<u8>>,
 }
 
-const SCHEMES: [(&str, Kind); 3] = [
-    ("http", Kind::Http),
-    ("socks5", Kind::Socks5),
-    ("socks5h", Kind::Socks5h),
-];
+const SCHEMES: [(&str, Kind); 3] =
+    [("http", Kind::Http), ("socks5", Kind::Socks5), ("socks5h", Kind::Socks5h)];
 
 impl Login {
     fn parse(text: &str) -> Result<Login, String> {
         let (user, password) = text.split_once(':').unwrap_or((text, ""));
-        Ok(Login {
-            user: percent_decoded(user)?,
-            password: percent_decoded(password)?,
-        })
+        Ok(Login { user: percent_decoded(user)?, password: percent_decoded(password)? })
     }
 
     fn is_too_long_for_socks(&self) -> bool {
@@ -99,13 +93,7 @@ impl Proxy {
         if kind != Kind::Http && login.as_ref().is_some_and(Login::is_too_long_for_socks) {
             return Err("its user name or password is longer than SOCKS allows (255 bytes)".into());
         }
-        Ok(Proxy {
-            scheme,
-            kind,
-            host: host.to_owned(),
-            port: port.unwrap_or(1080),
-            login,
-        })
+        Ok(Proxy { scheme, kind, host: host.to_owned(), port: port.unwrap_or(1080), login })
     }
 
     /// For messages: the proxy without its login.
@@ -238,11 +226,7 @@ impl Proxy {
 }
 
 fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// `host[:port]` or `[address][:port]`; `None` when the port is none.
@@ -262,11 +246,9 @@ pub(crate) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     };
     match port {
         None => Some((host, None)),
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => port
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .map(|port| (host, Some(port))),
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            port.parse().ok().filter(|port| *port != 0).map(|port| (host, Some(port)))
+        }
         Some(_) => None,
     }
 }
@@ -308,9 +290,7 @@ mod tests {
         let proxy = Proxy::parse("http://proxy:1").unwrap();
         for (host, target) in [("::1", "[::1]:443"), ("host", "host:443")] {
             let mut wire = Wire(b"HTTP/1.1 200 OK\r\n\r\n", Vec::new());
-            proxy
-                .open_tunnel(&mut wire, host, 443, None, &Redactor::none())
-                .unwrap();
+            proxy.open_tunnel(&mut wire, host, 443, None, &Redactor::none()).unwrap();
             let asked = String::from_utf8(wire.1).unwrap();
             let start = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
             assert!(asked.starts_with(&start), "{asked}");

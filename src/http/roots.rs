@@ -66,10 +66,7 @@ pub(crate) fn load(sources: &Sources) -> Result<Arc<RootCertStore>, String> {
         .map_err(|error| format!("{name} {} cannot be used: {error}", extra.display()))?;
     for certificate in certificates {
         roots.add(certificate).map_err(|error| {
-            format!(
-                "{name} {} holds a certificate that cannot be used: {error}",
-                extra.display()
-            )
+            format!("{name} {} holds a certificate that cannot be used: {error}", extra.display())
         })?;
     }
     Ok(Arc::new(roots))
@@ -101,9 +98,7 @@ fn system() -> Result<RootCertStore, String> {
 fn refuse_if_short(error: &io::Error) -> Result<(), String> {
     let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
     if no_descriptor || error.kind() == io::ErrorKind::OutOfMemory {
-        return Err(format!(
-            "the certificate authorities cannot be read: {error}"
-        ));
+        return Err(format!("the certificate authorities cannot be read: {error}"));
     }
     Ok(())
 }
@@ -159,11 +154,7 @@ fn add_directory(
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let certificates = fs::metadata(&path).and_then(|file| {
-            if seen.insert((file.dev(), file.ino())) {
-                read_pem(&path)
-            } else {
-                Ok(Vec::new())
-            }
+            if seen.insert((file.dev(), file.ino())) { read_pem(&path) } else { Ok(Vec::new()) }
         });
         match certificates {
             Ok(certificates) => {
@@ -183,10 +174,7 @@ fn read_pem(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
     if certificates.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it holds no PEM certificate",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no PEM certificate"));
     }
     Ok(certificates)
 }
@@ -203,10 +191,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         return refused(TOO_LARGE);
     }
     // The file may be another by now: opening a pipe must not wait, and reading must end.
-    let file = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let file = File::from(keep_off_stdio(file.into())?);
     let mut text = Vec::new();
     file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;

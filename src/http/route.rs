@@ -40,17 +40,14 @@ impl fmt::Debug for Route {
 impl Route {
     /// Opens a connection within the connect timeout.
     pub(super) fn open(&self, context: &Context) -> Result<Stream> {
-        self.open_within(&context.within(self.connect_timeout))
-            .map_err(|error| {
-                let ours_is_up = context
-                    .deadline()
-                    .is_some_and(|deadline| deadline <= Instant::now());
-                if error.kind == ErrorKind::Timeout && !ours_is_up {
-                    self.peer.connect_timeout(self.connect_timeout)
-                } else {
-                    error
-                }
-            })
+        self.open_within(&context.within(self.connect_timeout)).map_err(|error| {
+            let ours_is_up = context.deadline().is_some_and(|deadline| deadline <= Instant::now());
+            if error.kind == ErrorKind::Timeout && !ours_is_up {
+                self.peer.connect_timeout(self.connect_timeout)
+            } else {
+                error
+            }
+        })
     }
 
     fn open_within(&self, context: &Context) -> Result<Stream> {
@@ -75,32 +72,21 @@ impl Route {
         let addresses = self.dns.resolve(context, host, port)?;
         Socket::connect(context, &addresses).map_err(|error| {
             self.dns.forget(host);
-            self.peer
-                .io_error(error, &format!("cannot connect to {whom}"))
+            self.peer.io_error(error, &format!("cannot connect to {whom}"))
         })
     }
 
     fn connect_through(&self, context: &Context, proxy: &Proxy) -> Result<Socket> {
         let whom = format!("the proxy {}", proxy.shown());
         let mut socket = self.connect(context, &proxy.host, proxy.port, &whom)?;
-        let address = if proxy.needs_address() {
-            self.address_of_host(context)?
-        } else {
-            None
-        };
+        let address = if proxy.needs_address() { self.address_of_host(context)? } else { None };
         let (host, port) = (self.peer.host.as_str(), self.peer.port);
         proxy
-            .open_tunnel(
-                &mut socket.bounded(context),
-                host,
-                port,
-                address,
-                &self.peer.redactor,
-            )
+            .open_tunnel(&mut socket.bounded(context), host, port, address, &self.peer.redactor)
             .map_err(|error| {
-                let what = format!("no tunnel through {whom}");
-                self.peer.io_error(error, &what)
-            })?;
+            let what = format!("no tunnel through {whom}");
+            self.peer.io_error(error, &what)
+        })?;
         Ok(socket)
     }
 

@@ -112,11 +112,9 @@ impl Proxy {
     }
 
     fn read_exact(&self, stream: &mut impl Read, bytes: &mut [u8]) -> io::Result<()> {
-        stream
-            .read_exact(bytes)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => self.failed("closed the connection"),
-                _ => error,
-            })
+        stream.read_exact(bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.failed("closed the connection"),
+            _ => error,
+        })
     }
 }

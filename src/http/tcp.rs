@@ -61,19 +61,12 @@ impl Socket {
         sockopt::set_tcp_nodelay(&fd, true)?;
         sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(BLOCKING_READ))?;
         ioctl_fionbio(&fd, false)?;
-        Ok(Socket {
-            fd,
-            asked: false,
-            left: HEAD_WIRE_LIMIT,
-        })
+        Ok(Socket { fd, asked: false, left: HEAD_WIRE_LIMIT })
     }
 
     /// For reading and writing in a call. It blocks in reads alone, and there for no longer than [`BLOCKING_READ`].
     pub(super) fn bounded<'a>(&'a mut self, context: &'a Context) -> BoundedSocket<'a> {
-        BoundedSocket {
-            socket: self,
-            context,
-        }
+        BoundedSocket { socket: self, context }
     }
 
     /// From now on, has reading more than `bytes` fail.
@@ -211,11 +204,8 @@ impl Race {
     /// Waits until one of those tried succeeds, which it returns, or fails, or until it is the next one's turn.
     fn wait(&mut self, context: &Context) -> Result<Option<OwnedFd>, Interrupted> {
         let until = (self.waiting.len() > 0).then_some(self.next_start);
-        let mut fds: Vec<_> = self
-            .trying
-            .iter()
-            .map(|(fd, _)| PollFd::new(fd, PollFlags::OUT))
-            .collect();
+        let mut fds: Vec<_> =
+            self.trying.iter().map(|(fd, _)| PollFd::new(fd, PollFlags::OUT)).collect();
         context.wait_any(&mut fds, until)?;
         let Some(index) = fds.iter().position(|fd| !fd.revents().is_empty()) else {
             return Ok(None);
@@ -233,11 +223,7 @@ impl Race {
 
 /// Begins to connect; [`Race::wait`] finds out how that ends.
 fn start(address: SocketAddr) -> Result<OwnedFd, Errno> {
-    let family = if address.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let fd = socket_with(family, SocketType::STREAM, flags, None).and_then(keep_off_stdio)?;
     match connect(&fd, &address) {
@@ -250,9 +236,8 @@ fn start(address: SocketAddr) -> Result<OwnedFd, Errno> {
 /// The resolver's order, the address families taking turns, so that one broken family costs one head start.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
-    let (one, other): (Vec<SocketAddr>, Vec<SocketAddr>) = addresses
-        .iter()
-        .partition(|address| address.is_ipv4() == is_v4);
+    let (one, other): (Vec<SocketAddr>, Vec<SocketAddr>) =
+        addresses.iter().partition(|address| address.is_ipv4() == is_v4);
     (0..one.len().max(other.len()))
         .flat_map(|turn| [one.get(turn), other.get(turn)])
         .flatten()
@@ -326,10 +311,7 @@ mod tests {
             assert_eq!(SocketAddr::try_from(reached.unwrap()).unwrap(), good);
             assert!(took >= expected, "{addresses:?}: {took:?}");
             let late = took.saturating_sub(control.join().unwrap());
-            assert!(
-                late < Duration::from_millis(100),
-                "{addresses:?}: {late:?} late"
-            );
+            assert!(late < Duration::from_millis(100), "{addresses:?}: {late:?} late");
         }
         let error = Socket::connect(&context, &[closed, closed]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -341,10 +323,7 @@ mod tests {
     fn address_families_take_turns_in_the_resolvers_order() {
         let order = |list: &[&str]| -> Vec<String> {
             let list: Vec<SocketAddr> = list.iter().map(|text| text.parse().unwrap()).collect();
-            interleaved(&list)
-                .iter()
-                .map(SocketAddr::to_string)
-                .collect()
+            interleaved(&list).iter().map(SocketAddr::to_string).collect()
         };
         assert_eq!(
             order(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]),

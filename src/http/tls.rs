@@ -35,19 +35,13 @@ impl KeyProvider for NoKeys {
 // In one place, so that ring's own keys are seen to be unused when the library is linked.
 #[inline(never)]
 fn provider() -> CryptoProvider {
-    CryptoProvider {
-        key_provider: &NoKeys,
-        ..rustls::crypto::ring::default_provider()
-    }
+    CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() }
 }
 
 /// How a client of ours talks TLS: rustls' defaults, trusting `roots`.
 pub(super) fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, Error> {
     let defect = |error: &dyn fmt::Display| {
-        Error::new(
-            ErrorKind::Internal,
-            format!("TLS cannot be set up: {error}"),
-        )
+        Error::new(ErrorKind::Internal, format!("TLS cannot be set up: {error}"))
     };
     let provider = Arc::new(provider());
     let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
@@ -152,9 +146,9 @@ impl ServerCertVerifier for Verifier {
             Err(rustls::Error::InvalidCertificate(why))
                 if is_self_signed(end_entity) && !is_about_time_or_name(&why) =>
             {
-                Err(rustls::Error::InvalidCertificate(CertificateError::Other(
-                    OtherError(Arc::new(SelfSigned)),
-                )))
+                Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(
+                    Arc::new(SelfSigned),
+                ))))
             }
             verdict => verdict,
         }
@@ -166,8 +160,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki
-            .verify_tls12_signature(message, certificate, signed)
+        self.webpki.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -176,8 +169,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki
-            .verify_tls13_signature(message, certificate, signed)
+        self.webpki.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -31,10 +31,9 @@ pub(super) fn describe(error: &rustls::Error, host: &str, redactor: &Redactor) -
             ("refused the TLS handshake", format!("alert {number}"))
         }
         rustls::Error::AlertReceived(_) => ("refused the TLS handshake", last_word()),
-        rustls::Error::PeerIncompatible(_) => (
-            "has no kind of TLS in common with this library",
-            last_word(),
-        ),
+        rustls::Error::PeerIncompatible(_) => {
+            ("has no kind of TLS in common with this library", last_word())
+        }
         rustls::Error::PeerMisbehaved(_) => (BREAKS_RULES, last_word()),
         rustls::Error::InappropriateMessage { .. }
         | rustls::Error::InappropriateHandshakeMessage { .. } => {
@@ -67,13 +66,8 @@ fn in_words(name: &str) -> String {
 /// The names a certificate is for, as rustls has them: `DnsName("example.org")`, `IpAddress(192.0.2.1)`.
 fn names(presented: &[String], redactor: &Redactor) -> String {
     let plain = presented.iter().map(|name| {
-        let inside = name
-            .split_once('(')
-            .and_then(|(_, rest)| rest.strip_suffix(')'));
-        inside.map_or_else(
-            || in_words(name),
-            |inside| inside.trim_matches('"').to_owned(),
-        )
+        let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        inside.map_or_else(|| in_words(name), |inside| inside.trim_matches('"').to_owned())
     });
     let plain: Vec<String> = plain.collect();
     redactor.redact(&plain.join(", "), NAMES_SHOWN)
@@ -179,21 +173,13 @@ mod tests {
                 rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
                 "does not speak TLS",
             ),
-            (
-                certificate(CertificateError::BadEncoding),
-                "of atlas.example cannot be read",
-            ),
-            (
-                certificate(CertificateError::Revoked),
-                "of atlas.example was revoked",
-            ),
+            (certificate(CertificateError::BadEncoding), "of atlas.example cannot be read"),
+            (certificate(CertificateError::Revoked), "of atlas.example was revoked"),
         ] {
             let message = describe(&error, "atlas.example", &Redactor::none()).message();
             assert!(message.contains(said), "{message}");
         }
-        let many: Vec<String> = (0..1000)
-            .map(|n| format!(r#"DnsName("{n}.example")"#))
-            .collect();
+        let many: Vec<String> = (0..1000).map(|n| format!(r#"DnsName("{n}.example")"#)).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let message = describe(&names(&many), "atlas.example", &Redactor::none()).message();
         assert!(message.len() < 400 && message.ends_with("…)"), "{message}");

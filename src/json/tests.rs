@@ -34,11 +34,7 @@ fn a_text_that_is_cut_anywhere_keeps_what_was_complete() {
         let cut = read(&ended(&whole[..at]));
         let is_there = |name: &str, from: &str| {
             let complete = whole.find(from).unwrap() + from.len() <= at;
-            assert_eq!(
-                complete,
-                cut[name] == read(whole)[name],
-                "{name} at {at}: {cut}"
-            );
+            assert_eq!(complete, cut[name] == read(whole)[name], "{name} at {at}: {cut}");
         };
         is_there("a", "y é");
         is_there("b", "\"d\":[");
@@ -57,10 +53,7 @@ fn a_text_that_is_cut_anywhere_keeps_what_was_complete() {
         (r#"{"a":"b\u00e"#, r#"{"a":"b"}"#),
         (r#"{"a":"b\u00e9"#, r#"{"a":"b\u00e9"}"#),
         (r#"{"a":{"b":1,"c":[[2,3"#, r#"{"a":{"b":1,"c":[[2]]}}"#),
-        (
-            r#"{"a":{"b":1,"c":[{"d":"e"},"#,
-            r#"{"a":{"b":1,"c":[{"d":"e"}]}}"#,
-        ),
+        (r#"{"a":{"b":1,"c":[{"d":"e"},"#, r#"{"a":{"b":1,"c":[{"d":"e"}]}}"#),
     ] {
         assert_eq!(ended(cut), kept, "{cut}");
     }

@@ -70,10 +70,8 @@ impl Context {
         interest: PollFlags,
         until: Option<Instant>,
     ) -> Result<bool, Interrupted> {
-        let mut fds = [
-            PollFd::from_borrowed_fd(fd, interest),
-            PollFd::new(&*self.event, PollFlags::IN),
-        ];
+        let mut fds =
+            [PollFd::from_borrowed_fd(fd, interest), PollFd::new(&*self.event, PollFlags::IN)];
         self.poll(&mut fds, until)?;
         Ok(!fds[0].revents().is_empty())
     }
@@ -121,11 +119,7 @@ impl Context {
             }
             let left = until.map(|until| timespec(until.saturating_duration_since(now)));
             match poll(fds, left.as_ref()) {
-                Ok(0)
-                    if self
-                        .deadline
-                        .is_some_and(|deadline| deadline <= Instant::now()) =>
-                {
+                Ok(0) if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                     return Err(Interrupted::DeadlinePassed);
                 }
                 Ok(0) => return Ok(()),
@@ -207,10 +201,7 @@ mod tests {
         for deadline in [None, now.checked_add(Duration::from_secs(60))] {
             let context = canceller.enter(deadline).unwrap();
             let until = now.checked_add(Duration::from_millis(20));
-            assert_eq!(
-                context.wait(silent.as_fd(), PollFlags::IN, until),
-                Ok(false)
-            );
+            assert_eq!(context.wait(silent.as_fd(), PollFlags::IN, until), Ok(false));
             assert!(now.elapsed() >= Duration::from_millis(20));
             let within = context.within(Duration::from_millis(5));
             assert_eq!(

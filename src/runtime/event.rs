@@ -23,11 +23,7 @@ impl Event {
     pub(crate) fn new() -> Result<Event, Interrupted> {
         eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .and_then(keep_off_stdio)
-            .map(|fd| Event {
-                fd,
-                notified: AtomicBool::new(false),
-                lost: AtomicBool::new(false),
-            })
+            .map(|fd| Event { fd, notified: AtomicBool::new(false), lost: AtomicBool::new(false) })
             .map_err(Interrupted::NoDescriptor)
     }
 

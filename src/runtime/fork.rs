@@ -26,9 +26,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn current() -> Process {
-        Process {
-            fork_epoch: FORK_EPOCH.load(Ordering::Relaxed),
-        }
+        Process { fork_epoch: FORK_EPOCH.load(Ordering::Relaxed) }
     }
 
     pub(crate) fn is_current(self) -> bool {
@@ -37,19 +35,13 @@ impl Process {
 
     /// To be asked after a callback of the host, which may have forked: an error in the child.
     pub(crate) fn check(self) -> Result<(), Interrupted> {
-        if self.is_current() {
-            Ok(())
-        } else {
-            Err(Interrupted::Forked)
-        }
+        if self.is_current() { Ok(()) } else { Err(Interrupted::Forked) }
     }
 
     /// For tests of what a child finds.
     #[cfg(test)]
     pub(crate) fn another() -> Process {
-        Process {
-            fork_epoch: u32::MAX,
-        }
+        Process { fork_epoch: u32::MAX }
     }
 }
 
@@ -82,9 +74,7 @@ impl<T> PerProcess<T> {
     pub(crate) fn get_or_try_init<E>(&self, make: impl Fn() -> Result<T, E>) -> Result<&T, E> {
         let mut each = self;
         while !each.process.is_current() {
-            each = each
-                .next
-                .get_or_try_init(|| make().map(PerProcess::new).map(Box::new))?;
+            each = each.next.get_or_try_init(|| make().map(PerProcess::new).map(Box::new))?;
         }
         Ok(&each.value)
     }

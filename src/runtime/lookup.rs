@@ -43,9 +43,7 @@ fn enter_lookup() -> Option<&'static AtomicU32> {
     LOOKUPS.iter().find(|slot| {
         let old = slot.load(Ordering::SeqCst);
         (old == 0 || old & ENDING != 0 && !is_alive(old))
-            && slot
-                .compare_exchange(old, thread, Ordering::SeqCst, Ordering::SeqCst)
-                .is_ok()
+            && slot.compare_exchange(old, thread, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     })
 }
 
@@ -71,11 +69,7 @@ pub(super) fn before_fork() {
             }
             // It is gone, or another thread has its number by now; or it is still at it, keeps its place, and is long
             // past its beginning.
-            let now = if thread & ENDING != 0 {
-                0
-            } else {
-                thread | WAITED_FOR
-            };
+            let now = if thread & ENDING != 0 { 0 } else { thread | WAITED_FOR };
             let _ = slot.compare_exchange(thread, now, Ordering::SeqCst, Ordering::SeqCst);
             break;
         }

@@ -17,10 +17,8 @@ pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Res
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
     }
     // The stack size is named so that std does not read RUST_MIN_STACK behind its lock on the environment.
-    let spawned = thread::Builder::new()
-        .name(name.into())
-        .stack_size(256 * 1024)
-        .spawn(|| silenced(body));
+    let spawned =
+        thread::Builder::new().name(name.into()).stack_size(256 * 1024).spawn(|| silenced(body));
     // SAFETY: `old` was filled above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
     spawned.map(drop)

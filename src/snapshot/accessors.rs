@@ -74,10 +74,7 @@ impl Snapshot {
     /// `members`.
     pub fn members(&self) -> impl ExactSizeIterator<Item = Member<&str>> {
         let text = |span| self.fields.element(span).as_str();
-        self.fields
-            .members
-            .iter()
-            .map(move |member| member.map(text))
+        self.fields.members.iter().map(move |member| member.map(text))
     }
 
     /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page.
@@ -117,10 +114,7 @@ impl Snapshot {
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         (0..self.header_count()).map(|i| {
             let (name, value) = (self.header_name(i), self.header_value(i));
-            (
-                name.map_or("", Text::as_str),
-                value.map_or("", Text::as_str),
-            )
+            (name.map_or("", Text::as_str), value.map_or("", Text::as_str))
         })
     }
 }
@@ -128,7 +122,5 @@ impl Snapshot {
 /// Any form of RFC 3339: with offsets, fractions, a blank for `T`, before 1970. Second 60 is the second after 59, as in
 /// POSIX time.
 fn unix_ms(date: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(date)
-        .ok()
-        .map(|date| date.timestamp_millis())
+    DateTime::parse_from_rfc3339(date).ok().map(|date| date.timestamp_millis())
 }

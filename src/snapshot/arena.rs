@@ -68,10 +68,7 @@ impl StringArena {
 
     fn finish(&mut self, start: usize) -> Span {
         self.0.push('\0');
-        Span {
-            start: start as u32,
-            end: NonZeroU32::MIN.saturating_add(self.0.len() as u32 - 1),
-        }
+        Span { start: start as u32, end: NonZeroU32::MIN.saturating_add(self.0.len() as u32 - 1) }
     }
 
     pub(super) fn get(&self, span: Span) -> Text<'_> {

@@ -42,10 +42,7 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     /// Reads one object; an error for anything else.
     pub(super) fn read(text: &'a str) -> std::result::Result<Document<'a>, Malformed> {
-        let mut document = Document {
-            text,
-            ..Document::default()
-        };
+        let mut document = Document { text, ..Document::default() };
         json::members(text, |name, value| match &*json::name(name) {
             "results" => document.results = Some(value),
             "totalCount" => document.total_count = Some(value),
@@ -68,10 +65,7 @@ impl<'a> Document<'a> {
 
     /// The text of the object that [`find`](Self::find) found to be enveloped in `body`.
     pub(super) fn content(body: &'a str) -> &'a str {
-        Document::read(body)
-            .ok()
-            .and_then(|envelope| envelope.content)
-            .unwrap_or_default()
+        Document::read(body).ok().and_then(|envelope| envelope.content).unwrap_or_default()
     }
 
     /// Finds the document in a body, taking it out of its envelope. An error that Atlas sent in its place fails as it
@@ -86,16 +80,11 @@ impl<'a> Document<'a> {
         json::check_depth(body)?;
 
         // A snapshot's own status is text and a page has none: an integer is the HTTP status of an envelope.
-        let number = outer
-            .text_field(TextField::Status)
-            .filter(|raw| json::integer(raw).is_some());
+        let number = outer.text_field(TextField::Status).filter(|raw| json::integer(raw).is_some());
         let content = outer.content.filter(|content| content.starts_with('{'));
         let enveloped = number.is_some() && content.is_some();
         let inner = match content.filter(|_| enveloped) {
-            Some(content) => Document {
-                enveloped,
-                ..Document::read(content)?
-            },
+            Some(content) => Document { enveloped, ..Document::read(content)? },
             None => outer,
         };
 
@@ -129,19 +118,13 @@ impl<'a> Document<'a> {
 
     /// How long the JSON text of all fields is that hold text, alone or in arrays.
     pub(super) fn text_length(&self) -> usize {
-        let arrays = [
-            self.copy_regions,
-            self.policy_items,
-            self.snapshot_ids,
-            self.links,
-            self.members,
-        ];
+        let arrays =
+            [self.copy_regions, self.policy_items, self.snapshot_ids, self.links, self.members];
         let all = self.texts.iter().chain(&arrays);
         all.flatten().map(|raw| raw.len()).sum()
     }
 
     fn has_id(&self) -> bool {
-        self.text_field(TextField::Id)
-            .is_some_and(|id| id != "null")
+        self.text_field(TextField::Id).is_some_and(|id| id != "null")
     }
 }

@@ -13,9 +13,8 @@ trait FromText: Copy + 'static {
 /// The value that `text` names, compared without case.
 #[allow(private_bounds)]
 pub(super) fn from_text<E: FromText>(text: Option<&str>) -> E {
-    let known = E::NAMES
-        .iter()
-        .find(|(name, _)| text.is_some_and(|text| text.eq_ignore_ascii_case(name)));
+    let known =
+        E::NAMES.iter().find(|(name, _)| text.is_some_and(|text| text.eq_ignore_ascii_case(name)));
     known.map_or(E::UNKNOWN, |(_, value)| *value)
 }
 
@@ -143,8 +142,6 @@ pub enum ClusterType {
 
 impl FromText for ClusterType {
     const UNKNOWN: ClusterType = ClusterType::Unknown;
-    const NAMES: &'static [(&'static str, ClusterType)] = &[
-        ("replicaSet", ClusterType::ReplicaSet),
-        ("shardedCluster", ClusterType::ShardedCluster),
-    ];
+    const NAMES: &'static [(&'static str, ClusterType)] =
+        &[("replicaSet", ClusterType::ReplicaSet), ("shardedCluster", ClusterType::ShardedCluster)];
 }

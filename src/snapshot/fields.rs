@@ -89,10 +89,7 @@ pub struct Link<T> {
 
 impl<T> Link<T> {
     pub(super) fn map<U>(self, text: impl Fn(T) -> U) -> Link<U> {
-        Link {
-            href: self.href.map(&text),
-            rel: self.rel.map(&text),
-        }
+        Link { href: self.href.map(&text), rel: self.rel.map(&text) }
     }
 }
 
@@ -303,10 +300,7 @@ fn objects(raw: &str) -> usize {
 fn link(arena: &mut StringArena, raw: &str) -> Result<Option<Link<Span>>, TryReserveError> {
     let values = json::values(raw, ["href", "rel"]);
     let [href, rel] = values.unwrap_or_default();
-    let link = Link {
-        href: optional_text(arena, href)?,
-        rel: optional_text(arena, rel)?,
-    };
+    let link = Link { href: optional_text(arena, href)?, rel: optional_text(arena, rel)? };
     Ok(values.is_some().then_some(link))
 }
 

@@ -34,10 +34,8 @@ impl HeaderTable {
 
     /// The first value of that name, in any case.
     pub(super) fn find(&self, name: &str) -> Option<Text<'_>> {
-        let same = |at: &usize| {
-            self.name(*at)
-                .is_some_and(|it| it.as_str().eq_ignore_ascii_case(name))
-        };
+        let same =
+            |at: &usize| self.name(*at).is_some_and(|it| it.as_str().eq_ignore_ascii_case(name));
         self.value((0..self.len()).find(same)?)
     }
 }

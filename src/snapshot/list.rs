@@ -98,9 +98,7 @@ impl SnapshotList {
         read?;
         added?;
         let total_count = page.total_count.and_then(json::integer);
-        self.total_count = total_count
-            .filter(|count| *count != i64::MIN)
-            .or(self.total_count);
+        self.total_count = total_count.filter(|count| *count != i64::MIN).or(self.total_count);
         Ok(())
     }
 

@@ -63,10 +63,7 @@ impl MemberTable {
                 *entry = kept.partition_point(|other| other < entry) as u32;
             }
         }
-        Ok(MemberTable {
-            table: Table { arena, entries },
-            by_name,
-        })
+        Ok(MemberTable { table: Table { arena, entries }, by_name })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,10 +76,7 @@ impl MemberTable {
 
     pub(super) fn value(&self, name: &str) -> Option<Text<'_>> {
         let name_of = |entry: &u32| self.table.name(*entry as usize).map(Text::as_str);
-        let at = self
-            .by_name
-            .binary_search_by(|entry| name_of(entry).cmp(&Some(name)))
-            .ok()?;
+        let at = self.by_name.binary_search_by(|entry| name_of(entry).cmp(&Some(name))).ok()?;
         self.table.value(self.by_name[at] as usize)
     }
 }

@@ -79,20 +79,12 @@ impl Snapshot {
         enveloped: bool,
         redactor: &Redactor,
     ) -> Result<Snapshot> {
-        let expected = if enveloped {
-            Expected::Enveloped
-        } else {
-            Expected::Snapshot
-        };
+        let expected = if enveloped { Expected::Enveloped } else { Expected::Snapshot };
         let table = OnceBox::new();
         Snapshot::read(
             body,
             expected,
-            Some(Box::new(ResponseHead {
-                status,
-                headers,
-                table,
-            })),
+            Some(Box::new(ResponseHead { status, headers, table })),
             redactor,
         )
     }
@@ -174,19 +166,9 @@ impl Snapshot {
     fn with(&self, json: Box<str>, fields: Fields) -> Snapshot {
         let response = self.response.as_ref().map(|response| {
             let (status, headers) = (response.status, response.headers.clone());
-            Box::new(ResponseHead {
-                status,
-                headers,
-                table: OnceBox::new(),
-            })
+            Box::new(ResponseHead { status, headers, table: OnceBox::new() })
         });
-        Snapshot {
-            json,
-            enveloped: self.enveloped,
-            fields,
-            response,
-            members: OnceBox::new(),
-        }
+        Snapshot { json, enveloped: self.enveloped, fields, response, members: OnceBox::new() }
     }
 }
 
@@ -209,9 +191,7 @@ impl Clone for Snapshot {
 /// Atlas' place may have echoed a secret.
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("status_code", &self.status_code())
-            .finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("status_code", &self.status_code()).finish_non_exhaustive()
     }
 }
 

@@ -6,21 +6,12 @@ const ENVELOPE: &str = r#"{"status":200,"content":{"id":"a"}}"#;
 
 fn response(body: &str, enveloped: bool) -> Result<Snapshot> {
     let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("RateLimit-Remaining", "7"),
-        ("Via", "first"),
-        ("Via", "second"),
-        ("X-Empty", ""),
-    ] {
-        headers.append(
-            name.parse::<::http::HeaderName>().unwrap(),
-            value.parse().unwrap(),
-        );
+    for (name, value) in
+        [("RateLimit-Remaining", "7"), ("Via", "first"), ("Via", "second"), ("X-Empty", "")]
+    {
+        headers.append(name.parse::<::http::HeaderName>().unwrap(), value.parse().unwrap());
     }
-    headers.insert(
-        "x-odd",
-        ::http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
-    );
+    headers.insert("x-odd", ::http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
     headers.insert("retry-after", "3".parse().unwrap());
     Snapshot::from_response(200, headers, body.into(), enveloped, &Redactor::none())
 }
@@ -45,39 +36,29 @@ fn an_envelope_is_opened_whether_asked_for_or_not() {
     for enveloped in [false, true] {
         let snapshot = response(ENVELOPE, enveloped).unwrap();
         assert_eq!((snapshot.id(), snapshot.json()), (Some("a"), ENVELOPE));
-        assert_eq!(
-            response(r#"{"id":"a"}"#, enveloped).unwrap().id(),
-            Some("a")
-        );
+        assert_eq!(response(r#"{"id":"a"}"#, enveloped).unwrap().id(), Some("a"));
     }
 }
 
 #[test]
 fn an_envelope_that_was_asked_for_and_holds_no_object_is_no_snapshot() {
-    for body in [
-        r#"{"status":200,"content":null}"#,
-        r#"{"status":200}"#,
-        r#"{"status":200,"content":[]}"#,
-    ] {
+    for body in
+        [r#"{"status":200,"content":null}"#, r#"{"status":200}"#, r#"{"status":200,"content":[]}"#]
+    {
         assert_eq!(
             response(body, true).unwrap_err().kind,
             crate::ErrorKind::InvalidResponse,
             "{body}"
         );
     }
-    assert_eq!(
-        response(r#"{"status":503}"#, true).unwrap_err().http_status,
-        503
-    );
+    assert_eq!(response(r#"{"status":503}"#, true).unwrap_err().http_status, 503);
 }
 
 #[test]
 fn an_enveloped_error_keeps_what_the_headers_say() {
-    let error = response(
-        r#"{"status":429,"content":{"error":429,"errorCode":"RATE_LIMITED"}}"#,
-        true,
-    )
-    .unwrap_err();
+    let error =
+        response(r#"{"status":429,"content":{"error":429,"errorCode":"RATE_LIMITED"}}"#, true)
+            .unwrap_err();
     assert_eq!(
         (error.http_status, error.retry_after, error.code.as_str()),
         (429, Some(3), "RATE_LIMITED")

@@ -106,10 +106,7 @@ pub fn with_a_name(url: &str) -> String {
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "waiting until {what}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(20), "waiting until {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -35,11 +35,7 @@ pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
             Ok(())
         });
     }
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("a child");
+    let Output { status, stdout, stderr } = command.output().expect("a child");
     assert!(
         status.success() && String::from_utf8_lossy(&stdout).contains("1 passed"),
         "{test} in a child: {status}\n{}{}",
@@ -47,9 +43,7 @@ pub fn in_child(test: &str, variables: &[(&str, &OsStr)]) {
         String::from_utf8_lossy(&stderr)
     );
     let said = String::from_utf8_lossy(&stdout);
-    said.lines()
-        .filter(|line| line.starts_with("skipped: "))
-        .for_each(|line| println!("{line}"));
+    said.lines().filter(|line| line.starts_with("skipped: ")).for_each(|line| println!("{line}"));
 }
 
 /// A child made with `fork()`: the same program with this thread alone. It is killed when dropped before its end.
@@ -110,8 +104,7 @@ pub fn fork(body: impl FnOnce()) -> Forked {
         let failure = catch_unwind(AssertUnwindSafe(body)).err();
         let words = failure.as_ref().map(|it| {
             let text = it.downcast_ref::<String>().map(String::as_str);
-            text.or_else(|| it.downcast_ref::<&str>().copied())
-                .unwrap_or("a panic")
+            text.or_else(|| it.downcast_ref::<&str>().copied()).unwrap_or("a panic")
         });
         // SAFETY: writes to a descriptor of ours, then ends this process.
         unsafe {
@@ -121,9 +114,5 @@ pub fn fork(body: impl FnOnce()) -> Forked {
             libc::_exit(i32::from(words.is_some()));
         }
     }
-    Forked {
-        pid,
-        report,
-        ended: false,
-    }
+    Forked { pid, report, ended: false }
 }

@@ -60,9 +60,5 @@ pub fn swallower() -> Swallower {
         queued.push(stream);
         assert!(queued.len() < 100, "this system never fills a queue");
     }
-    Swallower {
-        address,
-        _listener: listener,
-        _queued: queued,
-    }
+    Swallower { address, _listener: listener, _queued: queued }
 }

@@ -71,11 +71,7 @@ fn challenges_are_answered_as_the_wild_has_them() {
             None,
             Some("auth"),
         ),
-        (
-            &[r#"Digest realm="MMS Public API", nonce="{nonce}""#],
-            None,
-            None,
-        ),
+        (&[r#"Digest realm="MMS Public API", nonce="{nonce}""#], None, None),
         (
             &[r#"Digest realm="MMS Public API", nonce="{nonce}", algorithm=MD5-sess"#],
             Some("MD5-sess"),
@@ -120,19 +116,9 @@ fn challenges_are_answered_as_the_wild_has_them() {
             Some("auth"),
         ),
         // Of two alike the first.
+        (&[PLAIN, r#"Digest realm="another", nonce="{nonce}", qop="auth""#], None, Some("auth")),
         (
-            &[
-                PLAIN,
-                r#"Digest realm="another", nonce="{nonce}", qop="auth""#,
-            ],
-            None,
-            Some("auth"),
-        ),
-        (
-            &[
-                r#"Digest realm="another", nonce="{nonce}", qop="auth-int""#,
-                PLAIN,
-            ],
+            &[r#"Digest realm="another", nonce="{nonce}", qop="auth-int""#, PLAIN],
             None,
             Some("auth"),
         ),
@@ -151,11 +137,7 @@ fn challenges_are_answered_as_the_wild_has_them() {
         for seen in &requests[1..] {
             assert_eq!(digest_parameter(seen, "algorithm"), algorithm, "{lines:?}");
             assert_eq!(digest_parameter(seen, "qop"), qop, "{lines:?}");
-            assert_eq!(
-                digest_parameter(seen, "nc").is_some(),
-                qop.is_some(),
-                "{lines:?}"
-            );
+            assert_eq!(digest_parameter(seen, "nc").is_some(), qop.is_some(), "{lines:?}");
         }
     }
 }
@@ -193,10 +175,7 @@ fn a_key_is_never_sent_in_a_way_the_server_did_not_ask_for() {
         atlas.change(|settings| settings.digest.challenges = Some(vec![line.into()]));
         let error = Watched::new(api_key(&atlas)).fail();
         assert_eq!(error.kind, ErrorKind::Unauthenticated, "{line}");
-        assert!(
-            error.message().contains("no Digest authentication"),
-            "{error}"
-        );
+        assert!(error.message().contains("no Digest authentication"), "{error}");
         let requests = atlas.requests();
         assert_eq!(requests.len(), 1, "{line}");
         assert_eq!(requests[0].header("authorization"), None, "{line}");

@@ -24,9 +24,7 @@ fn sent(atlas: &Simulator) -> Vec<String> {
             nonces.push(nonce.to_owned());
         }
         let number = nonces.iter().position(|known| known == nonce).unwrap() + 1;
-        let count = digest_parameter(&seen, "nc")
-            .unwrap()
-            .trim_start_matches('0');
+        let count = digest_parameter(&seen, "nc").unwrap().trim_start_matches('0');
         let signed = format!("{number}/{count} ");
         assert!(sent.iter().all(|it| !it.starts_with(&signed)), "{signed}");
         sent.push(format!("{signed}{}", seen.status));
@@ -39,30 +37,14 @@ type Rule = fn(&mut DigestSettings);
 
 /// Each name has with it how many requests it takes to see that a nonce does no good.
 const RULES: [(&str, Rule, usize); 2] = [
-    (
-        "each count once",
-        |digest| digest.nonce_count = NonceCount::Once,
-        2,
-    ),
-    (
-        "rising counts",
-        |digest| digest.nonce_count = NonceCount::Rising,
-        2,
-    ),
+    ("each count once", |digest| digest.nonce_count = NonceCount::Once, 2),
+    ("rising counts", |digest| digest.nonce_count = NonceCount::Rising, 2),
 ];
 
 /// A nonce that is no good on a new connection; the last one does not say that it is stale.
 const RULES_OF_CONNECTIONS: [(&str, Rule, usize); 3] = [
-    (
-        "a nonce for each connection",
-        |digest| digest.nonce_per_connection = true,
-        3,
-    ),
-    (
-        "a nonce for each request",
-        |digest| digest.nonce_uses = 1,
-        4,
-    ),
+    ("a nonce for each connection", |digest| digest.nonce_per_connection = true, 3),
+    ("a nonce for each request", |digest| digest.nonce_uses = 1, 4),
     (
         "a nonce for each connection, in silence",
         |digest| {
@@ -87,10 +69,7 @@ fn a_key_at_a_server_that_only_resets_ends_as_a_network_failure() {
         let client = client(&api_key(config(&atlas)));
         let error = get(&client).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Network, "{rule}: {error}");
-        assert!(
-            error.kind.is_retryable() && error.http_status == 0,
-            "{rule}"
-        );
+        assert!(error.kind.is_retryable() && error.http_status == 0, "{rule}");
         assert_eq!(sent(&atlas), expected, "{rule}");
 
         // And with a nonce that has worked.
@@ -116,14 +95,7 @@ fn a_kept_connection_that_dies_costs_a_strict_server_no_challenge() {
             atlas.script(Target::Api, [act]);
             get(&client).unwrap();
         }
-        let expected = [
-            "unsigned 401",
-            "1/1 200",
-            "1/2 200",
-            "1/3 200",
-            "1/4 200",
-            "1/5 200",
-        ];
+        let expected = ["unsigned 401", "1/1 200", "1/2 200", "1/3 200", "1/4 200", "1/5 200"];
         assert_eq!(sent(&atlas), expected, "{rule}");
     }
 }

@@ -67,18 +67,12 @@ fn a_thread_with_a_stale_nonce_takes_the_one_another_has_got_since() {
     });
     // The late one, the list twice, the late one again.
     let requests = atlas.requests();
-    let nonces: Vec<_> = requests
-        .iter()
-        .map(|seen| digest_parameter(seen, "nonce"))
-        .collect();
+    let nonces: Vec<_> = requests.iter().map(|seen| digest_parameter(seen, "nonce")).collect();
     assert_eq!(nonces.len(), 4);
     assert_eq!(nonces[3], nonces[2]);
     assert_ne!(nonces[3], nonces[0]);
     // Each of the server's nonces has one of ours, which nobody can foresee.
-    let ours: Vec<_> = requests
-        .iter()
-        .map(|seen| digest_parameter(seen, "cnonce"))
-        .collect();
+    let ours: Vec<_> = requests.iter().map(|seen| digest_parameter(seen, "cnonce")).collect();
     assert_eq!(ours[3], ours[2]);
     assert_ne!(ours[3], ours[0]);
 }
@@ -87,14 +81,8 @@ fn a_thread_with_a_stale_nonce_takes_the_one_another_has_got_since() {
 fn the_log_says_why_a_request_is_made_once_more() {
     let atlas = Simulator::start();
     for (config, reasons) in [
-        (
-            api_key(&atlas),
-            ["the server challenged", "the nonce was stale"],
-        ),
-        (
-            service_account(&atlas),
-            ["", "the access token was refused"],
-        ),
+        (api_key(&atlas), ["the server challenged", "the nonce was stale"]),
+        (service_account(&atlas), ["", "the access token was refused"]),
     ] {
         let client = Watched::new(config);
         for reason in reasons {
@@ -125,10 +113,7 @@ fn ten_thousand_requests_on_eight_threads_cost_ten_more_round_trips() {
         }
     });
     let round_trips = atlas.requests().len();
-    assert!(
-        (10_001..=10_010).contains(&round_trips),
-        "{round_trips} round trips"
-    );
+    assert!((10_001..=10_010).contains(&round_trips), "{round_trips} round trips");
 }
 
 fn unauthorized(challenge: &str) -> Act {
@@ -141,13 +126,7 @@ fn unauthorized(challenge: &str) -> Act {
 
 #[test]
 fn a_401_with_a_new_nonce_is_answered_once_whether_it_says_stale_or_not() {
-    for stale in [
-        "",
-        ", stale={stale}",
-        ", stale=TRUE",
-        ", stale=\"true\"",
-        ", stale=false",
-    ] {
+    for stale in ["", ", stale={stale}", ", stale=TRUE", ", stale=\"true\"", ", stale=false"] {
         let atlas = Simulator::start();
         atlas.change(|settings| {
             settings.digest.challenges = Some(vec![format!(
@@ -174,10 +153,9 @@ fn a_nonce_good_for_one_request_costs_a_round_trip_but_no_error() {
 
 #[test]
 fn a_refused_key_costs_two_round_trips() {
-    for (public, private) in [
-        (PUBLIC_KEY, "5e1f0c9d-0000-0000-0000-000000000000"),
-        ("nobody", PRIVATE_KEY),
-    ] {
+    for (public, private) in
+        [(PUBLIC_KEY, "5e1f0c9d-0000-0000-0000-000000000000"), ("nobody", PRIVATE_KEY)]
+    {
         let atlas = Simulator::start();
         let mut config = api_key(&atlas);
         config.set_api_key(Some(public.as_bytes()), Some(private.as_bytes()));
@@ -209,10 +187,7 @@ fn a_server_that_calls_every_nonce_stale_is_given_up() {
     let atlas = Simulator::start();
     let challenge = r#"Digest realm="MMS Public API", nonce="n", qop="auth", stale=true"#;
     atlas.script_forever(Target::Api, [unauthorized(challenge)]);
-    assert_eq!(
-        Watched::new(api_key(&atlas)).fail().kind,
-        ErrorKind::Unauthenticated
-    );
+    assert_eq!(Watched::new(api_key(&atlas)).fail().kind, ErrorKind::Unauthenticated);
     assert_eq!(atlas.requests().len(), 5);
 }
 

@@ -51,10 +51,7 @@ pub fn output(command: &mut Command) -> (bool, String) {
         }
     };
     let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// No test by itself: what the processes do that other tests start.

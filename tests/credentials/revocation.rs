@@ -29,18 +29,9 @@ fn a_token_is_given_back_and_its_entry_emptied() {
     let revoked = to(&atlas, "/api/oauth/revoke");
     assert_eq!(revoked.len(), 1);
     let basic = BASE64_STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"));
-    assert_eq!(
-        revoked[0].header("authorization"),
-        Some(format!("Basic {basic}").as_str())
-    );
-    assert_eq!(
-        revoked[0].body,
-        format!("token={token}&token_type_hint=access_token")
-    );
-    assert_eq!(
-        revoked[0].header("content-type"),
-        Some("application/x-www-form-urlencoded")
-    );
+    assert_eq!(revoked[0].header("authorization"), Some(format!("Basic {basic}").as_str()));
+    assert_eq!(revoked[0].body, format!("token={token}&token_type_hint=access_token"));
+    assert_eq!(revoked[0].header("content-type"), Some("application/x-www-form-urlencoded"));
     // Once more, with nothing to give back.
     client.revoke_token().unwrap();
     assert_eq!(to(&atlas, "/api/oauth/revoke").len(), 1);
@@ -49,11 +40,7 @@ fn a_token_is_given_back_and_its_entry_emptied() {
     client.succeed();
     other.succeed();
     let statuses: Vec<u16> = to_api(&atlas).iter().map(|seen| seen.status).collect();
-    assert_eq!(
-        statuses,
-        [200, 401, 200],
-        "the other client met the refusal once"
-    );
+    assert_eq!(statuses, [200, 401, 200], "the other client met the refusal once");
     assert_eq!(token_requests(&atlas), 1);
 }
 
@@ -62,9 +49,7 @@ fn the_token_of_the_cache_is_given_back_by_a_client_that_never_used_it() {
     let atlas = Simulator::start();
     let directory = Directory::new();
     Watched::new(caching(&atlas, &directory)).succeed();
-    Watched::new(caching(&atlas, &directory))
-        .revoke_token()
-        .unwrap();
+    Watched::new(caching(&atlas, &directory)).revoke_token().unwrap();
     assert_eq!(atlas.live_tokens(), 0);
     assert!(!entry(&directory, &atlas).exists());
 }
@@ -106,15 +91,9 @@ fn a_failed_revocation_keeps_the_token() {
     let token = bearer(&to_api(&atlas)[0]).to_owned();
     let failures = [
         (Act::respond(500, "{}"), ErrorKind::Server),
+        (Act::respond(401, r#"{"error":"invalid_client"}"#), ErrorKind::Unauthenticated),
         (
-            Act::respond(401, r#"{"error":"invalid_client"}"#),
-            ErrorKind::Unauthenticated,
-        ),
-        (
-            Act::respond(
-                400,
-                format!(r#"{{"error":"x","error_description":"{token}"}}"#),
-            ),
+            Act::respond(400, format!(r#"{{"error":"x","error_description":"{token}"}}"#)),
             ErrorKind::BadRequest,
         ),
         (Act::respond(404, "{}"), ErrorKind::InvalidResponse),
@@ -126,10 +105,7 @@ fn a_failed_revocation_keeps_the_token() {
         atlas.script_forever(Target::Revoke, [failure]);
         let error = client.revoke_token().expect_err("a failure");
         assert_eq!(error.kind, kind, "{error}");
-        assert!(
-            error.message().starts_with("revoke the access token: "),
-            "{error}"
-        );
+        assert!(error.message().starts_with("revoke the access token: "), "{error}");
         assert_no_secret(&format!("{error:?}"));
         client.succeed();
         assert_eq!(token_requests(&atlas), 0, "{error}");
@@ -170,9 +146,7 @@ fn what_is_echoed_by_a_failing_revocation_is_not_shown() {
 fn calls_in_flight_survive_a_revocation() {
     let atlas = Simulator::start();
     let directory = Directory::new();
-    let clients: Vec<Watched> = (0..2)
-        .map(|_| Watched::new(caching(&atlas, &directory)))
-        .collect();
+    let clients: Vec<Watched> = (0..2).map(|_| Watched::new(caching(&atlas, &directory))).collect();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for index in 0..6 {
@@ -191,9 +165,5 @@ fn calls_in_flight_survive_a_revocation() {
         thread::sleep(ms(300));
         done.store(true, Ordering::Relaxed);
     });
-    assert!(
-        atlas.tokens_issued() <= 8,
-        "{} tokens",
-        atlas.tokens_issued()
-    );
+    assert!(atlas.tokens_issued() <= 8, "{} tokens", atlas.tokens_issued());
 }

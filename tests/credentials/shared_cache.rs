@@ -61,9 +61,8 @@ fn a_stopped_process_that_holds_the_lock_does_not_stop_the_others() {
     let atlas = Simulator::start();
     atlas.script(Target::Token, [Act::Silence]);
     let directory = Directory::new();
-    let mut stopped = process(&this_program(), "get", &atlas, directory.to_str().unwrap())
-        .spawn()
-        .unwrap();
+    let mut stopped =
+        process(&this_program(), "get", &atlas, directory.to_str().unwrap()).spawn().unwrap();
     until("the fetch", || token_requests(&atlas) == 1);
     let pid = stopped.id() as libc::pid_t;
     // SAFETY: a signal to a child of ours that was not yet waited for.
@@ -115,10 +114,8 @@ fn waiting_for_the_lock_ends_with_a_cancellation() {
     let atlas = Simulator::start();
     let directory = Directory::new();
     atlas.script(Target::Token, [Act::Silence]);
-    let (holder, waiter) = (
-        Watched::new(caching(&atlas, &directory)),
-        Watched::new(caching(&atlas, &directory)),
-    );
+    let (holder, waiter) =
+        (Watched::new(caching(&atlas, &directory)), Watched::new(caching(&atlas, &directory)));
     thread::scope(|scope| {
         scope.spawn(|| assert_eq!(holder.fail().kind, ErrorKind::Cancelled));
         until("the fetch", || token_requests(&atlas) == 1);
@@ -171,9 +168,7 @@ fn a_fork_while_the_lock_is_held_keeps_nobody_waiting() {
 fn a_revoked_token_in_the_cache_is_replaced_by_one_client_for_all() {
     let atlas = Simulator::start();
     let directory = Directory::new();
-    let clients: Vec<Watched> = (0..8)
-        .map(|_| Watched::new(caching(&atlas, &directory)))
-        .collect();
+    let clients: Vec<Watched> = (0..8).map(|_| Watched::new(caching(&atlas, &directory))).collect();
     clients.iter().for_each(Watched::succeed);
     for knows in [true, false] {
         atlas.clear();
@@ -182,11 +177,7 @@ fn a_revoked_token_in_the_cache_is_replaced_by_one_client_for_all() {
             true => clients[index].succeed(),
             false => Watched::new(caching(&atlas, &directory)).succeed(),
         });
-        assert_eq!(
-            token_requests(&atlas),
-            1,
-            "clients that know the old token: {knows}"
-        );
+        assert_eq!(token_requests(&atlas), 1, "clients that know the old token: {knows}");
         let api = to_api(&atlas);
         let refused = api.iter().filter(|seen| seen.status == 401).count();
         assert!((1..=8).contains(&refused) && api.len() == 8 + refused);

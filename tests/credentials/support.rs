@@ -164,9 +164,7 @@ pub fn token_requests(atlas: &Simulator) -> usize {
 }
 
 pub fn bearer(seen: &Seen) -> &str {
-    seen.header("authorization")
-        .and_then(|header| header.strip_prefix("Bearer "))
-        .expect("a token")
+    seen.header("authorization").and_then(|header| header.strip_prefix("Bearer ")).expect("a token")
 }
 
 pub fn is_root() -> bool {
@@ -177,10 +175,7 @@ pub fn entry_name(atlas: &Simulator, secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let entry = format!("{}\0{CLIENT_ID}", atlas.plain_url());
     let sum = hmac::sign(&key, entry.as_bytes());
-    sum.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The cache entry of the simulator's service account in this directory.
@@ -191,18 +186,11 @@ pub fn entry(directory: &Path, atlas: &Simulator) -> PathBuf {
 pub fn write_private(path: &Path, text: &str) {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    options
-        .open(path)
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    options.open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
 pub fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// An entry with this much of life granted, of which so much is left.

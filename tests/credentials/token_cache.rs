@@ -30,10 +30,8 @@ fn a_cached_token_serves_every_client_with_the_right_secret() {
         assert_eq!(made.metadata().unwrap().mode() & 0o7777, 0o700);
     }
     let entry = cache.join(entry_name(&atlas, CLIENT_SECRET));
-    let mut names: Vec<PathBuf> = fs::read_dir(&cache)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
     assert_eq!(names, [entry.clone(), entry.with_extension("lock")]);
     for file in &names {
@@ -77,12 +75,7 @@ fn what_is_not_ours_is_left_alone_with_one_warning() {
             false,
         ),
         ("a FIFO", |entry, _| fifo(entry), "no plain file", false),
-        (
-            "a directory",
-            |entry, _| fs::create_dir(entry).unwrap(),
-            "no plain file",
-            false,
-        ),
+        ("a directory", |entry, _| fs::create_dir(entry).unwrap(), "no plain file", false),
         (
             "a readable file",
             |entry, _| {
@@ -281,11 +274,7 @@ fn a_cached_token_nearly_over_is_refreshed_or_used_on() {
     Watched::new(caching(&atlas, &directory)).succeed();
     Watched::new(caching(&atlas, &directory)).succeed();
     assert_eq!(token_requests(&atlas), 1);
-    assert!(
-        to_api(&atlas)
-            .iter()
-            .all(|seen| bearer(seen) != ACCESS_TOKEN)
-    );
+    assert!(to_api(&atlas).iter().all(|seen| bearer(seen) != ACCESS_TOKEN));
 }
 
 #[test]
@@ -359,11 +348,7 @@ fn a_read_only_place_costs_only_the_cache() {
     }
     let (good, text) = output(&mut command);
     assert!(good, "{text}");
-    assert_eq!(
-        text.matches("is not used: Permission denied").count(),
-        1,
-        "{text}"
-    );
+    assert_eq!(text.matches("is not used: Permission denied").count(), 1, "{text}");
     assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
 }
 
@@ -383,12 +368,8 @@ fn the_cache_is_off_in_a_program_with_anothers_rights() {
     fs::set_permissions(&cache, Permissions::from_mode(0o700)).unwrap();
     chown(&program, Some(65534), Some(65534)).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
-    let (good, text) = output(&mut process(
-        &program,
-        "get with settings",
-        &atlas,
-        cache.to_str().unwrap(),
-    ));
+    let (good, text) =
+        output(&mut process(&program, "get with settings", &atlas, cache.to_str().unwrap()));
     assert!(good, "{text}");
     assert!(text.contains("token_cache is off"), "{text}");
     assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
@@ -426,9 +407,7 @@ fn the_default_place_is_the_users_cache_directory() {
     // The standard says to ignore a relative one.
     let place = Directory::new();
     let mut command = process(&this_program(), "get", &atlas, "default");
-    command
-        .env("XDG_CACHE_HOME", "relative")
-        .env("HOME", &*place);
+    command.env("XDG_CACHE_HOME", "relative").env("HOME", &*place);
     assert!(output(&mut command).0);
     assert!(place.join(".cache/atlas-backup").exists());
     // And with neither there is none.

@@ -15,10 +15,7 @@ use super::support::{
 fn what_goes_wrong_at_the_token_endpoint_is_said() {
     let text = |status: u16, kind: &str, body: &str| Act::Respond {
         status,
-        headers: vec![
-            ("Content-Type".into(), kind.into()),
-            ("Retry-After".into(), "7".into()),
-        ],
+        headers: vec![("Content-Type".into(), kind.into()), ("Retry-After".into(), "7".into())],
         body: body.into(),
     };
     let basic = BASE64_STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"));
@@ -28,12 +25,7 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
                 401,
                 r#"{"error":"invalid_client","error_description":"Client authentication failed."}"#,
             ),
-            (
-                ErrorKind::Unauthenticated,
-                401,
-                "invalid_client",
-                "Client authentication failed.",
-            ),
+            (ErrorKind::Unauthenticated, 401, "invalid_client", "Client authentication failed."),
             "check client id and secret",
         ),
         (
@@ -42,10 +34,7 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
             CLIENT_ID,
         ),
         (
-            Act::respond(
-                403,
-                r#"{"error":"access_denied","error_description":"too many"}"#,
-            ),
+            Act::respond(403, r#"{"error":"access_denied","error_description":"too many"}"#),
             (ErrorKind::Forbidden, 403, "access_denied", "too many"),
             "(100): share a token cache",
         ),
@@ -67,11 +56,7 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
             (ErrorKind::Server, 503, "", ""),
             "an HTML page titled \"503 Service Unavailable\"",
         ),
-        (
-            Act::respond(500, ""),
-            (ErrorKind::Server, 500, "", ""),
-            "status.mongodb.com",
-        ),
+        (Act::respond(500, ""), (ErrorKind::Server, 500, "", ""), "status.mongodb.com"),
         // The snapshot may well be there.
         (
             Act::respond(404, r#"{"error":404,"errorCode":"RESOURCE_NOT_FOUND"}"#),
@@ -114,10 +99,7 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
             "gave no access_token",
         ),
         (
-            Act::Redirect {
-                status: 302,
-                location: "https://evil.example/".into(),
-            },
+            Act::Redirect { status: 302, location: "https://evil.example/".into() },
             (ErrorKind::InvalidResponse, 302, "", ""),
             "redirects to evil.example",
         ),
@@ -150,15 +132,8 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
         );
         assert!(error.detail.starts_with(detail), "{}", error.detail);
         assert!(error.message().contains(said), "{error}");
-        assert!(
-            error.message().contains("fetch an access token: "),
-            "{error}"
-        );
-        assert_eq!(
-            (token_requests(&atlas), to_api(&atlas).len()),
-            (1, 0),
-            "{error}"
-        );
+        assert!(error.message().contains("fetch an access token: "), "{error}");
+        assert_eq!((token_requests(&atlas), to_api(&atlas).len()), (1, 0), "{error}");
     }
 }
 
@@ -166,16 +141,9 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
 fn a_token_that_a_server_echoes_is_not_shown() {
     let atlas = Simulator::start();
     // Also where only its beginning would fit into the message.
-    for body in [
-        ACCESS_TOKEN.to_owned(),
-        format!("{}{ACCESS_TOKEN}", "x".repeat(60)),
-    ] {
+    for body in [ACCESS_TOKEN.to_owned(), format!("{}{ACCESS_TOKEN}", "x".repeat(60))] {
         let (headers, body) = (vec![], body.into());
-        let act = Act::Respond {
-            status: 418,
-            headers,
-            body,
-        };
+        let act = Act::Respond { status: 418, headers, body };
         atlas.script_forever(Target::Api, [act]);
         let mut config = settings(&atlas);
         config.set_access_token(Some(ACCESS_TOKEN.as_bytes()));
@@ -189,10 +157,7 @@ fn a_token_that_a_server_echoes_is_not_shown() {
     let mut config = settings(&atlas);
     config.set_access_token(Some(ACCESS_TOKEN.as_bytes()));
     let client = Watched::new(config);
-    let format = Format {
-        envelope: true,
-        pretty: false,
-    };
+    let format = Format { envelope: true, pretty: false };
     let error = client
         .get_snapshot(ClusterType::ReplicaSet, PROJECT, CLUSTER, SNAPSHOT, format)
         .expect_err("a failure");
@@ -204,10 +169,7 @@ fn a_token_that_a_server_echoes_is_not_shown() {
 fn tokens_come_from_where_the_api_is() {
     let atlas = Simulator::start();
     let token = format!(r#"{{"access_token":"{ACCESS_TOKEN}","expires_in":3600}}"#);
-    atlas.script(
-        Target::Path("/gov/base/api/oauth/token".into()),
-        [Act::respond(200, token)],
-    );
+    atlas.script(Target::Path("/gov/base/api/oauth/token".into()), [Act::respond(200, token)]);
     atlas.script(
         Target::Path("/gov/base/api/atlas".into()),
         [Act::respond(200, format!(r#"{{"id":"{SNAPSHOT}"}}"#))],
@@ -216,15 +178,10 @@ fn tokens_come_from_where_the_api_is() {
     config.set_base_url(Some(format!("{}/gov/base/", atlas.plain_url()).as_bytes()));
     let client = Watched::new(config);
     client.succeed();
-    client
-        .revoke_token()
-        .expect_err("the simulator knows no such path");
+    client.revoke_token().expect_err("the simulator knows no such path");
     let paths: Vec<String> = atlas.requests().into_iter().map(|seen| seen.path).collect();
     assert_eq!(paths[0], "/gov/base/api/oauth/token");
-    assert!(
-        paths[1].starts_with("/gov/base/api/atlas/v2/groups/"),
-        "{paths:?}"
-    );
+    assert!(paths[1].starts_with("/gov/base/api/atlas/v2/groups/"), "{paths:?}");
     assert_eq!(paths[2], "/gov/base/api/oauth/revoke");
 }
 

@@ -68,9 +68,7 @@ fn the_old_token_is_used_on_when_the_refresh_fails() {
         Act::Close,
         Act::Reset,
         Act::Silence,
-        Act::DripHead {
-            bytes_per_second: 1,
-        },
+        Act::DripHead { bytes_per_second: 1 },
     ];
     thread::scope(|scope| {
         for failure in failures {
@@ -111,11 +109,7 @@ fn whoever_waits_for_a_token_waits_no_longer_than_its_own_deadline() {
         let start = Instant::now();
         let error = client.wait(ms(300)).expect_err("no time");
         assert_eq!(error.kind, ErrorKind::Timeout);
-        assert!(
-            (ms(290)..ms(450)).contains(&start.elapsed()),
-            "{:?}",
-            start.elapsed()
-        );
+        assert!((ms(290)..ms(450)).contains(&start.elapsed()), "{:?}", start.elapsed());
     });
     assert_eq!(token_requests(&atlas), 1);
 }

@@ -23,11 +23,7 @@ fn apache(program: &Path, lifetime: u32, directives: &str) -> Served {
         let path = directory.path();
         let file = directory.0.join("public").join(&resource);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(
-            &file,
-            format!(r#"{{"id":"{SNAPSHOT}","status":"completed"}}"#),
-        )
-        .unwrap();
+        fs::write(&file, format!(r#"{{"id":"{SNAPSHOT}","status":"completed"}}"#)).unwrap();
         // The HA1 of RFC 7616, as `htdigest` would write it.
         let key = md5(&format!("{PUBLIC_KEY}:MMS Public API:{PRIVATE_KEY}"));
         directory.write("keys", &format!("{PUBLIC_KEY}:MMS Public API:{key}\n"));
@@ -102,10 +98,7 @@ fn apaches_digest_costs_one_round_trip_once_challenged() {
     let statuses = statuses(&server, 10);
     assert_eq!(statuses.len(), 10, "{statuses:?}");
     assert_eq!(statuses[0], "401");
-    assert!(
-        statuses[1..].iter().all(|status| status == "200"),
-        "{statuses:?}"
-    );
+    assert!(statuses[1..].iter().all(|status| status == "200"), "{statuses:?}");
 }
 
 #[test]
@@ -137,9 +130,7 @@ fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
         message.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&message);
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Content-Length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
     let length = length.map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
@@ -183,11 +174,8 @@ fn a_key_that_apache_refuses_is_an_error() {
         return;
     };
     let server = apache(&program, 300, "");
-    let error = get(&client(&with_key(
-        &server,
-        "00000000-0000-0000-0000-000000000000",
-    )))
-    .unwrap_err();
+    let error =
+        get(&client(&with_key(&server, "00000000-0000-0000-0000-000000000000"))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
     assert_eq!(error.http_status, 401);
     assert!(error.message().contains(PUBLIC_KEY), "{error}");
@@ -216,27 +204,16 @@ fn curl_reads_the_same_from_apache() {
         .spawn()
         .unwrap();
     let mut theirs = String::new();
-    curl.stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut theirs)
-        .unwrap();
+    curl.stdout.take().unwrap().read_to_string(&mut theirs).unwrap();
     assert!(curl.wait().unwrap().success());
     assert_eq!(ours.json(), theirs);
     // Both were challenged once, and said the same but for nonces and counts.
     let lines = server.lines("log", "kept=", 4);
     let cluster_type = |line: &str| {
-        let names = line
-            .split([' ', ','])
-            .filter_map(|it| it.split_once('='))
-            .map(|it| it.0);
+        let names = line.split([' ', ',']).filter_map(|it| it.split_once('=')).map(|it| it.0);
         let mut names: Vec<String> = names.map(str::to_owned).collect();
         names.sort();
         names
     };
-    assert_eq!(
-        cluster_type(&lines[1]),
-        cluster_type(&lines[3]),
-        "{lines:?}"
-    );
+    assert_eq!(cluster_type(&lines[1]), cluster_type(&lines[3]), "{lines:?}");
 }

@@ -55,10 +55,7 @@ impl Served {
                 .port();
             let output = fs::File::create(directory.0.join("output")).unwrap();
             let mut command = command(&directory, port);
-            command
-                .stdin(Stdio::null())
-                .stdout(output.try_clone().unwrap())
-                .stderr(output);
+            command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
             // SAFETY: only system calls between fork and exec. The program ends with this thread, even if that is
             // killed; a group of its own, so that its children end with it.
             unsafe {

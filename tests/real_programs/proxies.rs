@@ -57,11 +57,7 @@ fn asks_for_the_login(atlas: &Simulator, proxy: &Served, scheme: &str, code: &st
         fails(atlas, &proxy.url(scheme, wrong), &[&refused]);
     }
     let asks = format!("{code}asks for a user name and password in the proxy setting");
-    fails(
-        atlas,
-        &proxy.url(scheme, ""),
-        &[&asks, &proxy.url(scheme, "")],
-    );
+    fails(atlas, &proxy.url(scheme, ""), &[&asks, &proxy.url(scheme, "")]);
 }
 
 fn tinyproxy(program: &Path, lines: &str) -> Served {
@@ -104,11 +100,7 @@ fn tinyproxy_is_given_the_login_it_asks_for() {
     // That is how this one says it.
     let url = proxy.url("http", "someone:wrong@");
     fails(&atlas, &url, &["401", "refused the user name"]);
-    fails(
-        &atlas,
-        &proxy.url("http", ""),
-        &["407", "asks for a user name"],
-    );
+    fails(&atlas, &proxy.url("http", ""), &["407", "asks for a user name"]);
 }
 
 #[test]
@@ -118,11 +110,7 @@ fn a_port_that_tinyproxy_does_not_connect_to_is_an_error() {
     };
     let atlas = Simulator::start();
     let proxy = tinyproxy(&program, "ConnectPort 443");
-    fails(
-        &atlas,
-        &proxy.url("http", ""),
-        &["answered 403", "CONNECT localhost:"],
-    );
+    fails(&atlas, &proxy.url("http", ""), &["answered 403", "CONNECT localhost:"]);
 }
 
 #[test]
@@ -133,11 +121,7 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
         let mut config = Config::from_env();
         config.set_max_retries(0);
         let outcome = get(&client(&config)).map(drop);
-        assert_eq!(
-            outcome.is_ok(),
-            env::var_os("FAILS").is_none(),
-            "{outcome:?}"
-        );
+        assert_eq!(outcome.is_ok(), env::var_os("FAILS").is_none(), "{outcome:?}");
         return;
     }
     let Some(program) = installed("proxies from the environment", "tinyproxy") else {
@@ -159,13 +143,7 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
         ("HTTPS_PROXY", &url, &[("HTTPS_PROXY", &this)], true, false),
         ("ALL_PROXY", &url, &[("ALL_PROXY", &this)], true, false),
         ("all_proxy", &url, &[("all_proxy", &this)], true, false),
-        (
-            "HTTP_PROXY",
-            &url,
-            &[("HTTP_PROXY", closed), ("http_proxy", closed)],
-            false,
-            false,
-        ),
+        ("HTTP_PROXY", &url, &[("HTTP_PROXY", closed), ("http_proxy", closed)], false, false),
         (
             "the special before ALL",
             &url,
@@ -173,28 +151,10 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
             true,
             false,
         ),
-        (
-            "a proxy that is down",
-            &url,
-            &[("HTTPS_PROXY", closed)],
-            false,
-            true,
-        ),
+        ("a proxy that is down", &url, &[("HTTPS_PROXY", closed)], false, true),
         ("empty", &url, &[("HTTPS_PROXY", "")], false, false),
-        (
-            "NO_PROXY",
-            &url,
-            &[("HTTPS_PROXY", &this), ("NO_PROXY", "localhost")],
-            false,
-            false,
-        ),
-        (
-            "no_proxy",
-            &url,
-            &[("HTTPS_PROXY", closed), ("no_proxy", "*")],
-            false,
-            false,
-        ),
+        ("NO_PROXY", &url, &[("HTTPS_PROXY", &this), ("NO_PROXY", "localhost")], false, false),
+        ("no_proxy", &url, &[("HTTPS_PROXY", closed), ("no_proxy", "*")], false, false),
         (
             "a port, which curl does not know there",
             &url,
@@ -202,13 +162,7 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
             true,
             false,
         ),
-        (
-            "another port",
-            &url,
-            &[("HTTPS_PROXY", &this), ("NO_PROXY", &other_port)],
-            true,
-            false,
-        ),
+        ("another port", &url, &[("HTTPS_PROXY", &this), ("NO_PROXY", &other_port)], true, false),
         (
             "another host",
             &url,
@@ -230,10 +184,7 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
         let mut variables: Vec<(&str, &OsStr)> = vec![
             ("MONGODB_ATLAS_BASE_URL", url.as_ref()),
             ("MONGODB_ATLAS_CA_FILE", atlas.ca_file().as_ref()),
-            (
-                "MONGODB_ATLAS_ACCESS_TOKEN",
-                atlas_simulator::ACCESS_TOKEN.as_ref(),
-            ),
+            ("MONGODB_ATLAS_ACCESS_TOKEN", atlas_simulator::ACCESS_TOKEN.as_ref()),
         ];
         for name in [
             "HTTPS_PROXY",
@@ -248,11 +199,7 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
             // An empty one is as good as none; the tests' own may have others.
             variables.push((name, "".as_ref()));
         }
-        variables.extend(
-            proxies
-                .iter()
-                .map(|(name, value)| (*name, OsStr::new(*value))),
-        );
+        variables.extend(proxies.iter().map(|(name, value)| (*name, OsStr::new(*value))));
         if fails {
             variables.push(("FAILS", "1".as_ref()));
         }
@@ -268,10 +215,7 @@ fn the_environments_variables_choose_a_proxy_and_no_proxy_bypasses_it() {
 #[test]
 fn a_proxy_that_is_down_is_an_error_and_nothing_goes_directly() {
     let atlas = Simulator::start();
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for scheme in ["http", "socks5", "socks5h"] {
         let url = format!("{scheme}://{closed}");
         fails(&atlas, &url, &["cannot connect to the proxy", &url]);
@@ -342,11 +286,7 @@ fn a_port_that_squid_denies_is_an_error() {
     let atlas = Simulator::start();
     let rules = "acl tls port 443\nhttp_access deny CONNECT !tls\nhttp_access allow all";
     let proxy = squid(&program, false, rules);
-    fails(
-        &atlas,
-        &proxy.url("http", ""),
-        &["answered 403", "CONNECT localhost:"],
-    );
+    fails(&atlas, &proxy.url("http", ""), &["answered 403", "CONNECT localhost:"]);
 }
 
 fn microsocks(program: &Path, login: &[&str]) -> Served {
@@ -378,18 +318,10 @@ fn microsocks_is_told_a_name_by_socks5h_and_an_address_by_socks5() {
     config.set_base_url(Some(b"https://no-such-host.invalid"));
     let error = get(&client(&config)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Network, "{error}");
-    assert!(
-        error
-            .message()
-            .contains("could not connect to no-such-host.invalid"),
-        "{error}"
-    );
+    assert!(error.message().contains("could not connect to no-such-host.invalid"), "{error}");
     config.set_proxy(Some(proxy.url("socks5", "").as_bytes()));
     let error = get(&client(&config)).unwrap_err();
-    assert!(
-        error.message().contains("cannot find the address"),
-        "{error}"
-    );
+    assert!(error.message().contains("cannot find the address"), "{error}");
     assert_eq!(atlas.connections(), before);
 }
 
@@ -435,13 +367,6 @@ fn dante_is_tunnelled_through_and_its_rules_are_told() {
     let proxy = dante(&program, rules);
     for scheme in ["socks5", "socks5h"] {
         let url = proxy.url(scheme, "");
-        fails(
-            &atlas,
-            &url,
-            &[
-                "could not connect to localhost:",
-                "not allowed by its rules",
-            ],
-        );
+        fails(&atlas, &url, &["could not connect to localhost:", "not allowed by its rules"]);
     }
 }

@@ -34,10 +34,7 @@ fn text_is_unescaped_and_keeps_what_utf_8_can_hold() {
         }
         let array = format!(r#"{{"copyRegions":["<",{raw},">"],"links":[{{"href":{raw}}}]}}"#);
         assert!(parse(&array).copy_regions().eq(["<", text, ">"]), "{raw}");
-        assert_eq!(
-            parse(&array).links().next().and_then(|l| l.href),
-            Some(text)
-        );
+        assert_eq!(parse(&array).links().next().and_then(|l| l.href), Some(text));
     }
 }
 
@@ -76,10 +73,7 @@ fn of_duplicate_names_the_last_counts_whatever_its_type() {
         assert_eq!(snapshot.field_names().len(), 1, "{body}");
     }
     let snapshot = parse(r#"{"z":1,"a":2,"z":3,"b":4,"a":5,"z":6,"c":7}"#);
-    assert!(
-        snapshot.field_names().eq(["z", "a", "b", "c"]),
-        "each at its first place"
-    );
+    assert!(snapshot.field_names().eq(["z", "a", "b", "c"]), "each at its first place");
     let values = ["z", "a", "b", "c"].map(|name| snapshot.field(name));
     assert_eq!(values, [Some("6"), Some("5"), Some("4"), Some("7")]);
     let twice = r#"{"links":[{},{},{}],"links":[{"rel":"x"}],"copyRegions":["a"],"copyRegions":7}"#;
@@ -98,10 +92,7 @@ fn what_is_no_json_object_is_refused_and_the_message_says_where() {
         ("-1", "a number"),
         ("true", "a boolean"),
         ("\"text\"", "a string"),
-        (
-            "<html>\n<body>",
-            "line 1, column 1: found \"<html> <body>\"",
-        ),
+        ("<html>\n<body>", "line 1, column 1: found \"<html> <body>\""),
         ("\u{feff}{}", "line 1, column 1: found a byte-order mark"),
         ("{", "line 1, column 1: EOF while parsing an object"),
         ("{} x", "line 1, column 4: trailing characters"),
@@ -129,10 +120,7 @@ fn what_is_no_json_object_is_refused_and_the_message_says_where() {
         assert!(!message.contains(char::is_control), "{message:?}");
     }
     let long = refused(format!("\"{}\"", "x".repeat(1000)));
-    assert!(
-        long.message().len() < 200,
-        "a body is quoted in short form: {long}"
-    );
+    assert!(long.message().len() < 200, "a body is quoted in short form: {long}");
 }
 
 #[test]
@@ -146,10 +134,7 @@ fn bytes_that_are_not_utf_8_are_refused_wherever_they_are() {
         (b"\xff\xfe{\0}\0", "line 1, column 1"),
     ] {
         let message = refused(body).message();
-        assert!(
-            message.contains(place) && message.contains("not UTF-8"),
-            "{message}"
-        );
+        assert!(message.contains(place) && message.contains("not UTF-8"), "{message}");
     }
 }
 
@@ -157,24 +142,15 @@ fn bytes_that_are_not_utf_8_are_refused_wherever_they_are() {
 fn nesting_ends_at_128_levels() {
     let nested = |levels: usize, open: &str, close: &str| {
         let inside = levels - 1; // the document is the first level
-        format!(
-            r#"{{"id":"a","deep":{}1{}}}"#,
-            open.repeat(inside),
-            close.repeat(inside)
-        )
+        format!(r#"{{"id":"a","deep":{}1{}}}"#, open.repeat(inside), close.repeat(inside))
     };
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         assert_eq!(parse(&nested(128, open, close)).id(), Some("a"));
         let message = refused(nested(129, open, close)).message();
         assert!(message.contains("128 levels"), "{message}");
     }
-    let message = refused(format!(
-        "{{\"a\":\n{}1{}}}",
-        "[".repeat(128),
-        "]".repeat(128)
-    ))
-    .message()
-    .clone();
+    let message =
+        refused(format!("{{\"a\":\n{}1{}}}", "[".repeat(128), "]".repeat(128))).message().clone();
     assert!(message.contains("line 2, column 128"), "{message}");
     // Brackets in strings and side by side are no nesting.
     let many = format!(
@@ -190,10 +166,7 @@ fn nesting_ends_at_128_levels() {
     refused(enveloped(128));
     let page = |levels| format!(r#"{{"results":[{}]}}"#, nested(levels, "[", "]"));
     assert_eq!(SnapshotList::parse(page(126)).unwrap().len(), 1);
-    assert_eq!(
-        SnapshotList::parse(page(127)).unwrap_err().kind,
-        ErrorKind::InvalidResponse
-    );
+    assert_eq!(SnapshotList::parse(page(127)).unwrap_err().kind, ErrorKind::InvalidResponse);
 }
 
 #[test]
@@ -220,19 +193,10 @@ fn an_envelope_is_an_object_content_beside_an_integer_status() {
             Some("a"),
         ),
         // Each of these is a snapshot with an odd or an unknown field.
-        (
-            r#"{"status":"queued","content":{"id":"a"},"id":"b"}"#,
-            Some("b"),
-        ),
-        (
-            r#"{"status":200.0,"content":{"id":"a"},"id":"b"}"#,
-            Some("b"),
-        ),
+        (r#"{"status":"queued","content":{"id":"a"},"id":"b"}"#, Some("b")),
+        (r#"{"status":200.0,"content":{"id":"a"},"id":"b"}"#, Some("b")),
         (r#"{"content":{"id":"a"},"id":"b"}"#, Some("b")),
-        (
-            r#"{"status":200,"content":[{"id":"a"}],"id":"b"}"#,
-            Some("b"),
-        ),
+        (r#"{"status":200,"content":[{"id":"a"}],"id":"b"}"#, Some("b")),
         (r#"{"status":200,"content":null,"id":"b"}"#, Some("b")),
         (r#"{"status":500,"content":null,"id":"b"}"#, Some("b")),
         (r#"{"status":500,"id":"b"}"#, Some("b")),
@@ -263,17 +227,9 @@ fn an_error_in_place_of_a_snapshot_fails_as_from_the_server() {
             Snapshot::parse(body.as_str()).unwrap_err(),
             SnapshotList::parse(body.as_str()).unwrap_err(),
         ] {
-            assert_eq!(
-                (error.kind, error.http_status),
-                (ErrorKind::NotFound, 404),
-                "{body}"
-            );
+            assert_eq!((error.kind, error.http_status), (ErrorKind::NotFound, 404), "{body}");
             let details = [&error.code, &error.reason, &error.detail, &error.parameters];
-            assert_eq!(
-                details,
-                ["RESOURCE_NOT_FOUND", "R", "D", r#"["p"]"#],
-                "{body}"
-            );
+            assert_eq!(details, ["RESOURCE_NOT_FOUND", "R", "D", r#"["p"]"#], "{body}");
         }
     }
     for (body, kind) in [
@@ -285,14 +241,8 @@ fn an_error_in_place_of_a_snapshot_fails_as_from_the_server() {
         (r#"{"status":500,"content":{"id":"a"}}"#, ErrorKind::Server),
         (r#"{"error":599}"#, ErrorKind::Server),
         // A redirect is no snapshot, in an envelope no more than without.
-        (
-            r#"{"status":302,"content":{"id":"a"}}"#,
-            ErrorKind::InvalidResponse,
-        ),
-        (
-            r#"{"status":304,"content":null}"#,
-            ErrorKind::InvalidResponse,
-        ),
+        (r#"{"status":302,"content":{"id":"a"}}"#, ErrorKind::InvalidResponse),
+        (r#"{"status":304,"content":null}"#, ErrorKind::InvalidResponse),
     ] {
         let error = Snapshot::parse(body).unwrap_err();
         assert_eq!(error.kind, kind, "{body}");
@@ -312,10 +262,7 @@ fn an_error_in_place_of_a_snapshot_fails_as_from_the_server() {
     }
     // The inner status of a page is found beside it as well.
     let error = SnapshotList::parse(r#"{"status":307,"results":[]}"#).unwrap_err();
-    assert_eq!(
-        (error.kind, error.http_status),
-        (ErrorKind::InvalidResponse, 307)
-    );
+    assert_eq!((error.kind, error.http_status), (ErrorKind::InvalidResponse, 307));
     for body in [
         r#"{"error":399}"#,
         r#"{"error":"404"}"#,
@@ -333,10 +280,7 @@ fn a_page_has_50_000_items_at_most() {
     let page = |count: usize| format!(r#"{{"results":[{}0]}}"#, "0,".repeat(count - 1));
     assert_eq!(SnapshotList::parse(page(50_000)).unwrap().len(), 50_000);
     let error = SnapshotList::parse(page(50_001)).unwrap_err();
-    assert!(
-        error.message().contains("more than 50000 snapshots"),
-        "{error}"
-    );
+    assert!(error.message().contains("more than 50000 snapshots"), "{error}");
 }
 
 #[test]
@@ -349,10 +293,7 @@ fn a_page_has_its_items_in_order_and_each_its_own_bytes() {
         format!(r#"{{"status":200,{}"#, &page[1..]),
     ] {
         let list = SnapshotList::parse(page).unwrap();
-        assert_eq!(
-            (list.len(), list.is_empty(), list.total_count()),
-            (2, false, Some(7))
-        );
+        assert_eq!((list.len(), list.is_empty(), list.total_count()), (2, false, Some(7)));
         let first = list.get(0).unwrap();
         assert_eq!(first.id(), Some("32b6e34b3d91647abb20e7b8"));
         assert_eq!(first.json(), EXAMPLE);
@@ -371,30 +312,17 @@ fn an_odd_item_hides_no_other() {
     let page = r#"{"results":[{"id":"a"},null,5,"x",[{"id":"b"}],{"id":7,"status":"failed"},{"error":404},{"id":"c"}]}"#;
     let list = SnapshotList::parse(page).unwrap();
     let ids: Vec<_> = list.iter().map(Snapshot::id).collect();
-    assert!(
-        (&list)
-            .into_iter()
-            .map(Snapshot::id)
-            .eq(ids.iter().copied())
-    );
-    assert_eq!(
-        ids,
-        [Some("a"), None, None, None, None, None, None, Some("c")]
-    );
+    assert!((&list).into_iter().map(Snapshot::id).eq(ids.iter().copied()));
+    assert_eq!(ids, [Some("a"), None, None, None, None, None, None, Some("c")]);
     for (index, json) in [(1, "null"), (2, "5"), (3, r#""x""#), (4, r#"[{"id":"b"}]"#)] {
         let item = list.get(index).unwrap();
         assert_all_absent(item, json);
-        assert_eq!(
-            (item.json(), item.field_names().len(), item.field("id")),
-            (json, 0, None)
-        );
+        assert_eq!((item.json(), item.field_names().len(), item.field("id")), (json, 0, None));
         assert_eq!(refused(item.json()).kind, ErrorKind::InvalidResponse);
     }
     assert_eq!(list.get(5).unwrap().status_code(), Status::Failed);
     assert_eq!(
-        list.into_iter()
-            .filter_map(|item| item.id().map(str::to_owned))
-            .collect::<Vec<_>>(),
+        list.into_iter().filter_map(|item| item.id().map(str::to_owned)).collect::<Vec<_>>(),
         ["a", "c"]
     );
 }
@@ -423,10 +351,7 @@ fn a_page_without_results_is_refused_and_an_odd_total_is_absent() {
         let message = SnapshotList::parse(page).unwrap_err().message();
         assert!(message.contains("no array \"results\""), "{message}");
     }
-    assert_eq!(
-        SnapshotList::parse(r#"{"status":503}"#).unwrap_err().kind,
-        ErrorKind::Server
-    );
+    assert_eq!(SnapshotList::parse(r#"{"status":503}"#).unwrap_err().kind, ErrorKind::Server);
     for (total, expected) in [
         ("0", Some(0)),
         ("12", Some(12)),
@@ -437,11 +362,7 @@ fn a_page_without_results_is_refused_and_an_odd_total_is_absent() {
     ] {
         let list =
             SnapshotList::parse(format!(r#"{{"totalCount":{total},"results":[]}}"#)).unwrap();
-        assert_eq!(
-            (list.total_count(), list.is_empty()),
-            (expected, true),
-            "{total}"
-        );
+        assert_eq!((list.total_count(), list.is_empty()), (expected, true), "{total}");
     }
 }
 
@@ -449,11 +370,7 @@ fn a_page_without_results_is_refused_and_an_odd_total_is_absent() {
 #[test]
 fn no_body_within_the_limits_takes_long() {
     // An unoptimised build is ten times slower and sees the same shape in less.
-    const MAX: usize = if cfg!(debug_assertions) {
-        2 << 20
-    } else {
-        16 << 20
-    };
+    const MAX: usize = if cfg!(debug_assertions) { 2 << 20 } else { 16 << 20 };
     let fill = |start: &str, piece: &dyn Fn(usize) -> String, end: &str| {
         let mut body = String::with_capacity(MAX);
         body.push_str(start);
@@ -467,46 +384,18 @@ fn no_body_within_the_limits_takes_long() {
         body + end
     };
     for (what, body) in [
-        (
-            "distinct names",
-            fill("{", &|i| format!("\"{i:x}\":1,"), "\"z\":1}"),
-        ),
-        (
-            "one name again and again",
-            fill("{", &|_| "\"id\":\"\",".into(), "\"z\":1}"),
-        ),
-        (
-            "escaped names",
-            fill("{", &|_| "\"\\u0069d\":1,".into(), "\"z\":1}"),
-        ),
-        (
-            "empty texts",
-            fill("{\"copyRegions\":[", &|_| "\"\",".into(), "\"\"],\"z\":1}"),
-        ),
-        (
-            "empty members",
-            fill("{\"members\":[", &|_| "{},".into(), "{}],\"z\":1}"),
-        ),
+        ("distinct names", fill("{", &|i| format!("\"{i:x}\":1,"), "\"z\":1}")),
+        ("one name again and again", fill("{", &|_| "\"id\":\"\",".into(), "\"z\":1}")),
+        ("escaped names", fill("{", &|_| "\"\\u0069d\":1,".into(), "\"z\":1}")),
+        ("empty texts", fill("{\"copyRegions\":[", &|_| "\"\",".into(), "\"\"],\"z\":1}")),
+        ("empty members", fill("{\"members\":[", &|_| "{},".into(), "{}],\"z\":1}")),
         (
             "one element with many members",
-            fill(
-                "{\"links\":[{",
-                &|_| "\"rel\":\"\",".into(),
-                "\"z\":1}],\"z\":1}",
-            ),
+            fill("{\"links\":[{", &|_| "\"rel\":\"\",".into(), "\"z\":1}],\"z\":1}"),
         ),
-        (
-            "an odd end",
-            fill("{\"members\":[", &|_| "{},".into(), "1],\"z\":1}"),
-        ),
-        (
-            "surrogates",
-            fill("{\"id\":\"", &|_| "\\ud800".into(), "\",\"z\":1}"),
-        ),
-        (
-            "brackets in text",
-            fill("{\"id\":\"", &|_| "[{".into(), "\",\"z\":1}"),
-        ),
+        ("an odd end", fill("{\"members\":[", &|_| "{},".into(), "1],\"z\":1}")),
+        ("surrogates", fill("{\"id\":\"", &|_| "\\ud800".into(), "\",\"z\":1}")),
+        ("brackets in text", fill("{\"id\":\"", &|_| "[{".into(), "\",\"z\":1}")),
         ("lines", fill("{\"z\":1", &|_| "\n".into(), "}")),
     ] {
         let start = Instant::now();
@@ -519,36 +408,15 @@ fn no_body_within_the_limits_takes_long() {
     }
     for (what, body) in [
         ("openings without end", "{\"a\":".repeat(MAX / 5)),
-        (
-            "brackets without end",
-            format!("{{\"a\":{}", "[".repeat(MAX - 5)),
-        ),
-        (
-            "too deep",
-            format!(
-                "{{\"a\":{}{}}}",
-                "[".repeat(MAX / 2 - 5),
-                "]".repeat(MAX / 2 - 5)
-            ),
-        ),
+        ("brackets without end", format!("{{\"a\":{}", "[".repeat(MAX - 5))),
+        ("too deep", format!("{{\"a\":{}{}}}", "[".repeat(MAX / 2 - 5), "]".repeat(MAX / 2 - 5))),
     ] {
         let start = Instant::now();
         refused(body);
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "{what}: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}: {:?}", start.elapsed());
     }
     let start = Instant::now();
     let error = SnapshotList::parse(fill("{\"results\":[", &|_| "{},".into(), "{}]}")).unwrap_err();
-    assert!(
-        error.message().contains("more than 50000 snapshots"),
-        "{error}"
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(error.message().contains("more than 50000 snapshots"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }

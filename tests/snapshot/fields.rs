@@ -19,10 +19,7 @@ fn the_documentations_example_reads_completely() {
             assert_eq!(snapshot.description(), Some("before the migration"));
             assert_eq!(snapshot.expires_at(), Some("2024-03-08T10:20:30Z"));
             assert_eq!(snapshot.frequency_type(), Some("hourly"));
-            assert_eq!(
-                snapshot.master_key_uuid(),
-                Some("72659f08-8b3c-4913-bb4e-a8a68e036502")
-            );
+            assert_eq!(snapshot.master_key_uuid(), Some("72659f08-8b3c-4913-bb4e-a8a68e036502"));
             assert_eq!(snapshot.mongod_version(), Some("7.0.5"));
             assert_eq!(snapshot.replica_set_name(), Some("atlas-abc-shard-0"));
             assert_eq!(snapshot.snapshot_type(), Some("onDemand"));
@@ -37,10 +34,7 @@ fn the_documentations_example_reads_completely() {
             assert_eq!(links.len(), 1);
             assert_eq!(links[0].href, Some("https://cloud.mongodb.com/api/atlas"));
             assert_eq!(links[0].rel, Some("self"));
-            assert_eq!(
-                (snapshot.members().len(), snapshot.snapshot_ids().len()),
-                (0, 0)
-            );
+            assert_eq!((snapshot.members().len(), snapshot.snapshot_ids().len()), (0, 0));
             assert_eq!(snapshot.status_code(), Status::Queued);
             assert_eq!(snapshot.cloud_provider_code(), CloudProvider::Aws);
             assert_eq!(snapshot.frequency_type_code(), FrequencyType::Hourly);
@@ -49,10 +43,7 @@ fn the_documentations_example_reads_completely() {
             assert_eq!(odd(&snapshot), [""; 0]);
             assert_eq!(snapshot.field_names().len(), 16);
             assert_eq!(snapshot.field_names().next(), Some("cloudProvider"));
-            assert_eq!(
-                snapshot.field("copyRegions"),
-                Some(r#"["US_EAST_1", "EU_WEST_1"]"#)
-            );
+            assert_eq!(snapshot.field("copyRegions"), Some(r#"["US_EAST_1", "EU_WEST_1"]"#));
             assert_eq!(snapshot.field("status"), Some(r#""queued""#));
             assert_eq!(snapshot.field("content"), None);
             assert_eq!(snapshot.http_status(), None);
@@ -68,31 +59,20 @@ fn a_sharded_cluster_has_members() {
     assert_eq!(snapshot.config_server_type(), Some("EMBEDDED"));
     assert_eq!(snapshot.cluster_type_code(), ClusterType::ShardedCluster);
     assert!(snapshot.snapshot_ids().eq(["b", "c"]));
-    let members: Vec<_> = snapshot
-        .members()
-        .map(|m| (m.id, m.cloud_provider, m.replica_set_name))
-        .collect();
-    let expected = [
-        (Some("b"), Some("AWS"), Some("shard-0")),
-        (Some("c"), Some("GCP"), Some("config")),
-    ];
+    let members: Vec<_> =
+        snapshot.members().map(|m| (m.id, m.cloud_provider, m.replica_set_name)).collect();
+    let expected =
+        [(Some("b"), Some("AWS"), Some("shard-0")), (Some("c"), Some("GCP"), Some("config"))];
     assert_eq!(members, expected);
 }
 
 #[test]
 fn everything_may_be_missing_or_null() {
     let names = TEXTS.iter().map(|t| t.0).chain(ARRAYS.iter().map(|a| a.0));
-    let nulls: Vec<String> = names
-        .chain(["storageSizeBytes"])
-        .map(|name| format!(r#""{name}":null"#))
-        .collect();
+    let nulls: Vec<String> =
+        names.chain(["storageSizeBytes"]).map(|name| format!(r#""{name}":null"#)).collect();
     let all_null = format!("{{{}}}", nulls.join(","));
-    for body in [
-        "{}",
-        &all_null,
-        r#"{"status":200,"content":{}}"#,
-        r#"{"new":{"a":[1]},"":0}"#,
-    ] {
+    for body in ["{}", &all_null, r#"{"status":200,"content":{}}"#, r#"{"new":{"a":[1]},"":0}"#] {
         let snapshot = parse(body);
         assert_all_absent(&snapshot, body);
         assert_eq!(odd(&snapshot), [""; 0], "{body}");
@@ -107,27 +87,14 @@ fn everything_may_be_missing_or_null() {
 #[test]
 fn a_text_field_with_another_type_is_absent_alone() {
     for &(name, get) in TEXTS {
-        for value in [
-            "5",
-            "399",
-            "-0.5e3",
-            "true",
-            "false",
-            "[]",
-            r#"["a"]"#,
-            "{}",
-            r#"{"a":"b"}"#,
-        ] {
+        for value in ["5", "399", "-0.5e3", "true", "false", "[]", r#"["a"]"#, "{}", r#"{"a":"b"}"#]
+        {
             let snapshot = with(name, value);
             assert_eq!(get(&snapshot), None, "{name}: {value}");
             assert_eq!(snapshot.field(name), Some(value));
             assert_eq!(odd(&snapshot), [name], "{value}");
         }
-        assert_eq!(
-            get(&with(name, r#""""#)),
-            Some(""),
-            "{name}: an empty string is not absent"
-        );
+        assert_eq!(get(&with(name, r#""""#)), Some(""), "{name}: an empty string is not absent");
     }
 }
 
@@ -138,11 +105,7 @@ fn an_array_with_another_type_or_an_odd_element_is_absent_as_a_whole() {
         assert_eq!(odd(&with(name, right)), [""; 0], "{name}");
         assert_eq!(odd(&with(name, "[]")), [""; 0], "{name}");
         let element = &right[1..right.len() - 1];
-        let other = if element.starts_with('{') {
-            r#""a""#
-        } else {
-            r#"{"id":"a"}"#
-        };
+        let other = if element.starts_with('{') { r#""a""# } else { r#"{"id":"a"}"# };
         let mut wrong: Vec<String> = ["5", "true", r#""a""#, "{}"].map(str::to_owned).into();
         for odd_element in ["null", "5", "true", "[]", other] {
             wrong.push(format!("[{odd_element}]"));
@@ -166,10 +129,7 @@ fn an_odd_array_hides_no_other_array() {
     assert!(snapshot.policy_items().eq(["c"]));
     assert!(snapshot.snapshot_ids().eq(["d"]));
     assert_eq!(snapshot.members().next().and_then(|m| m.id), Some("m"));
-    assert_eq!(
-        (snapshot.copy_regions().len(), snapshot.links().len()),
-        (0, 0)
-    );
+    assert_eq!((snapshot.copy_regions().len(), snapshot.links().len()), (0, 0));
     assert_eq!(odd(&snapshot), ["copyRegions", "links"]);
 }
 
@@ -179,28 +139,14 @@ fn members_of_an_element_may_be_missing_odd_or_double() {
         r#"{"links":[{},{"href":5,"rel":null,"more":[]},{"rel":"a","rel":"b","\u0068ref":"c"},{"rel":"a","rel":1}]}"#,
     );
     let links: Vec<_> = snapshot.links().map(|link| (link.href, link.rel)).collect();
-    assert_eq!(
-        links,
-        [
-            (None, None),
-            (None, None),
-            (Some("c"), Some("b")),
-            (None, None)
-        ]
-    );
+    assert_eq!(links, [(None, None), (None, None), (Some("c"), Some("b")), (None, None)]);
     let snapshot =
         parse(r#"{"members":[{"replicaSetName":"r"},{"id":"i"},{"cloudProvider":"p","id":[]}]}"#);
-    let members: Vec<_> = snapshot
-        .members()
-        .map(|m| (m.id, m.cloud_provider, m.replica_set_name))
-        .collect();
+    let members: Vec<_> =
+        snapshot.members().map(|m| (m.id, m.cloud_provider, m.replica_set_name)).collect();
     assert_eq!(
         members,
-        [
-            (None, None, Some("r")),
-            (Some("i"), None, None),
-            (None, Some("p"), None)
-        ]
+        [(None, None, Some("r")), (Some("i"), None, None), (None, Some("p"), None)]
     );
 }
 
@@ -263,25 +209,15 @@ fn dates_are_read_in_every_form_of_rfc_3339() {
         ("", None),
     ] {
         for (name, get) in [
-            (
-                "createdAt",
-                Snapshot::created_at_ms as fn(&Snapshot) -> Option<i64>,
-            ),
+            ("createdAt", Snapshot::created_at_ms as fn(&Snapshot) -> Option<i64>),
             ("expiresAt", Snapshot::expires_at_ms),
         ] {
             let snapshot = with(name, &format!("{text:?}"));
             assert_eq!(get(&snapshot), ms, "{name} {text}");
-            let kept = if name == "createdAt" {
-                snapshot.created_at()
-            } else {
-                snapshot.expires_at()
-            };
+            let kept =
+                if name == "createdAt" { snapshot.created_at() } else { snapshot.expires_at() };
             assert_eq!(kept, Some(text));
-            assert_eq!(
-                odd(&snapshot),
-                [""; 0],
-                "text is the right type, whatever it says"
-            );
+            assert_eq!(odd(&snapshot), [""; 0], "text is the right type, whatever it says");
         }
     }
 }
@@ -375,19 +311,14 @@ fn recorded_answers_of_the_live_service_read_as_they_are() {
         if path.extension().is_none_or(|extension| extension != "http") {
             continue;
         }
-        let text = std::fs::read_to_string(&path)
-            .unwrap()
-            .replace("\r\n", "\n");
+        let text = std::fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
         let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
         let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         seen += 1;
         if name.contains("-list-") {
             let list = SnapshotList::parse(body).unwrap();
-            assert!(
-                !list.is_empty() && list.total_count() == Some(list.len() as i64),
-                "{name}"
-            );
+            assert!(!list.is_empty() && list.total_count() == Some(list.len() as i64), "{name}");
             for item in &list {
                 compare(item, item.json(), &name);
             }
@@ -402,11 +333,7 @@ fn recorded_answers_of_the_live_service_read_as_they_are() {
             assert_eq!(error.http_status, status, "{name}");
         }
     }
-    assert!(
-        seen >= 20,
-        "only {seen} recorded answers in {}",
-        folder.display()
-    );
+    assert!(seen >= 20, "only {seen} recorded answers in {}", folder.display());
 }
 
 /// Everything in a snapshot against what serde_json makes of the same text.
@@ -415,21 +342,9 @@ fn compare(snapshot: &Snapshot, text: &str, name: &str) {
     for &(field, get) in TEXTS {
         assert_eq!(get(snapshot), document[field].as_str(), "{name}: {field}");
     }
-    assert_eq!(
-        snapshot.storage_size_bytes(),
-        document["storageSizeBytes"].as_i64(),
-        "{name}"
-    );
-    assert_eq!(
-        snapshot.created_at_ms().is_some(),
-        document["createdAt"].is_string(),
-        "{name}"
-    );
-    assert_eq!(
-        snapshot.expires_at_ms().is_some(),
-        document["expiresAt"].is_string(),
-        "{name}"
-    );
+    assert_eq!(snapshot.storage_size_bytes(), document["storageSizeBytes"].as_i64(), "{name}");
+    assert_eq!(snapshot.created_at_ms().is_some(), document["createdAt"].is_string(), "{name}");
+    assert_eq!(snapshot.expires_at_ms().is_some(), document["expiresAt"].is_string(), "{name}");
     for (field, count, _) in ARRAYS {
         assert_eq!(
             count(snapshot),

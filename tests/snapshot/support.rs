@@ -57,11 +57,7 @@ pub fn refused(body: impl Into<Vec<u8>>) -> Error {
 pub fn with(field: &str, value: &str) -> Snapshot {
     let other = if field == "id" { "status" } else { "id" };
     let snapshot = parse(&format!(r#"{{"{field}":{value},"{other}":"other"}}"#));
-    let seen = if field == "id" {
-        snapshot.status()
-    } else {
-        snapshot.id()
-    };
+    let seen = if field == "id" { snapshot.status() } else { snapshot.id() };
     assert_eq!(seen, Some("other"), "{field}: {value}");
     snapshot
 }
@@ -82,20 +78,8 @@ pub fn assert_all_absent(snapshot: &Snapshot, why: &str) {
     assert_eq!(snapshot.created_at_ms(), None, "{why}");
     assert_eq!(snapshot.expires_at_ms(), None, "{why}");
     assert_eq!(snapshot.status_code(), Status::Unknown, "{why}");
-    assert_eq!(
-        snapshot.cloud_provider_code(),
-        CloudProvider::Unknown,
-        "{why}"
-    );
-    assert_eq!(
-        snapshot.frequency_type_code(),
-        FrequencyType::Unknown,
-        "{why}"
-    );
-    assert_eq!(
-        snapshot.snapshot_type_code(),
-        SnapshotType::Unknown,
-        "{why}"
-    );
+    assert_eq!(snapshot.cloud_provider_code(), CloudProvider::Unknown, "{why}");
+    assert_eq!(snapshot.frequency_type_code(), FrequencyType::Unknown, "{why}");
+    assert_eq!(snapshot.snapshot_type_code(), SnapshotType::Unknown, "{why}");
     assert_eq!(snapshot.cluster_type_code(), ClusterType::Unknown, "{why}");
 }

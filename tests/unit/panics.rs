@@ -135,9 +135,7 @@ macro_rules! calls {
 
 /// Every function that a header declares, comments apart.
 fn declared(header: &str) -> BTreeSet<&str> {
-    let code = header
-        .split("*/")
-        .map(|part| part.split("/*").next().unwrap_or_default());
+    let code = header.split("*/").map(|part| part.split("/*").next().unwrap_or_default());
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     code.flat_map(|code| code.split('(').zip(code.split('(').skip(1)))
         .map(|(before, _)| before.rsplit(|c| !is_part(c)).next().unwrap_or_default())
@@ -334,10 +332,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     assert!(NEXT.take());
     covered.extend(["atlas_error_size", "atlas_backup_version"]);
 
-    assert_eq!(
-        covered,
-        declared(include_str!("../../include/atlas_backup.h"))
-    );
+    assert_eq!(covered, declared(include_str!("../../include/atlas_backup.h")));
 }
 
 #[test]
@@ -357,10 +352,7 @@ fn a_panic_prints_nothing_and_is_told_in_the_error_unless_it_is_the_hosts() {
     let said = String::from_utf8_lossy(&child.stdout);
     let printed = String::from_utf8_lossy(&child.stderr);
     assert!(child.status.success(), "{said}{printed}");
-    assert!(
-        said.contains("(injected, in src/ffi/../../tests/unit/panics.rs:"),
-        "{said}"
-    );
+    assert!(said.contains("(injected, in src/ffi/../../tests/unit/panics.rs:"), "{said}");
     assert!(!printed.contains("injected"), "{printed}");
     for of_the_host in ["by itself", "in a callback"] {
         assert!(printed.contains(of_the_host), "{printed}");

@@ -67,10 +67,7 @@ impl ServiceAccount {
         }
         self.token.forget(&token.value);
         let token = self.token(context, Some(&token), send)?;
-        let again = Request {
-            retry_reason: "the access token was refused",
-            ..request.clone()
-        };
+        let again = Request { retry_reason: "the access token was refused", ..request.clone() };
         send_with(&token.header, context, &again, send)
     }
 
@@ -86,8 +83,7 @@ impl ServiceAccount {
         let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
         tokens.dedup();
         for token in &tokens {
-            self.endpoint
-                .revoke(token, context, retry_reason, send, &self.logger)?;
+            self.endpoint.revoke(token, context, retry_reason, send, &self.logger)?;
             self.token.forget(token);
         }
         if tokens.is_empty() {

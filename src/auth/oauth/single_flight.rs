@@ -88,10 +88,7 @@ impl SharedToken {
             (Some(_), Some(token)) => Ok(TokenSource::Use(token)),
             (Some(fetch), None) => Ok(TokenSource::Wait(fetch.clone())),
             (None, living) => {
-                let fetch = Arc::new(Fetch {
-                    event: Event::new()?,
-                    outcome: OnceLock::new(),
-                });
+                let fetch = Arc::new(Fetch { event: Event::new()?, outcome: OnceLock::new() });
                 state.fetching = Some(fetch.clone());
                 Ok(TokenSource::Fetch(fetch, living))
             }
@@ -100,10 +97,7 @@ impl SharedToken {
 
     /// Runs the fetch for which other threads wait.
     fn run(&self, fetch: &Fetch, get_token: impl FnOnce() -> Result<Token>) -> Result<Arc<Token>> {
-        let _guard = FetchGuard {
-            shared: self,
-            fetch,
-        };
+        let _guard = FetchGuard { shared: self, fetch };
         let outcome = get_token().map(Arc::new);
         if let Ok(token) = &outcome {
             self.state().token = Some(token.clone());
@@ -149,9 +143,7 @@ mod tests {
     fn needed(shared: &SharedToken) -> Result<String> {
         let context = Canceller::default().enter(None).unwrap();
         let refused = token("refused");
-        let outcome = shared.get(&context, Some(&refused), |_| {
-            Ok(Token::clone(&token("fetched")))
-        });
+        let outcome = shared.get(&context, Some(&refused), |_| Ok(Token::clone(&token("fetched"))));
         outcome.map(|token| token.value.expose().to_owned())
     }
 
@@ -175,10 +167,7 @@ mod tests {
             (failure(ErrorKind::Timeout), Ok("fetched")),
         ] {
             let shared = SharedToken::default();
-            let fetch = Arc::new(Fetch {
-                event: Event::new().unwrap(),
-                outcome: OnceLock::new(),
-            });
+            let fetch = Arc::new(Fetch { event: Event::new().unwrap(), outcome: OnceLock::new() });
             shared.state().fetching = Some(fetch.clone());
             let got = std::thread::scope(|scope| {
                 let got = scope.spawn(|| needed(&shared));

@@ -57,11 +57,7 @@ impl Token {
     pub(super) fn entry(&self) -> Entry {
         let left = self.ends_at.saturating_duration_since(Instant::now());
         let ends_at = SystemTime::now() + left;
-        Entry {
-            token: self.value.clone(),
-            issued_at: ends_at - self.life,
-            ends_at,
-        }
+        Entry { token: self.value.clone(), issued_at: ends_at - self.life, ends_at }
     }
 
     pub(super) fn lives(&self) -> bool {
@@ -75,10 +71,7 @@ impl Token {
 
     /// The same token when it was not refreshed, which is not to be tried again at once.
     pub(super) fn postponed(&self) -> Token {
-        Token {
-            refresh_at: self.ends_at.min(Instant::now() + REFRESH_PAUSE),
-            ..self.clone()
-        }
+        Token { refresh_at: self.ends_at.min(Instant::now() + REFRESH_PAUSE), ..self.clone() }
     }
 }
 

@@ -84,14 +84,8 @@ impl TokenEndpoint {
         logger: &Logger,
     ) -> Result<()> {
         let form = revocation(token);
-        let response = self.post(
-            &self.revoke_uri,
-            form.as_bytes(),
-            context,
-            retry_reason,
-            send,
-            logger,
-        )?;
+        let response =
+            self.post(&self.revoke_uri, form.as_bytes(), context, retry_reason, send, logger)?;
         match response.status {
             200 | 204 => Ok(()),
             _ => Err(self.refusal(&response, logger.redactor())),
@@ -143,10 +137,7 @@ impl TokenEndpoint {
         match error.kind {
             // A caller would take it for the snapshot that is not found.
             ErrorKind::NotFound => error
-                .instead(
-                    ErrorKind::InvalidResponse,
-                    "there is no such endpoint (404)",
-                )
+                .instead(ErrorKind::InvalidResponse, "there is no such endpoint (404)")
                 .hint(Hint::CHECK_BASE_URL),
             ErrorKind::Unauthenticated => {
                 error.hint(Hint::service_account_refused(&self.client_id))
@@ -179,10 +170,7 @@ fn read_grant(body: &[u8], redactor: &Redactor) -> std::result::Result<Grant, &'
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("gave an access_token with characters no header can carry");
     }
-    Ok(Grant {
-        token: Secret(token),
-        life: life_of(life.unwrap_or_default()),
-    })
+    Ok(Grant { token: Secret(token), life: life_of(life.unwrap_or_default()) })
 }
 
 /// The life that is granted, whatever the JSON of `expires_in` is: a number, perhaps as text, or something else.
@@ -197,25 +185,16 @@ fn life_of(expires_in: &str) -> Duration {
     // What overflows is long.
     let seconds = Duration::from_secs(seconds.parse().unwrap_or(u64::MAX));
     let milliseconds = format!("{fraction:0<3.3}").parse().unwrap_or_default();
-    let life = seconds
-        .saturating_add(Duration::from_millis(milliseconds))
-        .min(LONGEST_LIFE);
-    if whole.starts_with('-') || life < BRIEF {
-        SHORTEST_LIFE
-    } else {
-        life
-    }
+    let life = seconds.saturating_add(Duration::from_millis(milliseconds)).min(LONGEST_LIFE);
+    if whole.starts_with('-') || life < BRIEF { SHORTEST_LIFE } else { life }
 }
 
 /// The form that revokes `token`.
 fn revocation(token: &Secret) -> Zeroizing<String> {
     const HINT: &str = "&token_type_hint=access_token";
     /// All but the unreserved characters of RFC 3986.
-    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const ENCODED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     let token = token.expose();
     // Growing would leave a copy behind that nobody wipes.
     let longest = "token=".len() + 3 * token.len() + HINT.len();
@@ -274,11 +253,7 @@ mod tests {
             assert_eq!(life_of(expires_in).as_secs(), seconds, "{expires_in}");
         }
         for (expires_in, milliseconds) in [("0.01", 10), ("0.25", 250), ("1.2345", 1234)] {
-            assert_eq!(
-                life_of(expires_in).as_millis(),
-                milliseconds,
-                "{expires_in}"
-            );
+            assert_eq!(life_of(expires_in).as_millis(), milliseconds, "{expires_in}");
         }
     }
 }

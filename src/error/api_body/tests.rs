@@ -32,10 +32,7 @@ fn the_status_decides_the_kind_and_whether_to_try_again() {
     let unknown = r#"{"error":"invalid_scope","error_description":"No such scope.","detail":"no"}"#;
     let error = of(400, unknown);
     assert_eq!(error.kind, ErrorKind::BadRequest);
-    assert_eq!(
-        (&*error.code, &*error.detail),
-        ("invalid_scope", "No such scope.")
-    );
+    assert_eq!((&*error.code, &*error.detail), ("invalid_scope", "No such scope."));
 }
 
 #[test]
@@ -44,11 +41,7 @@ fn a_body_is_looked_into_up_to_256_kib() {
     for (length, truncated) in [(ERROR_LIMIT, false), (ERROR_LIMIT + 1, true)] {
         let body = format!("{members}{}}}", " ".repeat(length - members.len() - 1));
         let error = of(404, &body);
-        assert_eq!(
-            (&*error.code, error.truncated),
-            ("X", truncated),
-            "{length}"
-        );
+        assert_eq!((&*error.code, error.truncated), ("X", truncated), "{length}");
         assert_eq!([&*error.reason, &*error.detail], ["R", "D"], "{length}");
         assert_eq!(error.parameters, "[1]", "{length}");
     }
@@ -62,11 +55,7 @@ fn a_body_is_looked_into_up_to_256_kib() {
         let error = of(404, &long(before, tail));
         assert!(error.truncated, "{tail}");
         assert!(error.detail.bytes().all(|byte| byte == b'x'), "{tail}");
-        assert_eq!(
-            error.detail.len(),
-            ERROR_LIMIT - start.len() - before,
-            "{tail}"
-        );
+        assert_eq!(error.detail.len(), ERROR_LIMIT - start.len() - before, "{tail}");
     }
     for body in [
         format!(r#"{{"errorCode":"X",]{}"#, long(0, "")),
@@ -78,10 +67,7 @@ fn a_body_is_looked_into_up_to_256_kib() {
     }
     let mut bytes = format!(r#"{{"errorCode":"X","detail":"{}"#, long(0, "")).into_bytes();
     bytes[100] = 0xff;
-    assert_eq!(
-        Error::from_response(404, None, &bytes, &Redactor::none()).code,
-        ""
-    );
+    assert_eq!(Error::from_response(404, None, &bytes, &Redactor::none()).code, "");
 }
 
 #[test]
@@ -118,10 +104,7 @@ fn parameters_come_without_white_space_but_that_of_texts() {
     for (parameters, expected) in [
         ("[ 1,\n  null ]", "[1,null]"),
         (r#"[ "a b" , "c" ]"#, r#"["a b","c"]"#),
-        (
-            r#"[ "\" [ 1 ]", " \\" , { "a" : "\\\" " } ]"#,
-            r#"["\" [ 1 ]"," \\",{"a":"\\\" "}]"#,
-        ),
+        (r#"[ "\" [ 1 ]", " \\" , { "a" : "\\\" " } ]"#, r#"["\" [ 1 ]"," \\",{"a":"\\\" "}]"#),
         ("null", ""),
     ] {
         let body = format!(r#"{{ "parameters" : {parameters} }}"#);
@@ -138,10 +121,7 @@ fn only_a_body_without_words_of_atlas_is_described() {
         ("{}", ""),
         ("[]", r#" (a body beginning "[]")"#),
         (r#"{"detail":"It broke."}"#, " (It broke)"),
-        (
-            "<title> Bad\nGateway </title>",
-            r#" (an HTML page titled "Bad Gateway")"#,
-        ),
+        ("<title> Bad\nGateway </title>", r#" (an HTML page titled "Bad Gateway")"#),
         ("<TITLE></TITLE>", r#" (an HTML page titled "")"#),
         ("</title><html><title>", " (an HTML page)"),
         ("<titl</title>", r#" (a body beginning "<titl</title>")"#),

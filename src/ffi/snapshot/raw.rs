@@ -59,9 +59,7 @@ pub unsafe extern "C" fn atlas_snapshot_field(
 /// Status of the HTTP answer that the snapshot came in: 200. 0 if it was parsed from text or is an item of a list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_http_status(snapshot: *const atlas_snapshot) -> i32 {
-    get!(snapshot, |snapshot| snapshot
-        .http_status()
-        .map_or(0, i32::from))
+    get!(snapshot, |snapshot| snapshot.http_status().map_or(0, i32::from))
 }
 
 /// A header of the HTTP answer by its name, in any case: "RateLimit-Remaining" gives "1186". Of several the first. NULL if

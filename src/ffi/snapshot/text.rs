@@ -26,8 +26,7 @@ pub unsafe extern "C" fn atlas_snapshot_cloud_provider(
 pub unsafe extern "C" fn atlas_snapshot_config_server_type(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot
-        .text(TextField::ConfigServerType))
+    get!(snapshot, |snapshot| snapshot.text(TextField::ConfigServerType))
 }
 
 /// When Atlas took the snapshot, ISO 8601 in UTC: "2026-08-10T03:27:08Z". Absent until it was taken.
@@ -90,8 +89,7 @@ pub unsafe extern "C" fn atlas_snapshot_mongod_version(
 pub unsafe extern "C" fn atlas_snapshot_replica_set_name(
     snapshot: *const atlas_snapshot,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot
-        .text(TextField::ReplicaSetName))
+    get!(snapshot, |snapshot| snapshot.text(TextField::ReplicaSetName))
 }
 
 /// Why the snapshot was taken: "onDemand", "scheduled" or "fallback". `atlas_snapshot_snapshot_type_code()` has it as a

@@ -31,9 +31,7 @@ impl Request {
     }
 
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters()
-            .find(|pair| pair.0 == name)
-            .map(|pair| pair.1)
+        self.parameters().find(|pair| pair.0 == name).map(|pair| pair.1)
     }
 
     pub fn flag(&self, name: &str) -> bool {
@@ -50,20 +48,11 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Answer {
-        Answer {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
-        .with("Content-Type", content_type)
+        Answer { status, headers: Vec::new(), body: body.into() }.with("Content-Type", content_type)
     }
 
     pub fn empty(status: u16) -> Answer {
-        Answer {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
+        Answer { status, headers: Vec::new(), body: Bytes::new() }
     }
 
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Answer {
@@ -79,8 +68,7 @@ impl Answer {
     }
 
     pub fn is_json(&self) -> bool {
-        self.header("Content-Type")
-            .is_some_and(|kind| kind.contains("json"))
+        self.header("Content-Type").is_some_and(|kind| kind.contains("json"))
     }
 
     /// As `envelope=true` asks: the status moves into the body.
@@ -91,31 +79,20 @@ impl Answer {
         let mut body = format!("{{\"status\":{},\"content\":", self.status).into_bytes();
         body.extend_from_slice(&self.body);
         body.push(b'}');
-        Answer {
-            status: 200,
-            body: body.into(),
-            ..self
-        }
+        Answer { status: 200, body: body.into(), ..self }
     }
 
     /// As `envelope=true` asks of a list's page, which is an envelope of its own.
     pub fn with_status_beside(self) -> Answer {
         let mut body = format!("{{\"status\":{},", self.status).into_bytes();
         body.extend_from_slice(&self.body[1..]);
-        Answer {
-            status: 200,
-            body: body.into(),
-            ..self
-        }
+        Answer { status: 200, body: body.into(), ..self }
     }
 
     /// As `pretty=true` asks.
     pub fn indented(self) -> Answer {
         match std::str::from_utf8(&self.body) {
-            Ok(text) if self.is_json() => Answer {
-                body: json::indent(text).into(),
-                ..self
-            },
+            Ok(text) if self.is_json() => Answer { body: json::indent(text).into(), ..self },
             _ => self,
         }
     }
@@ -125,10 +102,8 @@ impl Answer {
     pub fn head(&self, framing: &str) -> Vec<u8> {
         let reason = reason(self.status);
         let date = httpdate::fmt_http_date(SystemTime::now());
-        let mut head = format!(
-            "HTTP/1.1 {} {reason}\r\nDate: {date}\r\n{framing}\r\n",
-            self.status
-        );
+        let mut head =
+            format!("HTTP/1.1 {} {reason}\r\nDate: {date}\r\n{framing}\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(name);
             head.push_str(": ");

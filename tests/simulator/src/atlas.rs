@@ -39,12 +39,7 @@ pub(crate) struct Outcome {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Outcome {
-        Outcome {
-            answer,
-            act: Act::Honest,
-            is_page: false,
-            note: String::new(),
-        }
+        Outcome { answer, act: Act::Honest, is_page: false, note: String::new() }
     }
 }
 
@@ -98,10 +93,7 @@ impl Atlas {
         }
         let mut outcome = self.operation(request).unwrap_or_else(Outcome::from);
         if outcome.answer.status == 401 {
-            let refusal = Refusal {
-                stale: false,
-                why: "the cluster's story".into(),
-            };
+            let refusal = Refusal { stale: false, why: "the cluster's story".into() };
             return self.unauthorized(settings, connection, refusal);
         }
         if request.flag("envelope") {
@@ -124,12 +116,7 @@ impl Atlas {
         settings: &Settings,
         connection: u64,
     ) -> Result<(), Refusal> {
-        let refuse = |why: &str| {
-            Err(Refusal {
-                stale: false,
-                why: why.into(),
-            })
-        };
+        let refuse = |why: &str| Err(Refusal { stale: false, why: why.into() });
         let Some(authorization) = request.header("authorization") else {
             return refuse("no credentials");
         };
@@ -137,25 +124,17 @@ impl Atlas {
         match scheme.to_ascii_lowercase().as_str() {
             "bearer" if self.tokens.is_live(credentials) => Ok(()),
             "bearer" => refuse("bearer: no live token"),
-            "digest" => self
-                .nonces
-                .check(credentials, request, &settings.digest, connection),
+            "digest" => self.nonces.check(credentials, request, &settings.digest, connection),
             _ => refuse("neither Bearer nor Digest"),
         }
     }
 
     fn unauthorized(&self, settings: &Settings, connection: u64, refusal: Refusal) -> Outcome {
         let mut answer = errors::unauthorized(settings.unauthorized_body);
-        for line in self
-            .nonces
-            .challenge(&settings.digest, connection, refusal.stale)
-        {
+        for line in self.nonces.challenge(&settings.digest, connection, refusal.stale) {
             answer = answer.with("WWW-Authenticate", line);
         }
-        Outcome {
-            note: refusal.why,
-            ..answer.into()
-        }
+        Outcome { note: refusal.why, ..answer.into() }
     }
 
     fn operation(&self, request: &Request) -> Result<Outcome, Answer> {
@@ -183,13 +162,7 @@ impl Atlas {
         if group != PROJECT {
             return Err(errors::group_not_found(group));
         }
-        Ok(world::tell(
-            &self.stories,
-            documented.path("clusterName"),
-            form,
-            asked,
-            &request.path,
-        ))
+        Ok(world::tell(&self.stories, documented.path("clusterName"), form, asked, &request.path))
     }
 
     fn with_usual_headers(&self, answer: Answer) -> Answer {
@@ -200,14 +173,8 @@ impl Atlas {
         }
         let answer = answer
             .with("Server", "mdbws")
-            .with(
-                "X-Envoy-Upstream-Service-Time",
-                (40 + count % 60).to_string(),
-            )
-            .with(
-                "Strict-Transport-Security",
-                "max-age=31536000; includeSubdomains;",
-            );
+            .with("X-Envoy-Upstream-Service-Time", (40 + count % 60).to_string())
+            .with("Strict-Transport-Security", "max-age=31536000; includeSubdomains;");
         if answer.status == 401 {
             return answer;
         }
@@ -217,10 +184,7 @@ impl Atlas {
             .with("Referrer-Policy", "strict-origin-when-cross-origin")
             .with("X-Content-Type-Options", "nosniff")
             .with("X-Frame-Options", "DENY")
-            .with(
-                "X-Java-Method",
-                "ApiAtlasDiskBackupSnapshotsResource::getSnapshot",
-            )
+            .with("X-Java-Method", "ApiAtlasDiskBackupSnapshotsResource::getSnapshot")
             .with("X-Java-Version", "17.0.0+0")
             .with(
                 "X-MongoDB-Service-Version",
@@ -245,14 +209,9 @@ fn check_version(request: &Request) -> Result<(), Answer> {
 
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let digits = parts
-        .iter()
-        .flat_map(|part| part.bytes())
-        .all(|byte| byte.is_ascii_digit());
-    let within = |part: &str, most| {
-        part.parse()
-            .is_ok_and(|value: u32| (1..=most).contains(&value))
-    };
+    let digits = parts.iter().flat_map(|part| part.bytes()).all(|byte| byte.is_ascii_digit());
+    let within =
+        |part: &str, most| part.parse().is_ok_and(|value: u32| (1..=most).contains(&value));
     match parts[..] {
         [year, month, day] => {
             digits

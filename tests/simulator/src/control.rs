@@ -49,10 +49,7 @@ pub(crate) fn answer(atlas: &Atlas, request: &Request) -> Option<Answer> {
             atlas.connections.close_idle();
             Ok(json!({}))
         }
-        _ => Err(format!(
-            "The simulator has no {} {}.",
-            request.method, request.path
-        )),
+        _ => Err(format!("The simulator has no {} {}.", request.method, request.path)),
     };
     let (status, body) = match result {
         Ok(body) => (200, body),
@@ -64,9 +61,7 @@ pub(crate) fn answer(atlas: &Atlas, request: &Request) -> Option<Answer> {
 fn change_settings(atlas: &Atlas, body: &[u8]) -> Result<Value, String> {
     let changes = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     atlas.change_settings(|settings| {
-        *settings = settings
-            .merged(changes)
-            .map_err(|error| error.to_string())?;
+        *settings = settings.merged(changes).map_err(|error| error.to_string())?;
         Ok(json!(*settings))
     })
 }
@@ -103,9 +98,7 @@ pub(crate) fn set_script(
 
 fn is_header(name: &str, value: &str) -> bool {
     let framing = ["content-length", "transfer-encoding"];
-    !framing
-        .iter()
-        .any(|framing| name.eq_ignore_ascii_case(framing))
+    !framing.iter().any(|framing| name.eq_ignore_ascii_case(framing))
         && hyper::header::HeaderName::from_bytes(name.as_bytes()).is_ok()
         && hyper::header::HeaderValue::from_bytes(value.as_bytes()).is_ok()
 }

@@ -38,17 +38,11 @@ pub(crate) struct Refusal {
 }
 
 fn wrong(why: impl Into<String>) -> Refusal {
-    Refusal {
-        stale: false,
-        why: why.into(),
-    }
+    Refusal { stale: false, why: why.into() }
 }
 
 fn stale(why: &str) -> Refusal {
-    Refusal {
-        stale: true,
-        why: why.into(),
-    }
+    Refusal { stale: true, why: why.into() }
 }
 
 impl Nonces {
@@ -62,14 +56,11 @@ impl Nonces {
         let nonce = self.give_out(connection);
         if let Some(lines) = &settings.challenges {
             let fill = |line: &String| {
-                line.replace("{nonce}", &nonce)
-                    .replace("{stale}", &stale.to_string())
+                line.replace("{nonce}", &nonce).replace("{stale}", &stale.to_string())
             };
             return lines.iter().map(fill).collect();
         }
-        let DigestSettings {
-            realm, algorithm, ..
-        } = settings;
+        let DigestSettings { realm, algorithm, .. } = settings;
         let mut line =
             format!(r#"Digest realm="{realm}", domain="", nonce="{nonce}", algorithm={algorithm}"#);
         if let Some(qop) = &settings.qop {
@@ -101,12 +92,7 @@ impl Nonces {
             inner.known.remove(&oldest);
         }
         inner.oldest_first.push_back(nonce.clone());
-        let state = Nonce {
-            connection,
-            uses: 0,
-            highest: 0,
-            counts: HashSet::new(),
-        };
+        let state = Nonce { connection, uses: 0, highest: 0, counts: HashSet::new() };
         inner.known.insert(nonce.clone(), state);
         nonce
     }
@@ -135,9 +121,7 @@ impl Nonces {
         }
         let uri = need("uri")?;
         if uri != request.target {
-            return Err(wrong(format!(
-                "digest: uri {uri} is not the request's target"
-            )));
+            return Err(wrong(format!("digest: uri {uri} is not the request's target")));
         }
         let algorithm = get("algorithm").unwrap_or("MD5").to_ascii_uppercase();
         let (hash_name, session) = match algorithm.strip_suffix("-SESS") {
@@ -150,17 +134,11 @@ impl Nonces {
             _ => return Err(wrong(format!("digest: unknown algorithm {algorithm}"))),
         };
         if !free_choice && !algorithm.eq_ignore_ascii_case(&settings.algorithm) {
-            return Err(wrong(format!(
-                "digest: algorithm {algorithm} was not offered"
-            )));
+            return Err(wrong(format!("digest: algorithm {algorithm} was not offered")));
         }
         let qop = get("qop");
         let offered = |qop: &str| {
-            settings
-                .qop
-                .iter()
-                .flat_map(|list| list.split(','))
-                .any(|one| one.trim() == qop)
+            settings.qop.iter().flat_map(|list| list.split(',')).any(|one| one.trim() == qop)
         };
         match qop {
             Some("auth" | "auth-int") if free_choice => {}
@@ -236,9 +214,7 @@ fn parse_count(text: &str) -> Result<u32, Refusal> {
     let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match u32::from_str_radix(text, 16) {
         Ok(count) if digits && count > 0 => Ok(count),
-        _ => Err(wrong(format!(
-            "digest: nc {text} is not eight hex digits from 1"
-        ))),
+        _ => Err(wrong(format!("digest: nc {text} is not eight hex digits from 1"))),
     }
 }
 
@@ -262,10 +238,7 @@ fn parameters(text: &str) -> Option<HashMap<String, String>> {
                 None => (after.trim().to_owned(), ""),
             },
         };
-        if found
-            .insert(name.trim().to_ascii_lowercase(), value)
-            .is_some()
-        {
+        if found.insert(name.trim().to_ascii_lowercase(), value).is_some() {
             return None;
         }
         rest = match after.trim_start() {

@@ -56,22 +56,12 @@ pub(crate) fn invalid_query_parameter(name: &str) -> Answer {
 }
 
 pub(crate) fn method_not_allowed(allowed: &str) -> Answer {
-    api_error(
-        405,
-        "METHOD_NOT_ALLOWED",
-        "The method is not allowed for this resource.",
-        json!([]),
-    )
-    .with("Allow", allowed)
+    api_error(405, "METHOD_NOT_ALLOWED", "The method is not allowed for this resource.", json!([]))
+        .with("Allow", allowed)
 }
 
 pub(crate) fn resource_not_found(path: &str) -> Answer {
-    api_error(
-        404,
-        "RESOURCE_NOT_FOUND",
-        &format!("Cannot find resource {path}."),
-        json!([path]),
-    )
+    api_error(404, "RESOURCE_NOT_FOUND", &format!("Cannot find resource {path}."), json!([path]))
 }
 
 pub(crate) fn cluster_not_found(cluster: &str, group: &str) -> Answer {
@@ -80,12 +70,7 @@ pub(crate) fn cluster_not_found(cluster: &str, group: &str) -> Answer {
 }
 
 pub(crate) fn group_not_found(group: &str) -> Answer {
-    api_error(
-        404,
-        "GROUP_NOT_FOUND",
-        &format!("No group with ID {group} exists."),
-        json!([group]),
-    )
+    api_error(404, "GROUP_NOT_FOUND", &format!("No group with ID {group} exists."), json!([group]))
 }
 
 pub(crate) fn invalid_version(asked: &str) -> Answer {
@@ -103,12 +88,7 @@ pub(crate) fn version_gone(date: &str) -> Answer {
 }
 
 pub(crate) fn service_unavailable() -> Answer {
-    api_error(
-        503,
-        "SERVICE_UNAVAILABLE",
-        "The service is temporarily unavailable.",
-        json!([]),
-    )
+    api_error(503, "SERVICE_UNAVAILABLE", "The service is temporarily unavailable.", json!([]))
 }
 
 /// The headers of a version that will go; Atlas does not pad the day.
@@ -159,12 +139,7 @@ pub(crate) fn of_cluster(cluster: &str, group: &str) -> Option<Answer> {
         "error-403-ip" => {
             let detail =
                 format!("IP address {SEEN_ADDRESS} is not allowed to access this resource.");
-            api_error(
-                403,
-                "IP_ADDRESS_NOT_ON_ACCESS_LIST",
-                &detail,
-                json!([SEEN_ADDRESS]),
-            )
+            api_error(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", &detail, json!([SEEN_ADDRESS]))
         }
         "error-404" => cluster_not_found(cluster, group),
         "error-404-group" => group_not_found(group),
@@ -176,20 +151,14 @@ pub(crate) fn of_cluster(cluster: &str, group: &str) -> Option<Answer> {
             from_body(404, &body)
         }
         "error-406" => invalid_version("2022-12-31"),
-        "error-409" => api_error(
-            409,
-            "CONFLICT",
-            "Another operation is in progress.",
-            no_parameters,
-        ),
+        "error-409" => {
+            api_error(409, "CONFLICT", "Another operation is in progress.", no_parameters)
+        }
         "error-410" => version_gone("2023-02-01"),
-        "error-429" => api_error(
-            429,
-            "RATE_LIMITED",
-            "Rate limit exceeded. Try again later.",
-            no_parameters,
-        )
-        .with("Retry-After", "1"),
+        "error-429" => {
+            api_error(429, "RATE_LIMITED", "Rate limit exceeded. Try again later.", no_parameters)
+                .with("Retry-After", "1")
+        }
         // What is limited, seconds to wait, and what the bucket holds and gains in how many seconds.
         "error-429-bucket" => api_error(
             429,

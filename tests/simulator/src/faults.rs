@@ -37,12 +37,7 @@ pub(crate) async fn perform(mut stream: Stream, act: Act, honest: Answer) -> io:
             stream.into_socket().shutdown().await?;
         }
         Act::DripHead { bytes_per_second } => {
-            drip(
-                &mut stream,
-                &honest.head(&honest.content_length()),
-                bytes_per_second,
-            )
-            .await?;
+            drip(&mut stream, &honest.head(&honest.content_length()), bytes_per_second).await?;
             write(&mut stream, &honest.body).await?;
             return Ok(Ending::KeepAlive(stream));
         }
@@ -61,10 +56,7 @@ pub(crate) async fn perform(mut stream: Stream, act: Act, honest: Answer) -> io:
             return Ok(Ending::KeepAlive(stream));
         }
         Act::Endless1xx { interval_ms } => {
-            for line in ["100 Continue", "102 Processing", "103 Early Hints"]
-                .iter()
-                .cycle()
-            {
+            for line in ["100 Continue", "102 Processing", "103 Early Hints"].iter().cycle() {
                 write(&mut stream, format!("HTTP/1.1 {line}\r\n\r\n").as_bytes()).await?;
                 sleep(Duration::from_millis(interval_ms)).await;
             }
@@ -82,10 +74,7 @@ pub(crate) async fn perform(mut stream: Stream, act: Act, honest: Answer) -> io:
             write(&mut stream, &wire).await?;
             return Ok(Ending::KeepAlive(stream));
         }
-        Act::HugeBody {
-            bytes,
-            content_length,
-        } => {
+        Act::HugeBody { bytes, content_length } => {
             huge_body(&mut stream, bytes, content_length).await?;
             return Ok(Ending::KeepAlive(stream));
         }
@@ -169,18 +158,9 @@ async fn huge_body(stream: &mut Stream, bytes: u64, content_length: bool) -> io:
     const END: &[u8] = br#""}"#;
     let fill = bytes.saturating_sub((START.len() + END.len()) as u64);
     let length = fill + (START.len() + END.len()) as u64;
-    let framing = if content_length {
-        format!("Content-Length: {length}")
-    } else {
-        CHUNKED.into()
-    };
-    write(
-        stream,
-        &Answer::empty(200)
-            .with("Content-Type", "application/json")
-            .head(&framing),
-    )
-    .await?;
+    let framing = if content_length { format!("Content-Length: {length}") } else { CHUNKED.into() };
+    write(stream, &Answer::empty(200).with("Content-Type", "application/json").head(&framing))
+        .await?;
     let chunk = [b'x'; 65536];
     let mut left = fill;
     piece(stream, START, content_length).await?;
@@ -190,20 +170,14 @@ async fn huge_body(stream: &mut Stream, bytes: u64, content_length: bool) -> io:
         left -= size;
     }
     piece(stream, END, content_length).await?;
-    if content_length {
-        Ok(())
-    } else {
-        write(stream, b"0\r\n\r\n").await
-    }
+    if content_length { Ok(()) } else { write(stream, b"0\r\n\r\n").await }
 }
 
 async fn piece(stream: &mut Stream, bytes: &[u8], bare: bool) -> io::Result<()> {
     if bare {
         return write(stream, bytes).await;
     }
-    stream
-        .write_all(format!("{:x}\r\n", bytes.len()).as_bytes())
-        .await?;
+    stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
     stream.write_all(bytes).await?;
     write(stream, b"\r\n").await
 }
@@ -215,11 +189,7 @@ fn zeros_in_gzip(length: u64) -> Vec<u8> {
     const AS_BEFORE_258_BYTES: (u32, u32) = (0b1_1000_1010_0000, 13);
     const LAST_BLOCK_FIXED_CODES: (u32, u32) = (0b110, 3);
     const END_OF_BLOCK: (u32, u32) = (0, 7);
-    let mut bits = Bits {
-        out: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff],
-        pending: 0,
-        count: 0,
-    };
+    let mut bits = Bits { out: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff], pending: 0, count: 0 };
     bits.put(LAST_BLOCK_FIXED_CODES);
     if let Some(rest) = length.checked_sub(1) {
         bits.put(LITERAL_ZERO);
@@ -255,13 +225,12 @@ impl Bits {
 
 fn crc_of_zeros(length: u64) -> u32 {
     let table: [u32; 256] = std::array::from_fn(|index| {
-        (0..8).fold(index as u32, |crc, _| {
-            if crc & 1 == 1 {
-                crc >> 1 ^ 0xEDB8_8320
-            } else {
-                crc >> 1
-            }
-        })
+        (0..8).fold(
+            index as u32,
+            |crc, _| {
+                if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 }
+            },
+        )
     });
     !(0..length).fold(!0u32, |crc, _| crc >> 8 ^ table[(crc & 0xff) as usize])
 }

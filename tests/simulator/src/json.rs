@@ -19,14 +19,8 @@ pub(crate) fn indent(text: &str) -> String {
                 }
             }
             '{' | '[' => {
-                while characters
-                    .next_if(|next| next.is_ascii_whitespace())
-                    .is_some()
-                {}
-                if characters
-                    .next_if(|next| *next == closing(character))
-                    .is_some()
-                {
+                while characters.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                if characters.next_if(|next| *next == closing(character)).is_some() {
                     out.extend([character, ' ', closing(character)]);
                 } else if character == '{' {
                     objects += 1;
@@ -45,10 +39,7 @@ pub(crate) fn indent(text: &str) -> String {
             ':' => out.push_str(" : "),
             // Only an object's comma is followed by a key.
             ',' => {
-                while characters
-                    .next_if(|next| next.is_ascii_whitespace())
-                    .is_some()
-                {}
+                while characters.next_if(|next| next.is_ascii_whitespace()).is_some() {}
                 if follows_key(characters.clone()) {
                     out.push(',');
                     line(&mut out, objects);
@@ -97,9 +88,6 @@ mod tests {
             \"e\" : [ {\n    \"f\" : null\n  }, {\n    \"g\" : \"\\\"{\"\n  } ]\n}";
         assert_eq!(indent(text), expected);
         let before: serde_json::Value = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            before,
-            serde_json::from_str::<serde_json::Value>(expected).unwrap()
-        );
+        assert_eq!(before, serde_json::from_str::<serde_json::Value>(expected).unwrap());
     }
 }

@@ -97,10 +97,8 @@ impl Simulator {
             server::listen(&atlas, listeners, &authority.good())?;
             server::listen(&atlas, plain_listeners, &Welcome::Plain)?;
         }
-        let directory = env::temp_dir().join(format!(
-            "atlas-simulator-{:016x}",
-            u64::from_ne_bytes(random())
-        ));
+        let directory =
+            env::temp_dir().join(format!("atlas-simulator-{:016x}", u64::from_ne_bytes(random())));
         fs::DirBuilder::new().mode(0o700).create(&directory)?;
         let ca_file = directory.join("ca.pem");
         let bad_ports = Mutex::default();

@@ -49,12 +49,8 @@ struct Options {
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, String> {
-        let mut options = Options {
-            credentials: "all".into(),
-            port: 0,
-            env_file: None,
-            command: Vec::new(),
-        };
+        let mut options =
+            Options { credentials: "all".into(), port: 0, env_file: None, command: Vec::new() };
         while let Some(argument) = arguments.next() {
             let name = argument.to_string_lossy().into_owned();
             if name == "--" {
@@ -114,10 +110,7 @@ fn variables(simulator: &Simulator, options: &Options) -> Vec<(String, String)> 
     add("ATLAS_SIMULATOR_SHARDED_CLUSTER", SHARDED_CLUSTER);
     add("ATLAS_SIMULATOR_SHARDED_SNAPSHOT", SHARDED_SNAPSHOT);
     for kind in BadTls::ALL {
-        add(
-            &format!("ATLAS_SIMULATOR_BAD_TLS_{}_URL", kind.name()),
-            &simulator.bad_tls_url(kind),
-        );
+        add(&format!("ATLAS_SIMULATOR_BAD_TLS_{}_URL", kind.name()), &simulator.bad_tls_url(kind));
     }
     variables
 }
@@ -148,22 +141,11 @@ fn run(options: Options) -> Result<ExitCode, String> {
         }
     }
     // A proxy of the caller's could not reach us.
-    let proxies = [
-        "HTTPS_PROXY",
-        "https_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ];
+    let proxies =
+        ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
     let behind_proxy = proxies.iter().any(|name| env::var_os(name).is_some());
-    for name in ["NO_PROXY", "no_proxy"]
-        .into_iter()
-        .filter(|_| behind_proxy)
-    {
-        let before = env::var(name)
-            .map(|value| format!("{value},"))
-            .unwrap_or_default();
+    for name in ["NO_PROXY", "no_proxy"].into_iter().filter(|_| behind_proxy) {
+        let before = env::var(name).map(|value| format!("{value},")).unwrap_or_default();
         command.env(name, format!("{before}localhost,127.0.0.1,::1"));
     }
     command.envs(variables(&simulator, &options));
@@ -184,11 +166,7 @@ async fn outlive(mut command: Command) -> io::Result<ExitStatus> {
         Err(error) => {
             let program = command.as_std().get_program();
             eprintln!("atlas-simulator: {}: {error}", program.display());
-            let code = if error.kind() == io::ErrorKind::NotFound {
-                127
-            } else {
-                126
-            };
+            let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
             return Ok(ExitStatus::from_raw(code << 8));
         }
     };

@@ -58,10 +58,7 @@ struct Inner {
 
 impl Record {
     pub fn new() -> Record {
-        Record {
-            start: Instant::now(),
-            inner: Mutex::default(),
-        }
+        Record { start: Instant::now(), inner: Mutex::default() }
     }
 
     /// All since the start or the last `clear`. When some were forgotten that is an error: what is left depends on how
@@ -80,18 +77,12 @@ impl Record {
     pub fn count(&self, wanted: impl Fn(&str, u16) -> bool) -> usize {
         let inner = self.inner.lock().unwrap();
         let counts = inner.counts.iter();
-        counts
-            .filter(|((method, status), _)| wanted(method, *status))
-            .map(|(_, count)| count)
-            .sum()
+        counts.filter(|((method, status), _)| wanted(method, *status)).map(|(_, count)| count).sum()
     }
 
     pub fn clear(&self) {
         let mut inner = self.inner.lock().unwrap();
-        *inner = Inner {
-            oldest: inner.oldest + inner.seen.len(),
-            ..Inner::default()
-        };
+        *inner = Inner { oldest: inner.oldest + inner.seen.len(), ..Inner::default() };
     }
 
     /// A ticket for `answered`.
@@ -127,9 +118,8 @@ impl Record {
         let mut inner = self.inner.lock().unwrap();
         let inner = &mut *inner;
         // One that came before a `clear` counts no more.
-        if let Some(seen) = ticket
-            .checked_sub(inner.oldest)
-            .and_then(|index| inner.seen.get_mut(index))
+        if let Some(seen) =
+            ticket.checked_sub(inner.oldest).and_then(|index| inner.seen.get_mut(index))
         {
             if let Some(unanswered) = inner.counts.get_mut(&(seen.method.clone(), seen.status)) {
                 *unanswered -= 1;

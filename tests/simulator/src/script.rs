@@ -83,11 +83,7 @@ impl Act {
     /// A JSON answer.
     pub fn respond(status: u16, body: impl Into<Payload>) -> Act {
         let headers = vec![("Content-Type".into(), "application/json".into())];
-        Act::Respond {
-            status,
-            headers,
-            body: body.into(),
-        }
+        Act::Respond { status, headers, body: body.into() }
     }
 }
 
@@ -109,10 +105,9 @@ impl TryFrom<PayloadForm> for Payload {
     fn try_from(form: PayloadForm) -> Result<Payload, String> {
         match form {
             PayloadForm::Text(text) => Ok(Payload(text.into_bytes())),
-            PayloadForm::Base64 { base64 } => STANDARD
-                .decode(base64)
-                .map(Payload)
-                .map_err(|error| format!("base64: {error}")),
+            PayloadForm::Base64 { base64 } => {
+                STANDARD.decode(base64).map(Payload).map_err(|error| format!("base64: {error}"))
+            }
         }
     }
 }
@@ -121,9 +116,7 @@ impl From<Payload> for PayloadForm {
     fn from(payload: Payload) -> PayloadForm {
         match String::from_utf8(payload.0) {
             Ok(text) => PayloadForm::Text(text),
-            Err(error) => PayloadForm::Base64 {
-                base64: STANDARD.encode(error.as_bytes()),
-            },
+            Err(error) => PayloadForm::Base64 { base64: STANDARD.encode(error.as_bytes()) },
         }
     }
 }
@@ -149,11 +142,7 @@ impl Scripts {
         let mut scripts = self.0.lock().unwrap();
         scripts.retain(|script| script.target != target);
         acts.reverse();
-        let script = Script {
-            target,
-            acts,
-            last_forever,
-        };
+        let script = Script { target, acts, last_forever };
         match script.target {
             Target::Path(_) => scripts.insert(0, script),
             _ => scripts.push(script),

@@ -93,13 +93,7 @@ async fn receive(atlas: Arc<Atlas>, socket: TcpStream, welcome: Welcome) {
         Welcome::Plain => serve(&atlas, &connection, takeovers, Stream::Plain(socket)).await,
         Welcome::Tls(acceptor) => {
             if let Ok(stream) = acceptor.accept(socket).await {
-                serve(
-                    &atlas,
-                    &connection,
-                    takeovers,
-                    Stream::Tls(Box::new(stream)),
-                )
-                .await;
+                serve(&atlas, &connection, takeovers, Stream::Tls(Box::new(stream))).await;
             }
         }
         Welcome::StalledHandshake => {
@@ -171,14 +165,7 @@ impl Connections {
         connections.accepted += 1;
         let number = connections.accepted;
         connections.open.insert(number, takeover.clone());
-        (
-            Arc::new(Connection {
-                number,
-                takeover,
-                busy: AtomicBool::new(true),
-            }),
-            takeovers,
-        )
+        (Arc::new(Connection { number, takeover, busy: AtomicBool::new(true) }), takeovers)
     }
 
     fn closed(&self, number: u64) {
@@ -270,49 +257,23 @@ async fn respond(
 }
 
 async fn answer(atlas: &Atlas, connection: &Connection, request: &Request) -> Answer {
-    let ticket = atlas
-        .settings()
-        .record
-        .then(|| atlas.record.arrived(request, connection.number));
+    let ticket = atlas.settings().record.then(|| atlas.record.arrived(request, connection.number));
     let act = atlas.scripts.next(request);
     if let Act::Delay { ms } = act {
         sleep(Duration::from_millis(ms)).await;
     }
-    let Outcome {
-        answer, act, note, ..
-    } = match act {
+    let Outcome { answer, act, note, .. } = match act {
         Act::Honest | Act::Delay { .. } => atlas.answer(request, connection.number),
-        Act::Respond {
-            status,
-            headers,
-            body,
-        } => {
-            let headers = headers
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect();
-            Answer {
-                status,
-                headers,
-                body: body.0.into(),
-            }
-            .into()
+        Act::Respond { status, headers, body } => {
+            let headers = headers.into_iter().map(|(name, value)| (name.into(), value)).collect();
+            Answer { status, headers, body: body.0.into() }.into()
         }
         Act::Redirect { status, location } => {
             Answer::empty(status).with("Location", location).into()
         }
-        _ if has_honest_part(&act) => Outcome {
-            act,
-            ..atlas.answer(request, connection.number)
-        },
-        Act::HugeBody { .. } | Act::GzipBomb { .. } => Outcome {
-            act,
-            ..Answer::empty(200).into()
-        },
-        _ => Outcome {
-            act,
-            ..Answer::empty(0).into()
-        },
+        _ if has_honest_part(&act) => Outcome { act, ..atlas.answer(request, connection.number) },
+        Act::HugeBody { .. } | Act::GzipBomb { .. } => Outcome { act, ..Answer::empty(200).into() },
+        _ => Outcome { act, ..Answer::empty(0).into() },
     };
     if let Act::Delay { ms } = act {
         sleep(Duration::from_millis(ms)).await;

@@ -73,11 +73,7 @@ pub(crate) fn find(request: &Request) -> Result<Documentation<'_>, Answer> {
                 .map(|operation| operation.method.as_str());
             errors::method_not_allowed(&allowed.collect::<Vec<_>>().join(", "))
         })?;
-    let found = Documentation {
-        name,
-        operation,
-        request,
-    };
+    let found = Documentation { name, operation, request };
     found.check()?;
     Ok(found)
 }
@@ -93,9 +89,7 @@ pub(crate) fn media_type() -> &'static str {
 
 /// The date in a media type `application/vnd.atlas.2023-01-01+json`.
 pub(crate) fn version_of(media_type: &str) -> Option<&str> {
-    media_type
-        .strip_prefix("application/vnd.atlas.")?
-        .strip_suffix("+json")
+    media_type.strip_prefix("application/vnd.atlas.")?.strip_suffix("+json")
 }
 
 impl Documentation<'_> {
@@ -110,9 +104,7 @@ impl Documentation<'_> {
 
     /// A parameter of the query, or its default.
     pub fn number(&self, name: &str) -> usize {
-        self.value(name)
-            .parse()
-            .expect("a number, as was checked before")
+        self.value(name).parse().expect("a number, as was checked before")
     }
 
     /// The same for a parameter that is true or false.
@@ -157,9 +149,7 @@ impl Parameter {
             "integer" => {
                 let least = self.minimum.unwrap_or(i64::MIN);
                 let most = self.maximum.unwrap_or(i64::MAX);
-                let good = value
-                    .parse()
-                    .is_ok_and(|number: i64| (least..=most).contains(&number));
+                let good = value.parse().is_ok_and(|number: i64| (least..=most).contains(&number));
                 (!good).then(|| format!("must be between {least} and {most}"))
             }
             "string" => {
@@ -187,10 +177,7 @@ fn path_matches(template: &str, path: &str) -> bool {
 fn pattern_matches(pattern: &str, text: &str) -> bool {
     match pattern {
         "^([a-f0-9]{24})$" => {
-            text.len() == 24
-                && text
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            text.len() == 24 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         }
         // Atlas allows 64 characters, which the extract does not say.
         "^[a-zA-Z0-9][a-zA-Z0-9-]*$" => {

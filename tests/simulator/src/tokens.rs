@@ -33,11 +33,7 @@ impl Inner {
 impl Tokens {
     pub fn is_live(&self, token: &str) -> bool {
         let inner = self.0.lock().unwrap();
-        token == ACCESS_TOKEN
-            || inner
-                .live
-                .get(token)
-                .is_some_and(|end| *end > Instant::now())
+        token == ACCESS_TOKEN || inner.live.get(token).is_some_and(|end| *end > Instant::now())
     }
 
     pub fn issued(&self) -> usize {
@@ -120,16 +116,9 @@ fn checked_form(request: &Request) -> Result<Form, Answer> {
     if request.method != "POST" {
         return Err(method_not_allowed("POST"));
     }
-    let basic = format!(
-        "Basic {}",
-        STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"))
-    );
+    let basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}")));
     if request.header("authorization") != Some(&basic) {
-        return Err(oauth_error(
-            401,
-            "invalid_client",
-            "Client authentication failed.",
-        ));
+        return Err(oauth_error(401, "invalid_client", "Client authentication failed."));
     }
     let kind = request.header("content-type").unwrap_or_default();
     if kind.split(';').next().map(str::trim) != Some("application/x-www-form-urlencoded") {
@@ -168,18 +157,12 @@ fn decode(text: &str) -> Option<String> {
 }
 
 fn field<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
-    form.iter()
-        .find(|pair| pair.0 == name)
-        .map(|pair| pair.1.as_str())
+    form.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str())
 }
 
 /// In the shape of Atlas' tokens, three base64url parts; clients must not look inside.
 fn new_token() -> String {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES512","typ":"JWT"}"#);
     let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    format!(
-        "{header}.{}.{}",
-        part(&random::<240>()),
-        part(&random::<64>())
-    )
+    format!("{header}.{}.{}", part(&random::<240>()), part(&random::<64>()))
 }

@@ -152,18 +152,12 @@ pub(crate) fn tell(
         _ => {}
     }
     // Atlas answers with what the cluster is, not with what was asked.
-    let form = if cluster == "replica-asked-sharded" {
-        Form::Sharded
-    } else {
-        form
-    };
+    let form = if cluster == "replica-asked-sharded" { Form::Sharded } else { form };
     let told = match asked {
         Asked::One(id) => one(stories, cluster, form, id, path),
-        Asked::Page {
-            number,
-            size,
-            count,
-        } => list(cluster, form).map(|list| page(&list, path, number, size, count)),
+        Asked::Page { number, size, count } => {
+            list(cluster, form).map(|list| page(&list, path, number, size, count))
+        }
         Asked::All => list(cluster, form).map(|list| whole(&list, path)),
     };
     let mut outcome = told.unwrap_or_else(|| errors::cluster_not_found(cluster, PROJECT).into());
@@ -172,9 +166,7 @@ pub(crate) fn tell(
         "silent" => Act::Silence,
         "closing" => Act::Close,
         "resetting" => Act::Reset,
-        "dripping" => Act::DripBody {
-            bytes_per_second: 1,
-        },
+        "dripping" => Act::DripBody { bytes_per_second: 1 },
         _ => late.map_or(Act::Honest, |ms| Act::Delay { ms }),
     };
     if cluster == "sunset" {
@@ -190,10 +182,7 @@ fn ok(body: impl Into<bytes::Bytes>) -> Answer {
 fn strange_answer(cluster: &str) -> Option<Answer> {
     Some(match cluster {
         "error-401" => Answer::empty(401),
-        "no-content" => Answer {
-            status: 204,
-            ..ok("")
-        },
+        "no-content" => Answer { status: 204, ..ok("") },
         "not-json" => ok("The snapshot is fine, thank you."),
         "invalid-utf8" => {
             ok(&b"{\"id\":\"32b6e34b3d91647abb20e7b8\",\"description\":\"caf\xe9\"}"[..])
@@ -211,18 +200,11 @@ fn one(stories: &Stories, cluster: &str, form: Form, id: &str, path: &str) -> Op
     let not_found = || Some(errors::resource_not_found(path).into());
     let stages: &[Stage] = match cluster {
         "Cluster0" => {
-            return document_by_id(id)
-                .map(|text| ok(text).into())
-                .or_else(not_found);
+            return document_by_id(id).map(|text| ok(text).into()).or_else(not_found);
         }
         "sharded0" if id != SHARDED_SNAPSHOT => return not_found(),
         "staged" | "flaky" => &STAGES,
-        "failing" => &[
-            Stage::Queued,
-            Stage::InProgress,
-            Stage::WithVersion,
-            Stage::Failed,
-        ],
+        "failing" => &[Stage::Queued, Stage::InProgress, Stage::WithVersion, Stage::Failed],
         "vanishing" => &[Stage::Queued, Stage::InProgress, Stage::Gone],
         "stuck" => &[Stage::WithProvider],
         _ => {
@@ -260,20 +242,9 @@ fn list(cluster: &str, form: Form) -> Option<List<'_>> {
         let created = FIRST_DAY - 3600 * index as i64;
         snapshot(cluster, form, &id_of(index), Stage::Completed, created).to_string()
     };
-    let plain = |length: usize| List {
-        length,
-        total: length,
-        item: Box::new(item),
-        any_id: false,
-    };
+    let plain = |length: usize| List { length, total: length, item: Box::new(item), any_id: false };
     let odd = |strange: &'static str| List {
-        item: Box::new(move |index| {
-            if index == 1 {
-                strange.to_owned()
-            } else {
-                item(index)
-            }
-        }),
+        item: Box::new(move |index| if index == 1 { strange.to_owned() } else { item(index) }),
         ..plain(3)
     };
     Some(match cluster {
@@ -300,21 +271,12 @@ fn list(cluster: &str, form: Form) -> Option<List<'_>> {
             item: Box::new(move |index| item(index % 500)),
             any_id: false,
         },
-        "endless" => List {
-            total: 1000,
-            ..plain(usize::MAX)
-        },
+        "endless" => List { total: 1000, ..plain(usize::MAX) },
         "staged" | "flaky" | "failing" | "vanishing" | "stuck" | "sunset" | "silent"
-        | "closing" | "resetting" | "dripping" => List {
-            any_id: true,
-            ..plain(1)
-        },
+        | "closing" | "resetting" | "dripping" => List { any_id: true, ..plain(1) },
         _ => match (cluster.strip_prefix("many-"), cluster.strip_prefix("slow-")) {
             (Some(length), _) => plain(length.parse().ok()?),
-            (_, Some(ms)) if ms.parse::<u64>().is_ok() => List {
-                any_id: true,
-                ..plain(1)
-            },
+            (_, Some(ms)) if ms.parse::<u64>().is_ok() => List { any_id: true, ..plain(1) },
             _ => return None,
         },
     })
@@ -362,10 +324,7 @@ fn results(list: &List, items: std::ops::Range<usize>, links: Vec<Value>, count:
         body.push_str(&format!(",\"totalCount\":{}", list.total));
     }
     body.push('}');
-    Outcome {
-        is_page: true,
-        ..ok(body).into()
-    }
+    Outcome { is_page: true, ..ok(body).into() }
 }
 
 /// Links are Atlas' own, wherever the simulator listens: nobody needs to follow them.
@@ -405,11 +364,8 @@ const STAGES: [Stage; 6] = [
 
 fn snapshot(cluster: &str, form: Form, id: &str, stage: Stage, created: i64) -> Value {
     let group = format!("{LINKS}/api/atlas/v2/groups/{PROJECT}/clusters/{cluster}");
-    let path = if form == Form::Sharded {
-        "backup/snapshots/shardedCluster"
-    } else {
-        "backup/snapshots"
-    };
+    let path =
+        if form == Form::Sharded { "backup/snapshots/shardedCluster" } else { "backup/snapshots" };
     let mut document = json!({
         "description": "nightly, before the migration",
         // Moves when the snapshot completes.
@@ -450,11 +406,8 @@ fn snapshot(cluster: &str, form: Form, id: &str, stage: Stage, created: i64) -> 
         Form::Sharded => {
             document["type"] = "shardedCluster".into();
             document["configServerType"] = "DEDICATED".into();
-            let members = if provider_known {
-                &["shard-0", "shard-1", "config-0"][..]
-            } else {
-                &[]
-            };
+            let members =
+                if provider_known { &["shard-0", "shard-1", "config-0"][..] } else { &[] };
             let member_id = |index: usize| format!("{}{index:02x}", &id[..22]);
             document["members"] = members
                 .iter()
@@ -522,15 +475,7 @@ fn document_by_id(id: &str) -> Option<String> {
         }
         document
     };
-    let live = || {
-        snapshot(
-            "Cluster0",
-            Form::ReplicaSet,
-            id,
-            Stage::Completed,
-            FIRST_DAY,
-        )
-    };
+    let live = || snapshot("Cluster0", Form::ReplicaSet, id, Stage::Completed, FIRST_DAY);
     // What no JSON library writes goes in as text, in the place of "string".
     let with_description = |text: &str| with(json!({})).to_string().replace("\"string\"", text);
     let text = match id {
@@ -621,11 +566,7 @@ mod tests {
         for id in all {
             assert!(document_by_id(&id).is_some(), "{id}");
         }
-        assert!(
-            document_by_id(documents::LONE_SURROGATE)
-                .unwrap()
-                .contains(r"\ud83d after")
-        );
+        assert!(document_by_id(documents::LONE_SURROGATE).unwrap().contains(r"\ud83d after"));
         assert!(
             document_by_id(documents::DUPLICATE_KEYS)
                 .unwrap()

@@ -34,19 +34,10 @@ fn run_ends_as_its_command_ends() {
     assert_eq!(shell(&[], "exit 7").status.code(), Some(7));
     assert_eq!(shell(&[], "kill -9 $$").status.code(), Some(137));
     assert_eq!(
-        simulator(&["run", "--", "/no/such/program"])
-            .output()
-            .unwrap()
-            .status
-            .code(),
+        simulator(&["run", "--", "/no/such/program"]).output().unwrap().status.code(),
         Some(127)
     );
-    for bad in [
-        &["run"][..],
-        &["run", "--env", "magic", "--", "true"],
-        &["dance"],
-        &[],
-    ] {
+    for bad in [&["run"][..], &["run", "--env", "magic", "--", "true"], &["dance"], &[]] {
         let output = simulator(bad).output().unwrap();
         assert_eq!(output.status.code(), Some(125));
         assert!(String::from_utf8(output.stderr).unwrap().contains("usage:"));
@@ -60,14 +51,8 @@ fn run_sets_the_environment_and_cleans_up() {
     let all = format!("{CLIENT_ID},{PUBLIC_KEY},{ACCESS_TOKEN}\n");
     assert_eq!(text(&shell(&[], credentials)), all);
     assert_eq!(text(&shell(&["--env", "all"], credentials)), all);
-    assert_eq!(
-        text(&shell(&["--env", "bearer"], credentials)),
-        format!(",,{ACCESS_TOKEN}\n")
-    );
-    assert_eq!(
-        text(&shell(&["--env", "api-key"], credentials)),
-        format!(",{PUBLIC_KEY},\n")
-    );
+    assert_eq!(text(&shell(&["--env", "bearer"], credentials)), format!(",,{ACCESS_TOKEN}\n"));
+    assert_eq!(text(&shell(&["--env", "api-key"], credentials)), format!(",{PUBLIC_KEY},\n"));
     assert_eq!(
         text(&shell(&["--env", "service-account"], credentials)),
         format!("{CLIENT_ID},,\n")
@@ -78,15 +63,9 @@ fn run_sets_the_environment_and_cleans_up() {
         .output()
         .unwrap();
     assert!(text(&output).starts_with("-----BEGIN CERTIFICATE-----"));
-    assert!(
-        !text(&output).contains("1999-01-01"),
-        "the caller's settings are gone"
-    );
-    let variable = |name: &str| {
-        text(&output)
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{name}=")))
-    };
+    assert!(!text(&output).contains("1999-01-01"), "the caller's settings are gone");
+    let variable =
+        |name: &str| text(&output).lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
     for name in [
         "URL",
         "PLAIN_URL",
@@ -95,15 +74,9 @@ fn run_sets_the_environment_and_cleans_up() {
         "BAD_TLS_EXPIRED_URL",
         "BAD_TLS_PLAIN_TEXT_URL",
     ] {
-        assert!(
-            variable(&format!("ATLAS_SIMULATOR_{name}")).is_some(),
-            "{name}"
-        );
+        assert!(variable(&format!("ATLAS_SIMULATOR_{name}")).is_some(), "{name}");
     }
-    assert_eq!(
-        variable("ATLAS_SIMULATOR_URL"),
-        variable("MONGODB_ATLAS_BASE_URL")
-    );
+    assert_eq!(variable("ATLAS_SIMULATOR_URL"), variable("MONGODB_ATLAS_BASE_URL"));
     let ca_file = Path::new(variable("ATLAS_SIMULATOR_CA_FILE").unwrap());
     assert!(!ca_file.exists() && !ca_file.parent().unwrap().exists());
 }
@@ -111,10 +84,8 @@ fn run_sets_the_environment_and_cleans_up() {
 #[test]
 fn run_passes_sigterm_on() {
     let script = "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done";
-    let mut child = simulator(&["run", "--", "sh", "-c", script])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        simulator(&["run", "--", "sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut byte = [0];
     std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
@@ -124,9 +95,7 @@ fn run_passes_sigterm_on() {
 #[test]
 fn serve_writes_its_environment_when_ready() {
     let file = env::temp_dir().join(format!("atlas-simulator-test-{}.env", std::process::id()));
-    let mut child = simulator(&["serve", "--env-file", file.to_str().unwrap()])
-        .spawn()
-        .unwrap();
+    let mut child = simulator(&["serve", "--env-file", file.to_str().unwrap()]).spawn().unwrap();
     let start = Instant::now();
     while !file.exists() {
         assert!(start.elapsed() < Duration::from_secs(20), "no file");

@@ -24,11 +24,7 @@ impl Entry {
         let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
         let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);
         let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        is_token.then(|| Entry {
-            token: Secret(token),
-            issued_at,
-            ends_at,
-        })
+        is_token.then(|| Entry { token: Secret(token), issued_at, ends_at })
     }
 
     pub(super) fn render(&self) -> io::Result<Zeroizing<Vec<u8>>> {
@@ -38,18 +34,13 @@ impl Entry {
         text.extend_from_slice(b"{\"access_token\":");
         serde_json::to_writer(&mut *text, self.token.expose())?;
         let (issued_at, ends_at) = (unix(self.issued_at), unix(self.ends_at));
-        write!(
-            text,
-            ",\"issued_at\":{issued_at},\"expires_at\":{ends_at}}}"
-        )?;
+        write!(text, ",\"issued_at\":{issued_at},\"expires_at\":{ends_at}}}")?;
         Ok(text)
     }
 }
 
 fn unix(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]
@@ -58,18 +49,12 @@ mod tests {
 
     #[test]
     fn the_text_of_an_entry_never_grows_which_would_leave_a_copy_behind() {
-        let (issued_at, ends_at) = (
-            UNIX_EPOCH,
-            UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX)),
-        );
+        let (issued_at, ends_at) =
+            (UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX)));
         for token in ["t".to_owned(), "\"".repeat(1000)] {
             let token = Secret::new(&token);
             let length = token.expose().len();
-            let entry = Entry {
-                token,
-                issued_at,
-                ends_at,
-            };
+            let entry = Entry { token, issued_at, ends_at };
             let text = entry.render().unwrap();
             assert_eq!(text.capacity(), 6 * length + 128);
             let read = Entry::parse(&text).expect("an entry");
@@ -83,14 +68,7 @@ mod tests {
         let entry =
             |token: &str| format!(r#"{{"access_token":{token},"issued_at":1,"expires_at":2}}"#);
         assert!(Entry::parse(entry(r#""t0ken~!""#).as_bytes()).is_some());
-        for token in [
-            "null",
-            r#""""#,
-            r#""a b""#,
-            r#""a\n""#,
-            r#""\u007f""#,
-            r#""\u00e9""#,
-        ] {
+        for token in ["null", r#""""#, r#""a b""#, r#""a\n""#, r#""\u007f""#, r#""\u00e9""#] {
             assert!(Entry::parse(entry(token).as_bytes()).is_none(), "{token}");
         }
         for text in [

@@ -79,12 +79,7 @@ impl TokenCache {
                 }
             }
         }
-        Ok(Some(Locked {
-            cache: self,
-            logger,
-            directory,
-            lock,
-        }))
+        Ok(Some(Locked { cache: self, logger, directory, lock }))
     }
 }
 
@@ -144,9 +139,7 @@ mod tests {
         // Sleeping, but for a look now and then.
         let worked = || {
             let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-            text.split(' ')
-                .next()
-                .map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
+            text.split(' ').next().map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
         };
         let (start, before): (Instant, u64) = (Instant::now(), worked());
         let lock = |wait| cache.lock(&context(400), wait, &logger);

@@ -43,10 +43,7 @@ impl TokenCache {
         mac.update(base_url.as_bytes());
         mac.update(&[0]);
         mac.update(client_id.as_bytes());
-        TokenCache {
-            directory: directory.to_owned(),
-            name: hex(mac.sign().as_ref()),
-        }
+        TokenCache { directory: directory.to_owned(), name: hex(mac.sign().as_ref()) }
     }
 
     /// The entry, if there is one that makes sense. Needs no lock, since a new entry replaces the old one whole.
@@ -65,10 +62,7 @@ impl TokenCache {
         match &entry {
             Some(entry) => logger.redactor().add_token(entry.token.expose()),
             None => logger.log(Level::Debug, || {
-                format!(
-                    "token_cache: {} is damaged and will be rewritten",
-                    self.name
-                )
+                format!("token_cache: {} is damaged and will be rewritten", self.name)
             }),
         }
         Ok(entry)

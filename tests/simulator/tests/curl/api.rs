@@ -14,18 +14,9 @@ fn versions_ids_methods_and_credentials_are_checked() {
     let version = |accept: &str| {
         let bearer = format!("Authorization: Bearer {ACCESS_TOKEN}");
         let got = curl.run(&["-H", &bearer, "-H", accept, "-w", " %{http_code}", &url]);
-        (
-            got.status(),
-            got.json()["errorCode"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-        )
+        (got.status(), got.json()["errorCode"].as_str().unwrap_or_default().to_owned())
     };
-    assert_eq!(
-        version("Accept: application/vnd.atlas.2023-01-01+json").0,
-        200
-    );
+    assert_eq!(version("Accept: application/vnd.atlas.2023-01-01+json").0, 200);
     for bad in [
         "*/*",
         "application/json",
@@ -42,44 +33,25 @@ fn versions_ids_methods_and_credentials_are_checked() {
         version("Accept: application/vnd.atlas.2023-02-01+json"),
         (410, "VERSION_GONE".into())
     );
-    let bad_ids = [
-        "/5F4007F327A3BD7B6F4103C5",
-        "/5f40",
-        "/%2e%2e",
-        "?pageNum=0",
-        "?itemsPerPage=501",
-    ];
+    let bad_ids =
+        ["/5F4007F327A3BD7B6F4103C5", "/5f40", "/%2e%2e", "?pageNum=0", "?itemsPerPage=501"];
     for rest in bad_ids {
         let got = curl.api(&curl.url(CLUSTER, rest), &["--path-as-is"]);
         assert_eq!(got.status(), 400, "{rest}");
-        assert_eq!(
-            got.json()["badRequestDetail"]["fields"]
-                .as_array()
-                .unwrap()
-                .len(),
-            1,
-            "{rest}"
-        );
+        assert_eq!(got.json()["badRequestDetail"]["fields"].as_array().unwrap().len(), 1, "{rest}");
     }
     for method in ["POST", "DELETE", "PATCH", "PUT"] {
         assert_eq!(curl.api(&url, &["-X", method]).status(), 405);
         assert_eq!(curl.atlas.requests().last().unwrap().method, method);
     }
     assert_eq!(
-        curl.run(&["-u", &key(), "-H", ACCEPT, "-w", " %{http_code}", &url])
-            .status(),
+        curl.run(&["-u", &key(), "-H", ACCEPT, "-w", " %{http_code}", &url]).status(),
         401,
         "Basic"
     );
     let other_project = url.replace(PROJECT, "111111111111111111111111");
-    assert_eq!(
-        curl.api(&other_project, &[]).json()["errorCode"],
-        "GROUP_NOT_FOUND"
-    );
-    assert_eq!(
-        curl.get("nobody", &one()).json()["errorCode"],
-        "CLUSTER_NOT_FOUND"
-    );
+    assert_eq!(curl.api(&other_project, &[]).json()["errorCode"], "GROUP_NOT_FOUND");
+    assert_eq!(curl.get("nobody", &one()).json()["errorCode"], "CLUSTER_NOT_FOUND");
 }
 
 #[test]
@@ -95,16 +67,8 @@ fn what_the_specification_does_not_document_is_refused() {
         (sharded + "?itemsPerPage=1", 400, "INVALID_QUERY_PARAMETER"),
         ("?oplogTs=now".into(), 400, "VALIDATION_ERROR"),
         ("?oplogTs=1&unknown".into(), 400, "INVALID_QUERY_PARAMETER"),
-        (
-            "/shardedClusters?pageNum=1".into(),
-            400,
-            "INVALID_QUERY_PARAMETER",
-        ),
-        (
-            "/shardedClusters?includeCount=true".into(),
-            400,
-            "INVALID_QUERY_PARAMETER",
-        ),
+        ("/shardedClusters?pageNum=1".into(), 400, "INVALID_QUERY_PARAMETER"),
+        ("/shardedClusters?includeCount=true".into(), 400, "INVALID_QUERY_PARAMETER"),
         ("/shardedCluster".into(), 400, "VALIDATION_ERROR"),
         ("/".into(), 400, "VALIDATION_ERROR"),
         (one() + "/", 404, "RESOURCE_NOT_FOUND"),
@@ -138,25 +102,15 @@ fn envelope_and_pretty() {
     ));
     assert_eq!(enveloped.json()["content"], plain.json());
     let error = curl.get("error-404", &format!("{}?envelope=true", one()));
-    assert_eq!(
-        (error.status(), error.json()["status"].as_u64()),
-        (200, Some(404))
-    );
+    assert_eq!((error.status(), error.json()["status"].as_u64()), (200, Some(404)));
     assert_eq!(error.json()["content"]["errorCode"], "CLUSTER_NOT_FOUND");
     let list = curl.get(CLUSTER, "?envelope=true").json();
     assert_eq!(
-        (
-            list["status"].as_u64(),
-            list["results"].as_array().unwrap().len()
-        ),
+        (list["status"].as_u64(), list["results"].as_array().unwrap().len()),
         (Some(200), 2)
     );
-    curl.atlas
-        .change(|settings| settings.lists_in_content = true);
-    assert_eq!(
-        curl.get(CLUSTER, "?envelope=true").json()["content"]["totalCount"],
-        2
-    );
+    curl.atlas.change(|settings| settings.lists_in_content = true);
+    assert_eq!(curl.get(CLUSTER, "?envelope=true").json()["content"]["totalCount"], 2);
 }
 
 #[test]
@@ -164,11 +118,7 @@ fn error_clusters_answer_with_their_error() {
     let Some(curl) = Curl::start() else { return };
     for (cluster, status, code) in [
         ("error-400", 400, "INVALID_ATTRIBUTE"),
-        (
-            "error-400-flex",
-            400,
-            "CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API",
-        ),
+        ("error-400-flex", 400, "CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API"),
         ("error-400-fields", 400, "VALIDATION_ERROR"),
         ("error-403", 403, "USER_UNAUTHORIZED"),
         ("error-403-ip", 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"),
@@ -184,39 +134,18 @@ fn error_clusters_answer_with_their_error() {
     ] {
         let got = curl.api(&curl.url(cluster, &one()), &["-i"]);
         assert_eq!(got.status(), status, "{cluster}");
-        assert!(
-            got.text()
-                .contains(&format!("\r\nX-Error-Code: {code}\r\n")),
-            "{cluster}"
-        );
-        let body = got
-            .text()
-            .split_once("\r\n\r\n")
-            .unwrap()
-            .1
-            .rsplit_once(' ')
-            .unwrap()
-            .0;
+        assert!(got.text().contains(&format!("\r\nX-Error-Code: {code}\r\n")), "{cluster}");
+        let body = got.text().split_once("\r\n\r\n").unwrap().1.rsplit_once(' ').unwrap().0;
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(
             (&body["errorCode"], &body["error"]),
             (&code.into(), &status.into()),
             "{cluster}"
         );
-        assert_eq!(
-            got.text().contains("\r\nRetry-After: 1\r\n"),
-            cluster == "error-429"
-        );
-        assert_eq!(
-            got.text().contains("\r\nSunset: Thu, 1 Jul 2027"),
-            cluster == "error-400-flex"
-        );
+        assert_eq!(got.text().contains("\r\nRetry-After: 1\r\n"), cluster == "error-429");
+        assert_eq!(got.text().contains("\r\nSunset: Thu, 1 Jul 2027"), cluster == "error-400-flex");
     }
-    for (cluster, status) in [
-        ("error-502", 502),
-        ("error-503-html", 503),
-        ("error-504", 504),
-    ] {
+    for (cluster, status) in [("error-502", 502), ("error-503-html", 503), ("error-504", 504)] {
         let got = curl.get(cluster, "");
         assert_eq!(got.status(), status);
         assert!(got.text().starts_with("<html>"));
@@ -236,11 +165,7 @@ fn stories_pass_through_their_stages() {
         let tell = |_| {
             let got = curl.get(cluster, path);
             let text = got.json()["status"].as_str().unwrap_or_default().to_owned();
-            if text.is_empty() {
-                got.status().to_string()
-            } else {
-                text
-            }
+            if text.is_empty() { got.status().to_string() } else { text }
         };
         (0..times).map(tell).collect()
     };
@@ -255,18 +180,9 @@ fn stories_pass_through_their_stages() {
         ("queued", "completed"),
         "another path, another story"
     );
-    assert_eq!(
-        story("failing", &one(), 4),
-        ["queued", "inProgress", "inProgress", "failed"]
-    );
-    assert_eq!(
-        story("vanishing", &one(), 4),
-        ["queued", "inProgress", "404", "404"]
-    );
-    assert_eq!(
-        story("flaky", &one(), 4),
-        ["503", "queued", "503", "inProgress"]
-    );
+    assert_eq!(story("failing", &one(), 4), ["queued", "inProgress", "inProgress", "failed"]);
+    assert_eq!(story("vanishing", &one(), 4), ["queued", "inProgress", "404", "404"]);
+    assert_eq!(story("flaky", &one(), 4), ["503", "queued", "503", "inProgress"]);
     curl.atlas.clear();
     assert_eq!(story("staged", &one(), 1), ["queued"]);
     let fields = |_| curl.get("staged", &one()).json().as_object().unwrap().len();
@@ -286,19 +202,10 @@ fn lists_have_pages() {
     assert!(last.get("totalCount").is_none());
     assert_eq!(last["links"][1]["rel"], "previous");
     assert_eq!(
-        page("many", "?itemsPerPage=500&pageNum=21")["results"]
-            .as_array()
-            .unwrap()
-            .len(),
+        page("many", "?itemsPerPage=500&pageNum=21")["results"].as_array().unwrap().len(),
         0
     );
-    assert_eq!(
-        page("many-7", "?pageNum=2&itemsPerPage=5")["results"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(page("many-7", "?pageNum=2&itemsPerPage=5")["results"].as_array().unwrap().len(), 2);
     assert_eq!(page("empty", "")["results"].as_array().unwrap().len(), 0);
     assert_eq!(page("odd", "")["results"][1]["status"], 3);
     assert_eq!(page("odd-scalar", "")["results"][1], 42);
@@ -309,14 +216,8 @@ fn lists_have_pages() {
     assert_ne!(far["results"][0], page("endless", "")["results"][0]);
     // What is listed can be got.
     let id = first["results"][42]["id"].as_str().unwrap();
-    assert_eq!(
-        curl.get("many", &format!("/{id}")).json(),
-        first["results"][42]
-    );
-    assert_eq!(
-        curl.get("many-7", "/6a0000000000000000000007").status(),
-        404
-    );
+    assert_eq!(curl.get("many", &format!("/{id}")).json(), first["results"][42]);
+    assert_eq!(curl.get("many-7", "/6a0000000000000000000007").status(), 404);
 }
 
 #[test]
@@ -330,23 +231,14 @@ fn sharded_clusters_have_members() {
     for absent in ["cloudProvider", "copyRegions", "replicaSetName"] {
         assert!(document.get(absent).is_none(), "{absent}");
     }
-    assert_eq!(
-        curl.get(SHARDED_CLUSTER, "/shardedClusters").json()["results"][0],
-        document
-    );
+    assert_eq!(curl.get(SHARDED_CLUSTER, "/shardedClusters").json()["results"][0], document);
     let refused = curl.get(SHARDED_CLUSTER, &format!("/{SHARDED_SNAPSHOT}"));
     assert_eq!(
         (refused.status(), &refused.json()["errorCode"]),
         (400, &"CLUSTER_IS_SHARDED".into())
     );
-    assert_eq!(
-        curl.get(CLUSTER, &path).json()["errorCode"],
-        "CLUSTER_IS_NOT_SHARDED"
-    );
-    assert_eq!(
-        curl.get("replica-asked-sharded", &one()).json()["type"],
-        "shardedCluster"
-    );
+    assert_eq!(curl.get(CLUSTER, &path).json()["errorCode"], "CLUSTER_IS_NOT_SHARDED");
+    assert_eq!(curl.get("replica-asked-sharded", &one()).json()["type"], "shardedCluster");
 }
 
 #[test]
@@ -363,23 +255,10 @@ fn documents_arrive_as_written() {
             .values()
             .all(serde_json::Value::is_null)
     );
-    assert_eq!(
-        document(documents::MAX_SIZE).json()["storageSizeBytes"],
-        i64::MAX
-    );
+    assert_eq!(document(documents::MAX_SIZE).json()["storageSizeBytes"], i64::MAX);
+    assert!(document(documents::LONE_SURROGATE).text().contains(r"\ud83d after"));
     assert!(
-        document(documents::LONE_SURROGATE)
-            .text()
-            .contains(r"\ud83d after")
+        document(documents::TEXT).json()["description"].as_str().unwrap().contains("nul\0 pair😀")
     );
-    assert!(
-        document(documents::TEXT).json()["description"]
-            .as_str()
-            .unwrap()
-            .contains("nul\0 pair😀")
-    );
-    assert_eq!(
-        document("000000000000000000000000").json()["errorCode"],
-        "RESOURCE_NOT_FOUND"
-    );
+    assert_eq!(document("000000000000000000000000").json()["errorCode"], "RESOURCE_NOT_FOUND");
 }

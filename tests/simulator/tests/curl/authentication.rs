@@ -8,14 +8,7 @@ use super::client::{ACCEPT, Curl, account, key, one};
 fn digest_in_every_variant() {
     let Some(curl) = Curl::start() else { return };
     let url = curl.url(CLUSTER, &format!("{}?pretty=true", one()));
-    for algorithm in [
-        "MD5",
-        "SHA-256",
-        "MD5-sess",
-        "SHA-256-sess",
-        "md5",
-        "sha-256",
-    ] {
+    for algorithm in ["MD5", "SHA-256", "MD5-sess", "SHA-256-sess", "md5", "sha-256"] {
         for qop in [Some("auth"), Some("auth,auth-int"), None] {
             curl.atlas.clear();
             curl.atlas.change(|settings| {
@@ -28,17 +21,10 @@ fn digest_in_every_variant() {
                 continue;
             }
             let got = curl.digest(&key(), &[&url]);
-            assert_eq!(
-                got.status(),
-                200,
-                "{algorithm} {qop:?} {:#?}",
-                curl.atlas.requests()
-            );
+            assert_eq!(got.status(), 200, "{algorithm} {qop:?} {:#?}", curl.atlas.requests());
             assert_eq!(curl.statuses(), [401, 200], "{algorithm} {qop:?}");
-            let authorization = curl.atlas.requests()[1]
-                .header("authorization")
-                .unwrap()
-                .to_owned();
+            let authorization =
+                curl.atlas.requests()[1].header("authorization").unwrap().to_owned();
             assert_eq!(authorization.contains("qop=auth"), qop.is_some());
         }
     }
@@ -48,10 +34,7 @@ fn digest_in_every_variant() {
 fn digest_refuses_what_is_wrong() {
     let Some(curl) = Curl::start() else { return };
     let url = curl.url(CLUSTER, &one());
-    for user in [
-        format!("{PUBLIC_KEY}:{PRIVATE_KEY}x"),
-        format!("x{}", key()),
-    ] {
+    for user in [format!("{PUBLIC_KEY}:{PRIVATE_KEY}x"), format!("x{}", key())] {
         curl.atlas.clear();
         assert_eq!(curl.digest(&user, &[&url]).status(), 401);
         assert_eq!(curl.statuses(), [401, 401]);
@@ -59,35 +42,17 @@ fn digest_refuses_what_is_wrong() {
     // A good authorization that is used for another target, by another method, or again.
     curl.atlas.clear();
     assert_eq!(curl.digest(&key(), &[&url]).status(), 200);
-    let authorization = format!(
-        "Authorization: {}",
-        curl.atlas.requests()[1].header("authorization").unwrap()
-    );
+    let authorization =
+        format!("Authorization: {}", curl.atlas.requests()[1].header("authorization").unwrap());
     let again = |target: &str, method: &str| {
-        let got = curl.run(&[
-            "-i",
-            "-X",
-            method,
-            "-H",
-            &authorization,
-            "-H",
-            ACCEPT,
-            target,
-        ]);
-        (
-            got.text().contains(" 401 "),
-            got.text().contains("stale=true"),
-        )
+        let got = curl.run(&["-i", "-X", method, "-H", &authorization, "-H", ACCEPT, target]);
+        (got.text().contains(" 401 "), got.text().contains("stale=true"))
     };
     assert_eq!(again(&format!("{url}?pretty=true"), "GET"), (true, false));
     assert_eq!(again(&url, "DELETE"), (true, false));
     assert_eq!(again(&url, "GET"), (true, true), "the same nc twice");
     curl.atlas.forget_nonces();
-    assert_eq!(
-        again(&url, "GET"),
-        (true, true),
-        "a nonce that is not known any more"
-    );
+    assert_eq!(again(&url, "GET"), (true, true), "a nonce that is not known any more");
 }
 
 #[test]
@@ -96,13 +61,9 @@ fn nonces_are_used_again_until_stale() {
     // curl keeps a nonce from one attempt to the next of the same transfer alone.
     let url = curl.url("flaky", &one());
     let retry = ["--retry", "2", "--retry-delay", "1"];
-    let fetch = || {
-        curl.digest(&key(), &[&[url.as_str()], &retry[..]].concat())
-            .text()
-            .ends_with(" 200")
-    };
-    curl.atlas
-        .change(|settings| settings.digest.nonce_count = NonceCount::Rising);
+    let fetch =
+        || curl.digest(&key(), &[&[url.as_str()], &retry[..]].concat()).text().ends_with(" 200");
+    curl.atlas.change(|settings| settings.digest.nonce_count = NonceCount::Rising);
     assert!(fetch(), "{:#?}", curl.atlas.requests());
     assert_eq!(curl.statuses(), [401, 503, 200]);
     curl.atlas.clear();
@@ -112,19 +73,13 @@ fn nonces_are_used_again_until_stale() {
     assert_eq!(curl.atlas.requests()[2].note, "digest: used up nonce");
 
     curl.atlas.clear();
-    curl.atlas
-        .change(|settings| settings.digest.nonce_per_connection = true);
+    curl.atlas.change(|settings| settings.digest.nonce_per_connection = true);
     let url = curl.url(CLUSTER, &one());
     assert_eq!(curl.digest(&key(), &[&url]).status(), 200);
-    let authorization = format!(
-        "Authorization: {}",
-        curl.atlas.requests()[1].header("authorization").unwrap()
-    );
+    let authorization =
+        format!("Authorization: {}", curl.atlas.requests()[1].header("authorization").unwrap());
     curl.run(&["-H", &authorization, "-H", ACCEPT, &url]);
-    assert_eq!(
-        curl.atlas.requests()[2].note,
-        "digest: another connection's nonce"
-    );
+    assert_eq!(curl.atlas.requests()[2].note, "digest: another connection's nonce");
 }
 
 #[test]
@@ -151,8 +106,7 @@ fn the_three_bodies_of_a_401() {
         (UnauthorizedBody::WithoutCode, false, 106),
         (UnauthorizedBody::Empty, false, 0),
     ] {
-        curl.atlas
-            .change(|settings| settings.unauthorized_body = kind);
+        curl.atlas.change(|settings| settings.unauthorized_body = kind);
         let got = curl.run(&["-i", "-H", ACCEPT, &url]);
         let (head, body) = got.text().split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 401 "));
@@ -170,29 +124,18 @@ fn a_token_from_issue_to_revocation() {
     assert_eq!(got.status(), 200);
     assert_eq!(got.json()["expires_in"], 3600);
     assert_eq!(got.json()["token_type"], "Bearer");
-    assert_eq!(
-        (curl.atlas.tokens_issued(), curl.atlas.live_tokens()),
-        (1, 1)
-    );
+    assert_eq!((curl.atlas.tokens_issued(), curl.atlas.live_tokens()), (1, 1));
     let token = got.json()["access_token"].as_str().unwrap().to_owned();
     let bearer = format!("Authorization: Bearer {token}");
     let status = || {
         let url = curl.url(CLUSTER, &one());
-        curl.run(&["-H", &bearer, "-H", ACCEPT, "-w", " %{http_code}", &url])
-            .status()
+        curl.run(&["-H", &bearer, "-H", ACCEPT, "-w", " %{http_code}", &url]).status()
     };
     assert_eq!(status(), 200);
     let form = format!("token={token}&token_type_hint=access_token");
-    assert_eq!(
-        curl.token_endpoint("revoke", &format!("{}x", account()), &form)
-            .status(),
-        401
-    );
+    assert_eq!(curl.token_endpoint("revoke", &format!("{}x", account()), &form).status(), 401);
     assert_eq!(status(), 200);
-    assert_eq!(
-        curl.token_endpoint("revoke", &account(), &form).status(),
-        200
-    );
+    assert_eq!(curl.token_endpoint("revoke", &account(), &form).status(), 200);
     assert_eq!(status(), 401);
     assert_eq!(curl.atlas.live_tokens(), 0);
 }
@@ -203,23 +146,11 @@ fn the_token_endpoint_refuses_in_the_shape_of_oauth() {
     let good = "grant_type=client_credentials";
     let error = |user: &str, form: &str| {
         let got = curl.token_endpoint("token", user, form);
-        (
-            got.status(),
-            got.json()["error"].as_str().unwrap().to_owned(),
-        )
+        (got.status(), got.json()["error"].as_str().unwrap().to_owned())
     };
-    assert_eq!(
-        error(&format!("{}x", account()), good),
-        (401, "invalid_client".into())
-    );
-    assert_eq!(
-        error(&account(), "grant_type=password"),
-        (400, "unsupported_grant_type".into())
-    );
-    assert_eq!(
-        error(&account(), "scope=all"),
-        (400, "invalid_request".into())
-    );
+    assert_eq!(error(&format!("{}x", account()), good), (401, "invalid_client".into()));
+    assert_eq!(error(&account(), "grant_type=password"), (400, "unsupported_grant_type".into()));
+    assert_eq!(error(&account(), "scope=all"), (400, "invalid_request".into()));
     curl.atlas.change(|settings| settings.max_live_tokens = 1);
     assert_eq!(curl.token_endpoint("token", &account(), good).status(), 200);
     assert_eq!(error(&account(), good), (403, "access_denied".into()));
@@ -231,17 +162,8 @@ fn the_token_endpoint_refuses_in_the_shape_of_oauth() {
         settings.max_live_tokens = 5;
         settings.expires_in = "soon".into();
     });
-    assert_eq!(
-        curl.token_endpoint("token", &account(), good).json()["expires_in"],
-        "soon"
-    );
+    assert_eq!(curl.token_endpoint("token", &account(), good).json()["expires_in"], "soon");
     assert_eq!(curl.atlas.live_tokens(), 1);
-    curl.atlas
-        .change(|settings| settings.omit_expires_in = true);
-    assert!(
-        curl.token_endpoint("token", &account(), good)
-            .json()
-            .get("expires_in")
-            .is_none()
-    );
+    curl.atlas.change(|settings| settings.omit_expires_in = true);
+    assert!(curl.token_endpoint("token", &account(), good).json().get("expires_in").is_none());
 }

@@ -19,9 +19,7 @@ impl Curl {
             eprintln!("skipped: curl is not installed");
             return None;
         }
-        Some(Curl {
-            atlas: Simulator::start(),
-        })
+        Some(Curl { atlas: Simulator::start() })
     }
 
     pub fn run(&self, arguments: &[&str]) -> Got {
@@ -40,10 +38,7 @@ impl Curl {
             .args(arguments)
             .output()
             .unwrap();
-        Got {
-            exit: output.status.code().unwrap(),
-            bytes: output.stdout,
-        }
+        Got { exit: output.status.code().unwrap(), bytes: output.stdout }
     }
 
     pub fn url(&self, cluster: &str, rest: &str) -> String {
@@ -77,11 +72,7 @@ impl Curl {
     }
 
     pub fn statuses(&self) -> Vec<u16> {
-        self.atlas
-            .requests()
-            .iter()
-            .map(|seen| seen.status)
-            .collect()
+        self.atlas.requests().iter().map(|seen| seen.status).collect()
     }
 }
 
