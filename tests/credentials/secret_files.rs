@@ -170,7 +170,7 @@ fn a_file_that_cannot_be_read_again_leaves_the_refusal_as_it_was() {
     if is_root() {
         println!("skipped: a file without permission: root may read it");
     } else {
-        let forbid = |path: &str| fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+        let forbid = |path: &str| fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
         cases.push(("no permission", forbid, "Permission denied"));
     }
     for kind in &KINDS {
