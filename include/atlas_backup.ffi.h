@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-enum {
+typedef enum atlas_constant {
     ATLAS_BACKUP_VERSION_MAJOR = 0,
     ATLAS_BACKUP_VERSION_MINOR = 2,
     ATLAS_BACKUP_VERSION_PATCH = 0,
@@ -19,7 +19,7 @@ enum {
     ATLAS_LOG_DEBUG = 4,
     ATLAS_ENVELOPE = 1,
     ATLAS_PRETTY = 2
-};
+} atlas_constant;
 const char *atlas_backup_version(void);
 int32_t atlas_backup_runtime_version(void);
 typedef struct atlas_client atlas_client;
