@@ -141,11 +141,23 @@ abi:
 	@command -v abidw >/dev/null || { echo "abidw is not installed." >&2; exit 1; }
 	CC="$(CC)" packaging/abi.sh packaging/abi
 
-docs:
+# One folder of HTML, of README, the documents and the references of C and Python; the Rust crate's own lies apart.
+DOCS := $(BUILD)/docs
+DOCS_PYTHON := $(BUILD)/docs-tools/bin/python
+
+docs: library $(DOCS_PYTHON)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked $(CARGOFLAGS) --lib
-	@mkdir -p $(BUILD)/docs
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)
 	doxygen packaging/Doxyfile
-	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
+	ATLAS_BACKUP_LIBRARY="$(RELEASE)/libatlas_backup.so" PYTHONPATH=bindings/python/src \
+	    $(DOCS_PYTHON) -m pdoc --output-directory $(DOCS)/python atlas_backup
+	$(DOCS_PYTHON) packaging/site.py $(DOCS)
+	@echo "See $(DOCS)/index.html and $(TARGET)/doc/atlas_backup/index.html."
+
+$(DOCS_PYTHON):
+	@rm -rf $(BUILD)/docs-tools
+	$(PYTHON) -m venv $(BUILD)/docs-tools
+	$(BUILD)/docs-tools/bin/pip install --quiet --disable-pip-version-check pdoc typing_extensions markdown-it-py mdit-py-plugins
 
 # What the scripts in tests/ need to know.
 TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
@@ -228,7 +240,7 @@ help:
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
-	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
+	@echo "make docs     all documentation as one folder of HTML: $(BUILD)/docs/index.html"
 	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
 	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
 	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
