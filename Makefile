@@ -68,15 +68,16 @@ library:
 	@CARGO="$(CARGO)" packaging/library.sh $(BUILD)/library $(CARGO) rustc $(CARGOFLAGS)
 
 # The programs as they are installed, for the library in BUILT: make tools BUILT=... CC=... builds them for another one.
-tools: $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+TOOLS := $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+tools: $(TOOLS)
 
 $(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -Iinclude $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) -L$(BUILT) -latlas_backup -pthread
 
 # Manual pages and completions, made of what programs and header say of themselves.
-manuals: $(C_PROGRAMS)
-	@packaging/manuals.sh $(BUILD)/share $(C_PROGRAMS)
+manuals: $(TOOLS)
+	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
 
 install install-debug uninstall:
 	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
