@@ -35,7 +35,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     options = _parser().parse_args(arguments)
     if options.run is diagnose.run:
-        return diagnose.run(Client.from_env, options)
+        return int(diagnose.run(Client.from_env, options))  # mypy takes it for Any behind `is`
     _log(options.verbose)
     try:
         with Client.from_env() as client:
