@@ -5,6 +5,8 @@ from __future__ import annotations
 from ctypes import byref, c_char_p, c_int32, c_int64, c_size_t
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from json import loads
+from re import fullmatch
 from types import MappingProxyType
 from typing import (
     Any,
@@ -381,6 +383,9 @@ class Snapshot:
 
         Raises InvalidResponseError if it is not one JSON object in UTF-8 (the message says where and what), and the
         error that it would be from the server if it is one.
+
+        >>> Snapshot.parse(b'{"id": "5f4007f327a3bd7b6f4103c5", "status": "inProgress"}')
+        <Snapshot 5f4007f327a3bd7b6f4103c5 inProgress>
         """
         if isinstance(json, str):
             json = json.encode("utf-8", "surrogatepass")
@@ -393,14 +398,35 @@ class Snapshot:
         return cls(handle)
 
     def field(self, name: str) -> Optional[str]:
-        """The JSON text of a top-level field as received: "null" if it was null, None if it was not sent."""
+        """The JSON text of a top-level field as received: "null" if it was null, None if it was not sent.
+
+        >>> snapshot = Snapshot.parse('{"isNew": [1, 2], "description": null}')
+        >>> snapshot.field("isNew"), snapshot.field("description"), snapshot.field("status")
+        ('[1, 2]', 'null', None)
+        """
         encoded = name.encode("utf-8", "surrogatepass")
         text = None if b"\0" in encoded else lib.atlas_snapshot_field(self._handle, encoded)
         return None if text is None else text.decode()
 
-    def to_dict(self) -> Dict[str, Any]:
-        """All documented fields by the names of the attributes, lists as lists and links and members as dicts."""
-        return {name: _plain(getattr(self, name)) for name in DOCUMENTED}
+    def to_dict(self, *, json: bool = False) -> Dict[str, Any]:
+        """The documented fields by the names of the attributes, then what else Atlas sent, by Atlas' names.
+
+        Absent fields are None, lists are lists, links and members are dicts. Other fields, such as Atlas may add one
+        day, are what `json.loads` makes of them; one that is named like an attribute is left out (`fields` has it).
+        With `json` the dict is ready for `json.dumps`: dates and enumerations are texts as Atlas wrote them.
+
+        >>> snapshot = Snapshot.parse('{"status": "queued", "createdAt": "2026-03-01T06:00:00Z", "isNew": true}')
+        >>> fields = snapshot.to_dict()
+        >>> fields["created_at"], fields["description"], fields["isNew"]
+        (datetime.datetime(2026, 3, 1, 6, 0, tzinfo=datetime.timezone.utc), None, True)
+        >>> fields = snapshot.to_dict(json=True)
+        >>> fields["status"], fields["created_at"]
+        ('queued', '2026-03-01T06:00:00Z')
+        """
+        names = [TEXTS_OF.get(name, name) for name in DOCUMENTED] if json else DOCUMENTED
+        known = {name: _plain(getattr(self, attribute)) for name, attribute in zip(DOCUMENTED, names)}
+        more = {name: _value(text) for name, text in self.fields.items() if name not in ATLAS_NAMES}
+        return {**more, **known} if known.keys() & more.keys() else {**known, **more}
 
     def __repr__(self) -> str:
         return printable(f"<Snapshot {self.id} {self.status}>")
@@ -429,6 +455,17 @@ DOCUMENTED = tuple(
     if isinstance(field, Field) and not isinstance(field, Answer) and not name.endswith("_text")
 )
 """Names of the attributes that are documented fields, in the order above."""
+TEXTS_OF = {name: f"{name}_text" for name in DOCUMENTED if hasattr(Snapshot, f"{name}_text")}
+"""The attributes that are no text, but have one."""
+
+
+def _atlas_name(attribute: str) -> str:
+    """``masterKeyUUID`` for ``master_key_uuid``."""
+    first, *others = attribute.split("_")
+    return first + "".join(word.upper() if word == "uuid" else word.title() for word in others)
+
+
+ATLAS_NAMES = frozenset(map(_atlas_name, DOCUMENTED))
 
 
 def _plain(value: Any) -> Any:
@@ -437,15 +474,26 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _time_in(snapshot_id: Optional[str]) -> datetime:
+    """An id begins with the seconds of its making."""
+    digits = fullmatch("([0-9a-f]{8})[0-9a-f]{16}", snapshot_id or "")
+    return _UNIX_EPOCH + timedelta(seconds=int(digits[1], 16)) if digits else datetime.min.replace(tzinfo=timezone.utc)
+
+
+def _value(text: str) -> Any:
+    try:
+        return loads(text)
+    except ValueError:  # a number of more digits than Python takes
+        return text
+
+
 def _restore(json: bytes, http_status: Optional[int], headers: List[Tuple[str, str]]) -> Snapshot:
     """A pickled snapshot again."""
     try:
         snapshot = Snapshot.parse(json)
     except AtlasError:  # a list may hold anything, say a number
-        try:
-            snapshot = Snapshot.parse(b'{"status":200,"content":%s}' % json)
-        except AtlasError:
-            snapshot = Snapshot.parse(b"{}")
+        is_object = json.lstrip().startswith(b"{")
+        snapshot = Snapshot.parse(b'{"status":200,"content":%s}' % json if is_object else b"{}")
     snapshot._values.update(json=json, http_status=http_status, headers=Headers(headers))
     return snapshot
 
@@ -459,7 +507,7 @@ class SnapshotList(Sequence[Snapshot]):
 
     __slots__ = ("_at", "_places", "_total_count", "__weakref__")
 
-    def __init__(self, at: Callable[[int], Snapshot], places: range, total_count: Optional[int]) -> None:
+    def __init__(self, at: Callable[[int], Snapshot], places: Sequence[int], total_count: Optional[int]) -> None:
         """For this package only."""
         self._at = at
         self._places = places
@@ -500,6 +548,60 @@ class SnapshotList(Sequence[Snapshot]):
 
     def __iter__(self) -> Iterator[Snapshot]:
         return map(self._at, self._places)
+
+    def newest_first(self) -> SnapshotList:
+        """The same snapshots, the latest by `created_at` first; ``[::-1]`` of that has the oldest first.
+
+        In the order of `newest`: those without a readable date come last, and they and those of one date are ordered by
+        id, whose first eight digits are a time.
+
+        >>> snapshots = client.list_snapshots("32b6e34b3d91647abb20e7b8", "Cluster0")
+        >>> [snapshot.id for snapshot in snapshots.newest_first()]
+        ['00000000000000000000d001', '5f4007f327a3bd7b6f4103c5']
+        """
+        milliseconds = lib.atlas_snapshot_created_at_ms
+
+        def age(place: int) -> Tuple[int, str]:
+            snapshot = self._at(place)
+            return milliseconds(snapshot._handle), snapshot.id or ""
+
+        return type(self)(self._at, sorted(self._places, key=age, reverse=True), self._total_count)
+
+    def filter(
+        self,
+        *,
+        status: Optional[str] = None,
+        frequency_type: Optional[str] = None,
+        snapshot_type: Optional[str] = None,
+        since: Union[datetime, timedelta, None] = None,
+    ) -> SnapshotList:
+        """Those of the snapshots that are as asked, in the same order.
+
+        `status`, `frequency_type` and `snapshot_type` are members of the enumerations or their texts, in upper or lower
+        case. `since` is an aware datetime, or a timedelta for so long ago: what was made before is left out. A snapshot
+        without a readable date counts from the time in its id, so that those queued or failed are not lost; without an
+        id, too, it is left out. None leaves out nothing.
+
+        >>> snapshots = client.list_snapshots("32b6e34b3d91647abb20e7b8", "Cluster0")
+        >>> snapshots.filter(status=Status.COMPLETED, snapshot_type="scheduled")
+        <SnapshotList of 1 snapshot>
+        >>> len(snapshots.filter(since=datetime(2026, 1, 1, tzinfo=timezone.utc)))
+        1
+        """
+        asked = {"status": status, "frequency_type": frequency_type, "snapshot_type": snapshot_type}
+        texts = {f"{name}_text": value.lower() for name, value in asked.items() if value is not None}
+        if isinstance(since, timedelta):
+            since = datetime.now(timezone.utc) - since
+        elif since is not None and since.utcoffset() is None:
+            raise ValueError(f"since is {since}, without a time zone: give it one, timezone.utc say")
+
+        def fits(place: int) -> bool:
+            snapshot = self._at(place)
+            if since is not None and (snapshot.created_at or _time_in(snapshot.id)) < since:
+                return False
+            return all((getattr(snapshot, name) or "").lower() == text for name, text in texts.items())
+
+        return type(self)(self._at, list(filter(fits, self._places)), self._total_count)
 
     def __repr__(self) -> str:
         return f"<SnapshotList of {len(self)} snapshot{'' if len(self) == 1 else 's'}>"
