@@ -132,6 +132,9 @@ class Owned:
 
     __slots__ = ("free", "handle", "__weakref__")
 
+    free: Callable[[], object]
+    handle: Any
+
     def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
         self.free = functools.partial(free, handle)
         self.handle = handle

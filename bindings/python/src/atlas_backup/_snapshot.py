@@ -151,6 +151,9 @@ class Headers(Mapping[str, str]):
 class Field(Generic[T]):
     """An attribute that is worked out when first asked for."""
 
+    name: str
+    member: str
+
     def __init__(self, documentation: Optional[str]) -> None:
         self.__doc__ = documentation
 
@@ -158,6 +161,7 @@ class Field(Generic[T]):
         self.name = self.member = name
 
     def read(self, snapshot: Snapshot) -> T:
+        """Works the value out."""
         raise NotImplementedError
 
     @overload
@@ -318,44 +322,44 @@ class Snapshot:
 
     __slots__ = ("_handle", "_owner", "_struct", "_values", "__weakref__")
 
-    id = Text("""Unique id, 24 hexadecimal digits.""")
-    status = Choice(Status, """How far the snapshot is.""")
-    description = Text("""The label that people gave to an on-demand snapshot.""")
-    created_at = Time(
+    id: Field[Optional[str]] = Text("""Unique id, 24 hexadecimal digits.""")
+    status: Field[Optional[Status]] = Choice(Status, """How far the snapshot is.""")
+    description: Field[Optional[str]] = Text("""The label that people gave to an on-demand snapshot.""")
+    created_at: Field[Optional[datetime]] = Time(
         """When Atlas took the snapshot (UTC, to the millisecond), None also if the date cannot be read."""
     )
-    expires_at = Time("""When Atlas will delete it (UTC); changes once when the snapshot completes.""")
-    storage_size_bytes = Integer("""Size in bytes, 0 until it is known.""")
-    snapshot_type = Choice(SnapshotType, """Why the snapshot was made: on demand, by the schedule, or as a fallback.""")
-    frequency_type = Choice(FrequencyType, """Which rule of the schedule made it.""")
-    type = Choice(ClusterType, """What was backed up: a replica set or a sharded cluster.""")
-    cloud_provider = Choice(CloudProvider, """Where it is kept. For a sharded cluster see `members`.""")
-    replica_set_name = Text("""Name of the replica set. For a sharded cluster see `members`.""")
-    config_server_type = Text("""EMBEDDED or DEDICATED: the config servers of a sharded cluster.""")
-    mongod_version = Text("""Version of MongoDB that ran, "8.0.24-rc0" say.""")
-    master_key_uuid = Text("""Id of the AWS KMS key that encrypts the snapshot; none if it isn't encrypted so.""")
-    copy_regions = Texts("""Regions that Atlas copies the snapshot to.""")
-    policy_items = Texts("""Ids of the backup policy items that made the snapshot.""")
-    links = Rows(Link, """Links to the snapshot itself and to its cluster.""")
-    members = Rows(Member, """Of a sharded cluster: one for each shard and the config servers.""")
-    snapshot_ids = Texts("""Of a sharded cluster: the ids of the members' own snapshots.""")
+    expires_at: Field[Optional[datetime]] = Time("""When Atlas will delete it (UTC); changes once when the snapshot completes.""")
+    storage_size_bytes: Field[Optional[int]] = Integer("""Size in bytes, 0 until it is known.""")
+    snapshot_type: Field[Optional[SnapshotType]] = Choice(SnapshotType, """Why the snapshot was made: on demand, by the schedule, or as a fallback.""")
+    frequency_type: Field[Optional[FrequencyType]] = Choice(FrequencyType, """Which rule of the schedule made it.""")
+    type: Field[Optional[ClusterType]] = Choice(ClusterType, """What was backed up: a replica set or a sharded cluster.""")
+    cloud_provider: Field[Optional[CloudProvider]] = Choice(CloudProvider, """Where it is kept. For a sharded cluster see `members`.""")
+    replica_set_name: Field[Optional[str]] = Text("""Name of the replica set. For a sharded cluster see `members`.""")
+    config_server_type: Field[Optional[str]] = Text("""EMBEDDED or DEDICATED: the config servers of a sharded cluster.""")
+    mongod_version: Field[Optional[str]] = Text("""Version of MongoDB that ran, "8.0.24-rc0" say.""")
+    master_key_uuid: Field[Optional[str]] = Text("""Id of the AWS KMS key that encrypts the snapshot; none if it isn't encrypted so.""")
+    copy_regions: Field[Tuple[str, ...]] = Texts("""Regions that Atlas copies the snapshot to.""")
+    policy_items: Field[Tuple[str, ...]] = Texts("""Ids of the backup policy items that made the snapshot.""")
+    links: Field[Tuple[Link, ...]] = Rows(Link, """Links to the snapshot itself and to its cluster.""")
+    members: Field[Tuple[Member, ...]] = Rows(Member, """Of a sharded cluster: one for each shard and the config servers.""")
+    snapshot_ids: Field[Tuple[str, ...]] = Texts("""Of a sharded cluster: the ids of the members' own snapshots.""")
 
-    status_text = Text("""`status` as Atlas spelt it.""")
-    created_at_text = Text("""`created_at` as Atlas wrote it, also if it could not be read.""")
-    expires_at_text = Text("""`expires_at` as Atlas wrote it, also if it could not be read.""")
-    snapshot_type_text = Text("""`snapshot_type` as Atlas spelt it.""")
-    frequency_type_text = Text("""`frequency_type` as Atlas spelt it.""")
-    type_text = Text("""`type` as Atlas spelt it.""")
-    cloud_provider_text = Text("""`cloud_provider` as Atlas spelt it.""")
+    status_text: Field[Optional[str]] = Text("""`status` as Atlas spelt it.""")
+    created_at_text: Field[Optional[str]] = Text("""`created_at` as Atlas wrote it, also if it could not be read.""")
+    expires_at_text: Field[Optional[str]] = Text("""`expires_at` as Atlas wrote it, also if it could not be read.""")
+    snapshot_type_text: Field[Optional[str]] = Text("""`snapshot_type` as Atlas spelt it.""")
+    frequency_type_text: Field[Optional[str]] = Text("""`frequency_type` as Atlas spelt it.""")
+    type_text: Field[Optional[str]] = Text("""`type` as Atlas spelt it.""")
+    cloud_provider_text: Field[Optional[str]] = Text("""`cloud_provider` as Atlas spelt it.""")
 
-    json = Answer(
+    json: Field[bytes] = Answer(
         _json, """The whole body, byte for byte as it was received, envelope included; in a list, the item's bytes."""
     )
-    fields = Answer(
+    fields: Field[Mapping[str, str]] = Answer(
         _fields, """What Atlas sent, also what this package does not know: name to JSON text as received."""
     )
-    http_status = HttpStatus("""HTTP status of the answer, None in a list or if parsed from text.""")
-    headers = Answer(
+    http_status: Field[Optional[int]] = HttpStatus("""HTTP status of the answer, None in a list or if parsed from text.""")
+    headers: Field[Headers] = Answer(
         _headers, """HTTP headers of the answer, found in any case. Empty in a list or if parsed from text."""
     )
 
@@ -498,8 +502,7 @@ def _restore(json: bytes, http_status: Optional[int], headers: List[Tuple[str, s
     try:
         snapshot = Snapshot.parse(json)
     except AtlasError:  # a list may hold anything, say a number
-        is_object = json.lstrip().startswith(b"{")
-        snapshot = Snapshot.parse(b'{"status":200,"content":%s}' % json if is_object else b"{}")
+        snapshot = SnapshotList.parse(b'{"results":[%s]}' % json)[0]
     snapshot._values.update(json=json, http_status=http_status, headers=Headers(headers))
     return snapshot
 
@@ -551,19 +554,15 @@ class SnapshotList(Sequence[Snapshot]):
 
         Those without a date that can be read are older than all that have one. Of several at the same time, or without
         a date, it is the one with the greatest id, whose first eight digits are a time; one without an id comes last.
+
+        >>> snapshots = client.list_snapshots("32b6e34b3d91647abb20e7b8", "Cluster0")
+        >>> snapshots.newest(status=Status.COMPLETED)
+        <Snapshot 00000000000000000000d001 completed>
+        >>> print(snapshots.newest(status="failed"))
+        None
         """
-        wanted = {}
-        for name, value in (("status", status), ("frequency_type", frequency_type), ("snapshot_type", snapshot_type)):
-            if isinstance(value, str):
-                wanted[name] = value.lower()
-            elif value is not None:
-                raise TypeError(f"{name} must be str, not {type(value).__name__}")
-
-        def fits(snapshot: Snapshot) -> bool:
-            values = ((getattr(snapshot, name), text) for name, text in wanted.items())
-            return all(value is not None and value.lower() == text for value, text in values)
-
-        return max(filter(fits, self), key=_age, default=None)
+        part = self.filter(status=status, frequency_type=frequency_type, snapshot_type=snapshot_type)
+        return max(part, key=_age, default=None)
 
     @property
     def total_count(self) -> Optional[int]:
@@ -599,20 +598,15 @@ class SnapshotList(Sequence[Snapshot]):
         >>> [snapshot.id for snapshot in snapshots.newest_first()]
         ['00000000000000000000d001', '5f4007f327a3bd7b6f4103c5']
         """
-        milliseconds = lib.atlas_snapshot_created_at_ms
-
-        def age(place: int) -> Tuple[int, str]:
-            snapshot = self._at(place)
-            return milliseconds(snapshot._handle), snapshot.id or ""
-
-        return type(self)(self._at, sorted(self._places, key=age, reverse=True), self._total_count)
+        places = sorted(self._places, key=lambda place: _age(self._at(place)), reverse=True)
+        return type(self)(self._at, places, self._total_count)
 
     def filter(
         self,
         *,
-        status: Optional[str] = None,
-        frequency_type: Optional[str] = None,
-        snapshot_type: Optional[str] = None,
+        status: Union[Status, str, None] = None,
+        frequency_type: Union[FrequencyType, str, None] = None,
+        snapshot_type: Union[SnapshotType, str, None] = None,
         since: Union[datetime, timedelta, None] = None,
     ) -> SnapshotList:
         """Those of the snapshots that are as asked, in the same order.
@@ -628,10 +622,16 @@ class SnapshotList(Sequence[Snapshot]):
         >>> len(snapshots.filter(since=datetime(2026, 1, 1, tzinfo=timezone.utc)))
         1
         """
-        asked = {"status": status, "frequency_type": frequency_type, "snapshot_type": snapshot_type}
-        texts = {f"{name}_text": value.lower() for name, value in asked.items() if value is not None}
+        texts = {}
+        for name, value in (("status", status), ("frequency_type", frequency_type), ("snapshot_type", snapshot_type)):
+            if isinstance(value, str):
+                texts[f"{name}_text"] = value.lower()
+            elif value is not None:
+                raise TypeError(f"{name} must be str, not {type(value).__name__}")
         if isinstance(since, timedelta):
             since = datetime.now(timezone.utc) - since
+        elif not (since is None or isinstance(since, datetime)):
+            raise TypeError(f"since must be a datetime or a timedelta, not {type(since).__name__}")
         elif since is not None and since.utcoffset() is None:
             raise ValueError(f"since is {since}, without a time zone: give it one, timezone.utc say")
 
@@ -639,7 +639,8 @@ class SnapshotList(Sequence[Snapshot]):
             snapshot = self._at(place)
             if since is not None and (snapshot.created_at or _time_in(snapshot.id)) < since:
                 return False
-            return all((getattr(snapshot, name) or "").lower() == text for name, text in texts.items())
+            values = ((getattr(snapshot, name), text) for name, text in texts.items())
+            return all(value is not None and value.lower() == text for value, text in values)
 
         return type(self)(self._at, list(filter(fits, self._places)), self._total_count)
 
