@@ -100,7 +100,7 @@ def fetches(python: Path, atlas: Simulator, **environment: str) -> None:
         assert f"usage: {prefix} [-h]" in run(*command, "--help", **environment)
         shown = run(*command, "get", atlas.project, atlas.cluster, atlas.snapshot, **environment)
         assert atlas.snapshot in shown and "completed" in shown
-        said = run(*command, "get", atlas.project, "a_b", "c", code=21, **environment)
+        said = run(*command, "get", atlas.project, "a_b", "c", code=11, **environment)
         assert said.startswith(f"{prefix.split()[-1]}: ")
 
 
