@@ -154,6 +154,16 @@ def test_a_cache_that_cannot_be_used_is_told_and_the_token_given_back(atlas: Sim
     assert requests(atlas) == ["token", "snapshots", "revoke"]
 
 
+def test_diagnose_takes_the_same_options(atlas: Simulator, tmp_path: Path) -> None:
+    ids = (atlas.project, atlas.cluster)
+    for options, expected in (([], ["token", "snapshots", "revoke"]), (["--token-cache", str(tmp_path)], ["token", "snapshots"])):
+        atlas.control("POST", "clear")
+        result = command_line("diagnose", "-v", "--timeout", "9", *options, *ids, environment=service_account())
+        assert result.returncode == 0 and re.search(rb"^timeout +9000 ms +\[--timeout\]$", result.stdout, re.MULTILINE)
+        assert [request for request in requests(atlas) if request] == expected
+        assert b"GET /api/" in result.stderr and b" DEBUG " not in result.stderr
+
+
 def test_the_timeout_of_a_call_is_an_option(atlas: Simulator) -> None:
     for option in ("-t", "--timeout"):
         start = time.monotonic()
@@ -265,7 +275,7 @@ def variables_of_the_readme() -> List[str]:
     return names
 
 
-@pytest.mark.parametrize("command", [[], ["get"], ["list"], ["wait"]], ids=" ".join)
+@pytest.mark.parametrize("command", [[], ["get"], ["list"], ["wait"], ["diagnose"]], ids=" ".join)
 def test_every_help_names_every_variable_of_the_readme(command: List[str]) -> None:
     names = variables_of_the_readme()
     assert len(names) >= 22 and "MONGODB_ATLAS_PRIVATE_KEY" in names and "no_proxy" in names
@@ -276,7 +286,7 @@ def test_every_help_names_every_variable_of_the_readme(command: List[str]) -> No
 
 
 def test_every_help_says_when_to_share_a_token_and_how() -> None:
-    for command in ("get", "list", "wait"):
+    for command in ("get", "list", "wait", "diagnose"):
         text = " ".join(command_line(command, "--help").stdout.decode().split())
         assert "--token-cache [DIR] share an access token" in text and "where runs are many, in monitoring say" in text
 

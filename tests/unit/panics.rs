@@ -26,7 +26,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::error::Redactor;
-use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
+use crate::runtime::panic::{in_callback, silenced, tests::ACCESSORS_ARE_SILENT};
 use crate::runtime::thread::spawn;
 use crate::snapshot::{Snapshot, SnapshotList};
 
@@ -257,6 +257,9 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_config_set_service_account(config, value, value);
         atlas_config_set_api_key(config, value, value);
         atlas_config_set_access_token(config, value);
+        atlas_config_set_service_account_file(config, value, value);
+        atlas_config_set_api_key_file(config, value, value);
+        atlas_config_set_access_token_file(config, value);
         atlas_config_set_base_url(config, value);
         atlas_config_set_api_version(config, value);
         atlas_config_set_timeout_ms(config, 1);
@@ -415,6 +418,6 @@ fn panic_everywhere() {
 
     let host = thread::spawn(|| panic!("by itself"));
     assert!(host.join().is_err());
-    let callback = || silenced(|| audible(|| panic!("in a callback")));
+    let callback = || silenced(|| in_callback(|| panic!("in a callback")));
     assert!(catch_unwind(callback).is_err());
 }

@@ -1,4 +1,4 @@
-"""The command line: ``atlas-backup get|list|wait PROJECT CLUSTER …``, or ``python -m atlas_backup …``."""
+"""The command line: ``atlas-backup get|list|wait|diagnose PROJECT CLUSTER …``, or ``python -m atlas_backup …``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from datetime import timedelta
 from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Optional, Sequence, Type, Union
 
-from . import AtlasError, Client, FrequencyType, Snapshot, SnapshotType, Status, __version__, _environment
+from . import AtlasError, Client, FrequencyType, Snapshot, SnapshotType, Status, __version__, _environment, diagnose
 from ._errors import hint
 from ._library import lib
 from ._show import json_array, rows, table
@@ -55,6 +55,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         _take_signals()
         if options.env_file is not None:
             _environment.load(options.env_file)
+        if options.run is diagnose.run:
+            return int(diagnose.run(lambda: _client(options), options))
         with _client(options) as client:
             _write(options.run(client, options))
         return 0
@@ -99,25 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, about: str, json: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(
-            name, help=about[0].lower() + about[1:-1], description=about, epilog=EPILOG, formatter_class=as_it_stands
-        )
+        added = commands.add_parser(name, help=about[0].lower() + about[1:-1], description=about)
         added.add_argument("project", metavar="PROJECT", help="id of the project, 24 hexadecimal digits")
         added.add_argument("cluster", metavar="CLUSTER", help="name of the cluster")
         if name != "list":
             added.add_argument("snapshot", metavar="SNAPSHOT", help="id of the snapshot, 24 hexadecimal digits")
         added.add_argument("--sharded", action="store_true", help="the cluster is a sharded one")
         added.add_argument("--json", action="store_true", help=json)
-        limits = "90, 30m, 2h, 1.5d (never)" if name == "wait" else "5, 1m (30 seconds)"
-        added.add_argument("-t", "--timeout", metavar="TIME", type=_duration, help=f"give up after: {limits}")
-        added.add_argument(
-            "--token-cache", metavar="DIR", nargs="?", const="default", help="share an access token with other runs"
-        )
-        added.add_argument("--env-file", metavar="FILE", help="take variables from FILE")
-        added.add_argument(
-            "-v", "--verbose", action="count", default=0, help="tell on stderr what happens; twice: in detail"
-        )
-        added.set_defaults(on_timeout="--timeout sets how long it may take")
+        _add_common(added, "90, 30m, 2h, 1.5d (never)" if name == "wait" else "5, 1m (30 seconds)")
         return added
 
     get = command("get", "Show one snapshot.", "print Atlas' answer as it was received")
@@ -142,7 +133,20 @@ def _parser() -> argparse.ArgumentParser:
         run=_wait,
         on_timeout="--timeout sets how long to wait, MONGODB_ATLAS_TIMEOUT_MS how many milliseconds a look may take",
     )
+    _add_common(diagnose.add_command(commands), "5, 1m (30 seconds)")
     return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, limits: str) -> None:
+    """What every command takes, and says at the end of its help."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("-t", "--timeout", metavar="TIME", type=_duration, help=f"give up after: {limits}")
+    parser.add_argument(
+        "--token-cache", metavar="DIR", nargs="?", const="default", help="share an access token with other runs"
+    )
+    parser.add_argument("--env-file", metavar="FILE", help="take variables from FILE")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="tell what happens on stderr; twice: all")
+    parser.set_defaults(on_timeout="--timeout sets how long it may take")
 
 
 def _spelt_out(arguments: Sequence[str]) -> List[str]:
@@ -202,7 +206,8 @@ def _client(options: argparse.Namespace) -> Iterator[Client]:
     if options.verbose or lines.token_is_shared:
         logger = logging.getLogger("atlas_backup")
         logger.addHandler(lines)
-        logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)])
+        lines.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)])
+        logger.setLevel(min(logger.level or lines.level, lines.level))
     with Client.from_env(**settings) as client:
         patience = 2.0
         try:
