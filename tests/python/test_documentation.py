@@ -26,7 +26,14 @@ EXAMPLES = [
 def names(**more: Any) -> Dict[str, Any]:
     """What an example may use without importing it."""
     public = {name: getattr(atlas_backup, name) for name in atlas_backup.__all__}
-    return {**public, "atlas_backup": atlas_backup, "datetime": datetime, "timedelta": timedelta, "timezone": timezone, **more}
+    return {
+        **public,
+        "atlas_backup": atlas_backup,
+        "datetime": datetime,
+        "timedelta": timedelta,
+        "timezone": timezone,
+        **more,
+    }
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example.name))

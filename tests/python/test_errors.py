@@ -94,7 +94,10 @@ def test_an_error_speaks_of_the_parameters_and_methods_of_this_package(atlas: Si
     with atlas.client() as client, pytest.raises(InvalidArgumentError) as argument:
         client.get_snapshot("a\nb", atlas.cluster, atlas.snapshot)
     assert 'the project id "a b" is not' in str(argument.value) and argument.value.hint == "check project_id"
-    for ids, name in (((atlas.project, "a_b", atlas.snapshot), "cluster_name"), ((atlas.project, "a", "b"), "snapshot_id")):
+    for ids, name in (
+        ((atlas.project, "a_b", atlas.snapshot), "cluster_name"),
+        ((atlas.project, "a", "b"), "snapshot_id"),
+    ):
         with atlas.client() as client, pytest.raises(InvalidArgumentError, match=f"; check {name}$"):
             client.get_snapshot(*ids)
     with atlas.client() as client, pytest.raises(InvalidArgumentError, match=r"project_id, 'a\\x00b', has a NUL"):

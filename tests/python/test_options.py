@@ -156,7 +156,10 @@ def test_a_cache_that_cannot_be_used_is_told_and_the_token_given_back(atlas: Sim
 
 def test_diagnose_takes_the_same_options(atlas: Simulator, tmp_path: Path) -> None:
     ids = (atlas.project, atlas.cluster)
-    for options, expected in (([], ["token", "snapshots", "revoke"]), (["--token-cache", str(tmp_path)], ["token", "snapshots"])):
+    for options, expected in (
+        ([], ["token", "snapshots", "revoke"]),
+        (["--token-cache", str(tmp_path)], ["token", "snapshots"]),
+    ):
         atlas.control("POST", "clear")
         result = command_line("diagnose", "-v", "--timeout", "9", *options, *ids, environment=service_account())
         assert result.returncode == 0 and re.search(rb"^timeout +9000 ms +\[--timeout\]$", result.stdout, re.MULTILINE)
@@ -254,7 +257,7 @@ def test_a_value_in_quotes_is_read_as_systemd_does(tmp_path: Path) -> None:
     script += "print(os.environ['MONGODB_ATLAS_ACCESS_TOKEN'])"
     for text, value in (
         (r'"a \"b\" \\ \$ \` \n # "', r'a "b" \ $ ` \n # '),
-        (r"'a \"b\" \\'", r'a \"b\" \\'),
+        (r"'a \"b\" \\'", r"a \"b\" \\"),
         ("a # 'b\"", "a # 'b\""),
         ("", ""),
         ('""', ""),
@@ -266,7 +269,9 @@ def test_a_value_in_quotes_is_read_as_systemd_does(tmp_path: Path) -> None:
 
 def variables_of_the_readme() -> List[str]:
     """The names in the table of settings, with those that it abbreviates."""
-    table = re.search(r"\| setting \| default \| environment \|\n(.*?)\n\n", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    table = re.search(
+        r"\| setting \| default \| environment \|\n(.*?)\n\n", (REPOSITORY / "README.md").read_text(), re.DOTALL
+    )
     assert table
     names = []
     for name in re.findall(r"`([^`]+)`", "\n".join(row.split("|")[3] for row in table[1].splitlines())):

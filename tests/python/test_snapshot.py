@@ -254,7 +254,9 @@ def test_a_dict_has_what_is_new_too() -> None:
 
 
 def test_a_dict_for_json_has_dates_and_enumerations_as_atlas_wrote_them() -> None:
-    snapshot = Snapshot.parse(body(EXAMPLE, createdAt="2026-03-01T08:00:00+02:00", expiresAt="soon", status="COMPLETED"))
+    snapshot = Snapshot.parse(
+        body(EXAMPLE, createdAt="2026-03-01T08:00:00+02:00", expiresAt="soon", status="COMPLETED")
+    )
     fields = json.loads(json.dumps(snapshot.to_dict(json=True)))
     assert (fields["created_at"], fields["expires_at"]) == ("2026-03-01T08:00:00+02:00", "soon")
     assert fields["status"] == "COMPLETED" and type(snapshot.to_dict(json=True)["status"]) is str

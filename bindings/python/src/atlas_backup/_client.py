@@ -11,7 +11,20 @@ import warnings
 from ctypes import byref
 from datetime import timedelta
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, SupportsFloat, Tuple, Type, TypedDict, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    SupportsFloat,
+    Tuple,
+    Type,
+    TypedDict,
+    TypeVar,
+    Union,
+)
 
 from . import _logging
 from ._blocking import ask, calling_back, run
@@ -53,23 +66,26 @@ class Client:
     """Reads cloud backup snapshots from MongoDB Atlas.
 
     Who you are, exactly one of:
-        client_id, client_secret   a service account
-        public_key, private_key    an API key
-        access_token               a token that you have already
-    Each secret may be in a file instead: client_secret_file, private_key_file or access_token_file is its path. It is
-    read here, and again when Atlas has refused what it held, so that a secret can be replaced while the program runs.
+
+    - `client_id` and `client_secret`: a service account
+    - `public_key` and `private_key`: an API key
+    - `access_token`: a token that you have already
+
+    Each secret may be in a file instead: `client_secret_file`, `private_key_file` or `access_token_file` is its path. It
+    is read here, and again when Atlas has refused what it held, so that a secret can be replaced while the program runs.
+
     The rest has defaults:
-        base_url         "https://cloud.mongodb.com"
-        api_version      "2024-05-30"
-        timeout          seconds, or a timedelta, that one call may take altogether, whatever the server does: 30
-        connect_timeout  seconds, or a timedelta, for a connection with its TLS handshake: 10
-        max_retries      how often a call is tried again when that may help: 3
-        ca_file          PEM file of certificates to trust besides the system's: authorities, or a server's own
-        proxy            URL of a proxy, "" for none; by default what HTTPS_PROXY and its kin say
-        user_agent       put before the library's own: "backup-audit/2.1"
-        token_cache      directory in which the processes of this machine share a service account's token, an absolute
-                         path (a symbolic link is followed) or "default" (~/.cache/atlas-backup): a live token lies
-                         there on disk; none by default
+
+    - `base_url`: where Atlas is, "https://cloud.mongodb.com"
+    - `api_version`: a date, "2024-05-30"
+    - `timeout`: seconds, or a timedelta, that one call may take altogether, whatever the server does: 30
+    - `connect_timeout`: seconds, or a timedelta, for a connection with its TLS handshake: 10
+    - `max_retries`: how often a call is tried again when that may help: 3
+    - `ca_file`: PEM file of certificates to trust besides the system's: authorities, or a server's own
+    - `proxy`: URL of a proxy, "" for none; by default what HTTPS_PROXY and its kin say
+    - `user_agent`: put before the library's own: "backup-audit/2.1"
+    - `token_cache`: directory in which the processes of this machine share a service account's token, an absolute path (a
+      symbolic link is followed) or "default" (~/.cache/atlas-backup): a live token lies there on disk; none by default
 
     Client(...) takes what it is given and reads no MONGODB_ATLAS_… variable; Client.from_env() reads them. Making a
     client asks nothing of Atlas. Raises ConfigError, which names the setting that is missing or wrong. None leaves a
@@ -476,7 +492,11 @@ def _encode(name: str, value: str, refusal: Type[AtlasError] = InvalidArgumentEr
     """Text for the library. What is no Unicode text becomes no UTF-8, which the library refuses by its own rules."""
     is_setting = refusal is ConfigError  # and may be a secret, or have a password in it
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be str, not {type(value).__name__}") if is_setting else _wrong_type(name, "str", value)
+        raise (
+            TypeError(f"{name} must be str, not {type(value).__name__}")
+            if is_setting
+            else _wrong_type(name, "str", value)
+        )
     encoded = value.encode("utf-8", "surrogatepass")
     if b"\0" in encoded:
         shown = "" if is_setting else f", {reprlib.repr(value)},"

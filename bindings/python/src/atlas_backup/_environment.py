@@ -9,7 +9,7 @@ from typing import Dict, Tuple
 
 from ._errors import ConfigError
 
-# Those of a group stand for each other. The library gives a program of the shell the same: see bindings/c/options.h.
+# Those of a group stand for each other. The programs in bindings/c have the same table.
 _GROUPS: Tuple[Dict[str, str], ...] = (
     {
         "MONGODB_ATLAS_CLIENT_ID": "a service account: its client id,",
@@ -74,7 +74,9 @@ def load(path: str) -> None:
         name, doubly, singly, plain = assignment.groups()
         if name is not None:
             if not any(name in group for group in _GROUPS):
-                raise ConfigError(f"--env-file {path}: line {number} has a variable that means nothing here; see --help")
+                raise ConfigError(
+                    f"--env-file {path}: line {number} has a variable that means nothing here; see --help"
+                )
             values[name] = re.sub(r'\\(["\\$`])', r"\1", doubly) if doubly is not None else singly or plain or ""
     for group in _GROUPS:
         for name in group if group.keys() & values.keys() else ():

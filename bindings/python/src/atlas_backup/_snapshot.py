@@ -293,8 +293,12 @@ def _json(handle: SnapshotHandle) -> bytes:
     return body
 
 
+def _names(handle: SnapshotHandle) -> List[bytes]:
+    return [lib.atlas_snapshot_field_name(handle, i) for i in range(lib.atlas_snapshot_field_count(handle))]
+
+
 def _fields(handle: SnapshotHandle) -> Mapping[str, str]:
-    names = [lib.atlas_snapshot_field_name(handle, i) for i in range(lib.atlas_snapshot_field_count(handle))]
+    names = _names(handle)
     return MappingProxyType({name.decode(): lib.atlas_snapshot_field(handle, name).decode() for name in names})
 
 
@@ -328,20 +332,34 @@ class Snapshot:
     created_at: Field[Optional[datetime]] = Time(
         """When Atlas took the snapshot (UTC, to the millisecond), None also if the date cannot be read."""
     )
-    expires_at: Field[Optional[datetime]] = Time("""When Atlas will delete it (UTC); changes once when the snapshot completes.""")
+    expires_at: Field[Optional[datetime]] = Time(
+        """When Atlas will delete it (UTC); changes once when the snapshot completes."""
+    )
     storage_size_bytes: Field[Optional[int]] = Integer("""Size in bytes, 0 until it is known.""")
-    snapshot_type: Field[Optional[SnapshotType]] = Choice(SnapshotType, """Why the snapshot was made: on demand, by the schedule, or as a fallback.""")
+    snapshot_type: Field[Optional[SnapshotType]] = Choice(
+        SnapshotType, """Why the snapshot was made: on demand, by the schedule, or as a fallback."""
+    )
     frequency_type: Field[Optional[FrequencyType]] = Choice(FrequencyType, """Which rule of the schedule made it.""")
-    type: Field[Optional[ClusterType]] = Choice(ClusterType, """What was backed up: a replica set or a sharded cluster.""")
-    cloud_provider: Field[Optional[CloudProvider]] = Choice(CloudProvider, """Where it is kept. For a sharded cluster see `members`.""")
+    type: Field[Optional[ClusterType]] = Choice(
+        ClusterType, """What was backed up: a replica set or a sharded cluster."""
+    )
+    cloud_provider: Field[Optional[CloudProvider]] = Choice(
+        CloudProvider, """Where it is kept. For a sharded cluster see `members`."""
+    )
     replica_set_name: Field[Optional[str]] = Text("""Name of the replica set. For a sharded cluster see `members`.""")
-    config_server_type: Field[Optional[str]] = Text("""EMBEDDED or DEDICATED: the config servers of a sharded cluster.""")
+    config_server_type: Field[Optional[str]] = Text(
+        """EMBEDDED or DEDICATED: the config servers of a sharded cluster."""
+    )
     mongod_version: Field[Optional[str]] = Text("""Version of MongoDB that ran, "8.0.24-rc0" say.""")
-    master_key_uuid: Field[Optional[str]] = Text("""Id of the AWS KMS key that encrypts the snapshot; none if it isn't encrypted so.""")
+    master_key_uuid: Field[Optional[str]] = Text(
+        """Id of the AWS KMS key that encrypts the snapshot; none if it isn't encrypted so."""
+    )
     copy_regions: Field[Tuple[str, ...]] = Texts("""Regions that Atlas copies the snapshot to.""")
     policy_items: Field[Tuple[str, ...]] = Texts("""Ids of the backup policy items that made the snapshot.""")
     links: Field[Tuple[Link, ...]] = Rows(Link, """Links to the snapshot itself and to its cluster.""")
-    members: Field[Tuple[Member, ...]] = Rows(Member, """Of a sharded cluster: one for each shard and the config servers.""")
+    members: Field[Tuple[Member, ...]] = Rows(
+        Member, """Of a sharded cluster: one for each shard and the config servers."""
+    )
     snapshot_ids: Field[Tuple[str, ...]] = Texts("""Of a sharded cluster: the ids of the members' own snapshots.""")
 
     status_text: Field[Optional[str]] = Text("""`status` as Atlas spelt it.""")
@@ -358,7 +376,9 @@ class Snapshot:
     fields: Field[Mapping[str, str]] = Answer(
         _fields, """What Atlas sent, also what this package does not know: name to JSON text as received."""
     )
-    http_status: Field[Optional[int]] = HttpStatus("""HTTP status of the answer, None in a list or if parsed from text.""")
+    http_status: Field[Optional[int]] = HttpStatus(
+        """HTTP status of the answer, None in a list or if parsed from text."""
+    )
     headers: Field[Headers] = Answer(
         _headers, """HTTP headers of the answer, found in any case. Empty in a list or if parsed from text."""
     )
@@ -422,7 +442,8 @@ class Snapshot:
         """
         names = [TEXTS_OF.get(name, name) for name in DOCUMENTED] if json else DOCUMENTED
         known = {name: _plain(getattr(self, attribute)) for name, attribute in zip(DOCUMENTED, names)}
-        more = {name: _value(text) for name, text in self.fields.items() if name not in ATLAS_NAMES}
+        others = [name for name in map(bytes.decode, _names(self._handle)) if name not in ATLAS_NAMES]
+        more = {name: _value(self.field(name) or "") for name in others}
         return {**more, **known} if known.keys() & more.keys() else {**known, **more}
 
     def __repr__(self) -> str:
