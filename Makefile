@@ -79,6 +79,7 @@ $(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
 manuals: $(TOOLS)
 	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
 
+# The symbols are apart: they are as large as the library, and few need them.
 install install-debug uninstall:
 	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
 	    BUILT="$(BUILT)" MANUALS="$(BUILD)/share" packaging/install.sh $@
