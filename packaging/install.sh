@@ -21,6 +21,7 @@ file=libatlas_backup.so.$VERSION
 
 if [ "$1" = uninstall ]; then
     rm -f "$lib/$file" "$lib/$SONAME" "$lib/libatlas_backup.so" "$lib/libatlas_backup.a" "$include/atlas_backup.h" \
+        "$include/atlas_backup.ffi.h" \
         "$pkgconfig/atlas_backup.pc" "$cmake/atlas_backup-config.cmake" "$cmake/atlas_backup-config-version.cmake"
     rmdir "$cmake" 2>/dev/null || true
     exit
@@ -60,6 +61,7 @@ link "$file" "$lib/$SONAME"
 link "$SONAME" "$lib/libatlas_backup.so"
 put 644 "$BUILT/libatlas_backup.a" "$lib/libatlas_backup.a"
 put 644 include/atlas_backup.h "$include/atlas_backup.h"
+put 644 include/atlas_backup.ffi.h "$include/atlas_backup.ffi.h"
 
 sed -e "s|@prefix@|$(up pcfiledir "$LIBDIR/pkgconfig" "$PREFIX")|" \
     -e "s|@libdir@|$(up pcfiledir "$LIBDIR/pkgconfig" "$LIBDIR")|" \

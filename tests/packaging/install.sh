@@ -52,6 +52,7 @@ result $? "make install needs no cargo"
 
 (cd "$scratch/stage" && find . ! -type d | LC_ALL=C sort) >"$scratch/installed"
 diff - "$scratch/installed" <<END
+./opt/atlas/include/atlas_backup.ffi.h
 ./opt/atlas/include/atlas_backup.h
 ./opt/atlas/lib/cmake/atlas_backup/atlas_backup-config-version.cmake
 ./opt/atlas/lib/cmake/atlas_backup/atlas_backup-config.cmake
