@@ -133,6 +133,9 @@ enum Setting {
     Agent(Text),
     Cache(Text),
     Logger(i8, bool),
+    AccountFile(Text, Text),
+    KeyFile(Text, Text),
+    TokenFile(Text),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -648,6 +651,19 @@ impl Config {
                 }
                 Setting::Token(token) => {
                     atlas_config_set_access_token(config, pointer(&token.given(SECRET)))
+                }
+                // Never of the root, as for certificates.
+                Setting::AccountFile(id, path) => {
+                    let (id, path) = (id.given(c"fuzzer"), relative(path.given(c"secret")));
+                    atlas_config_set_service_account_file(config, pointer(&id), pointer(&path));
+                }
+                Setting::KeyFile(public, path) => {
+                    let (public, path) = (public.given(c"public"), relative(path.given(c"secret")));
+                    atlas_config_set_api_key_file(config, pointer(&public), pointer(&path));
+                }
+                Setting::TokenFile(path) => {
+                    let path = relative(path.given(c"secret"));
+                    atlas_config_set_access_token_file(config, pointer(&path));
                 }
                 Setting::Base(base) => {
                     let scheme = match base {

@@ -24,6 +24,12 @@ static void setters_do_nothing_with_a_NULL_config(void)
     atlas_config_set_api_key(NULL, NULL, NULL);
     atlas_config_set_access_token(NULL, "token");
     atlas_config_set_access_token(NULL, NULL);
+    atlas_config_set_service_account_file(NULL, "mdb_sa_id_1", "/no/such/file");
+    atlas_config_set_service_account_file(NULL, NULL, NULL);
+    atlas_config_set_api_key_file(NULL, "key", "/no/such/file");
+    atlas_config_set_api_key_file(NULL, NULL, NULL);
+    atlas_config_set_access_token_file(NULL, "/no/such/file");
+    atlas_config_set_access_token_file(NULL, NULL);
     atlas_config_set_base_url(NULL, "https://localhost");
     atlas_config_set_base_url(NULL, NULL);
     atlas_config_set_api_version(NULL, "2024-05-30");

@@ -257,6 +257,9 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_config_set_service_account(config, value, value);
         atlas_config_set_api_key(config, value, value);
         atlas_config_set_access_token(config, value);
+        atlas_config_set_service_account_file(config, value, value);
+        atlas_config_set_api_key_file(config, value, value);
+        atlas_config_set_access_token_file(config, value);
         atlas_config_set_base_url(config, value);
         atlas_config_set_api_version(config, value);
         atlas_config_set_timeout_ms(config, 1);
