@@ -93,7 +93,7 @@ programs: $(C_PROGRAMS)
 $(BUILD):
 	@mkdir -p $@
 
-$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
+$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c $(wildcard bindings/c/*.h) include/atlas_backup.h | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
