@@ -115,7 +115,7 @@ exits 15 && accepted "$out" && [ "$(sample scrape_success Cluster0)$(sample scra
     [ "$(sample scrape_success error-404)$(sample scrape_success silent)$(sample scrape_success error-403)" = 000 ] &&
     ! grep 'error-404\|silent\|error-403' "$out" | grep -v scrape &&
     says "$err" "export_metrics: list snapshots of cluster error-404" "code        USER_UNAUTHORIZED" 'cluster "silent": no answer within'
-ok $? "clusters that fail are no success, have no other metrics and do not hide the others"
+ok $? "a cluster that fails has no values and does not hide the others"
 
 changes=$NO_CREDENTIALS
 ask "$project" Cluster0 odd
@@ -147,7 +147,7 @@ before=$(stat -c %i "$folder/atlas.prom")
 ask --output "$folder/atlas.prom" "$project" error-404
 exits 15 && accepted "$folder/atlas.prom" && [ "$(stat -c %i "$folder/atlas.prom")" != "$before" ] && [ "$(ls -A "$folder")" = atlas.prom ] &&
     ! grep -q newest_completed_age_seconds{ "$folder/atlas.prom" && grep -q 'cluster="error-404"} 0' "$folder/atlas.prom"
-ok $? "the file is replaced when nothing could be read, so that old values do not look fresh"
+ok $? "a run that reads nothing leaves no old values in the file"
 (cd "$folder" && case $program in /*) "$program" -o here.prom "$project" Cluster0 ;; *) "$OLDPWD/$program" -o here.prom "$project" Cluster0 ;; esac) \
     >"$out" 2>"$err"
 code=$?
