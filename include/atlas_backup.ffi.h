@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-enum {
+typedef enum atlas_constant {
     ATLAS_BACKUP_VERSION_MAJOR = 0,
     ATLAS_BACKUP_VERSION_MINOR = 2,
     ATLAS_BACKUP_VERSION_PATCH = 0,
@@ -19,7 +19,7 @@ enum {
     ATLAS_LOG_DEBUG = 4,
     ATLAS_ENVELOPE = 1,
     ATLAS_PRETTY = 2
-};
+} atlas_constant;
 const char *atlas_backup_version(void);
 int32_t atlas_backup_runtime_version(void);
 typedef struct atlas_client atlas_client;
@@ -65,6 +65,9 @@ void atlas_config_free(atlas_config *config);
 void atlas_config_set_service_account(atlas_config *config, const char *client_id, const char *client_secret);
 void atlas_config_set_api_key(atlas_config *config, const char *public_key, const char *private_key);
 void atlas_config_set_access_token(atlas_config *config, const char *access_token);
+void atlas_config_set_service_account_file(atlas_config *config, const char *client_id, const char *client_secret_path);
+void atlas_config_set_api_key_file(atlas_config *config, const char *public_key, const char *private_key_path);
+void atlas_config_set_access_token_file(atlas_config *config, const char *access_token_path);
 void atlas_config_set_base_url(atlas_config *config, const char *url);
 void atlas_config_set_api_version(atlas_config *config, const char *date);
 void atlas_config_set_timeout_ms(atlas_config *config, uint32_t milliseconds);

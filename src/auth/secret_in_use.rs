@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::secret_file::Content;
 use super::{Credentials, Identity, Secret, SecretFile};
 use crate::error::{Hint, Result};
 use crate::http::{Request, Response};
@@ -60,12 +61,9 @@ impl<T> SecretInUse<T> {
             return Ok(Reread::Another(held.clone()));
         }
         // The lock is held, so that one thread reads for all that were refused. Nobody is waited for.
-        let content = match file.read(None) {
-            Ok(content) if content.secret == refused.secret => {
-                return Ok(Reread::Refused(Some(Hint::secret_is_the_same(file))));
-            }
+        let content = match another_content(file, &refused.secret) {
             Ok(content) => content,
-            Err(why) => return Ok(Reread::Refused(Some(Hint::secret_not_read_again(&why)))),
+            Err(hint) => return Ok(Reread::Refused(Some(hint))),
         };
         for secret in self.identity.forms(&content.secret) {
             logger.redactor().add_secret(&secret);
@@ -74,18 +72,13 @@ impl<T> SecretInUse<T> {
         let another = Arc::new(Held { secret: content.secret.clone(), made });
         *held = another.clone();
         drop(held);
-        let process = Process::current();
-        file.warn(&content, logger);
-        logger.log(Level::Info, || {
-            format!("{file} holds another secret than the one that Atlas refused; that is used now")
-        });
-        process.check()?;
+        log_change(file, &content, logger)?;
         Ok(Reread::Another(another))
     }
 
     /// What is to be said of the file when what was read again was refused as well.
     pub(super) fn refused_again(&self) -> Option<Hint> {
-        self.file.as_ref().map(Hint::secret_refused_again)
+        self.file.as_ref().map(|file| Hint::secret_refused_again(file))
     }
 
     /// Sends a request by means of `send`, which also tells whether the secret was refused; if so, once more with what
@@ -96,24 +89,46 @@ impl<T> SecretInUse<T> {
         make: impl FnOnce(&Secret) -> Result<T>,
         mut send: impl FnMut(&Held<T>, &Request) -> Result<(Response, bool)>,
     ) -> Result<(Response, Option<Hint>)> {
-        let held = self.current();
-        let (response, is_refused) = send(&held, request)?;
-        if !is_refused {
-            return Ok((response, None));
-        }
-        match self.reread(&held, request.logger, make)? {
-            Reread::Refused(hint) => Ok((response, hint)),
-            Reread::Another(held) => {
-                let retry_reason = "the secret was read again from its file";
-                let (response, _) = send(&held, &Request { retry_reason, ..request.clone() })?;
-                Ok((response, self.refused_again()))
+        let (mut held, mut request) = (self.current(), request.clone());
+        let mut make = Some(make);
+        loop {
+            let (response, is_refused) = send(&held, &request)?;
+            if !is_refused {
+                return Ok((response, None));
             }
+            let Some(make) = make.take() else {
+                return Ok((response, self.refused_again()));
+            };
+            match self.reread(&held, request.logger, make)? {
+                Reread::Refused(hint) => return Ok((response, hint)),
+                Reread::Another(another) => held = another,
+            }
+            request.retry_reason = "the secret was read again from its file";
         }
     }
 
     fn held(&self) -> MutexGuard<'_, Arc<Held<T>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the file holds if that is not what was refused.
+fn another_content(file: &SecretFile, refused: &Secret) -> std::result::Result<Content, Hint> {
+    match file.read(None) {
+        Ok(content) if content.secret == *refused => Err(Hint::secret_is_the_same(file)),
+        Ok(content) => Ok(content),
+        Err(why) => Err(Hint::secret_not_read_again(&why)),
+    }
+}
+
+/// An error if the host's logger forked and this is the child.
+fn log_change(file: &SecretFile, content: &Content, logger: &Logger) -> Result<()> {
+    let process = Process::current();
+    file.warn(content, logger);
+    logger.log(Level::Info, || {
+        format!("{file} holds another secret than the one that Atlas refused; that is used now")
+    });
+    Ok(process.check()?)
 }
 
 impl<T> fmt::Debug for SecretInUse<T> {

@@ -111,7 +111,7 @@ impl Hint {
         Hint(sentence.into())
     }
 
-    pub(crate) fn secret_is_the_same(file: impl fmt::Display) -> Hint {
+    pub(crate) fn secret_is_the_same(file: &dyn fmt::Display) -> Hint {
         Hint(format!("{file} still holds what was refused").into())
     }
 
@@ -119,7 +119,7 @@ impl Hint {
         Hint(format!("read again after that, {why}").into())
     }
 
-    pub(crate) fn secret_refused_again(file: impl fmt::Display) -> Hint {
+    pub(crate) fn secret_refused_again(file: &dyn fmt::Display) -> Hint {
         Hint(format!("{file} was read again, and what it holds now was refused, too").into())
     }
 

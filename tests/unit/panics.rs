@@ -26,7 +26,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::error::Redactor;
-use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
+use crate::runtime::panic::{in_callback, silenced, tests::ACCESSORS_ARE_SILENT};
 use crate::runtime::thread::spawn;
 use crate::snapshot::{Snapshot, SnapshotList};
 
@@ -418,6 +418,6 @@ fn panic_everywhere() {
 
     let host = thread::spawn(|| panic!("by itself"));
     assert!(host.join().is_err());
-    let callback = || silenced(|| audible(|| panic!("in a callback")));
+    let callback = || silenced(|| in_callback(|| panic!("in a callback")));
     assert!(catch_unwind(callback).is_err());
 }

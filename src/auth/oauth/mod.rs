@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::secret_in_use::{Held, Reread, SecretInUse};
 use super::{Credentials, Secret, Send, send_with};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::http::{Request, Response};
 use crate::log::Logger;
 use crate::runtime::context::Context;
@@ -163,17 +163,23 @@ impl ServiceAccount {
         logger: &Logger,
         mut body: impl FnMut(&Issuer) -> Result<T>,
     ) -> Result<T> {
-        let issuer = self.secret.current();
-        let refusal = match body(&issuer.made) {
-            Err(error) if error.kind == ErrorKind::Unauthenticated => error,
-            outcome => return outcome,
-        };
-        match self.reread(&issuer, logger)? {
-            Reread::Refused(None) => Err(refusal),
-            Reread::Refused(Some(hint)) => Err(refusal.hint(hint)),
-            Reread::Another(issuer) => {
-                body(&issuer.made).map_err(|error| self.refused_again(error))
+        let mut issuer = self.secret.current();
+        let mut was_reread = false;
+        loop {
+            let refusal = match body(&issuer.made) {
+                Err(error) if error.kind == ErrorKind::Unauthenticated => error,
+                outcome => return outcome,
+            };
+            let reread = match was_reread {
+                true => Reread::Refused(self.secret.refused_again()),
+                false => self.reread(&issuer, logger)?,
+            };
+            match reread {
+                Reread::Refused(None) => return Err(refusal),
+                Reread::Refused(Some(hint)) => return Err(refusal.hint(hint)),
+                Reread::Another(another) => issuer = another,
             }
+            was_reread = true;
         }
     }
 
@@ -182,13 +188,6 @@ impl ServiceAccount {
             let directory = self.cache_directory.as_deref();
             Issuer::new(&self.base_url, &self.client_id, secret, directory)
         })
-    }
-
-    fn refused_again(&self, error: Error) -> Error {
-        match self.secret.refused_again() {
-            Some(hint) if error.kind == ErrorKind::Unauthenticated => error.hint(hint),
-            _ => error,
-        }
     }
 }
 

@@ -142,8 +142,8 @@ class Headers(Mapping[str, str]):
         return f"Headers({list(self._headers.values())!r})"
 
 
-# The fields. An attribute of Snapshot is one line: its kind and its documentation. Its name is that of the member of
-# SnapshotFields.
+# The fields. An attribute of Snapshot is one line: its kind and its documentation. Its name is that of a member of
+# SnapshotFields. The names of members are made once: Python finds a name quicker that it was asked for before.
 
 
 class Field(Generic[T]):
@@ -153,7 +153,7 @@ class Field(Generic[T]):
         self.__doc__ = documentation
 
     def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
-        self.name = name
+        self.name = self.member = name
 
     def read(self, snapshot: Snapshot) -> T:
         raise NotImplementedError
@@ -200,18 +200,26 @@ class Choice(Field[Optional[E]]):
         self.members = members
         self.by_code: Tuple[Optional[E], ...] = (None, *members)
 
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
+        self.code = f"{name}_code"
+
     def read(self, snapshot: Snapshot) -> Optional[E]:
         struct = snapshot._struct or snapshot._read()
-        code: int = getattr(struct, f"{self.name}_code")
+        code: int = getattr(struct, self.code)
         if 0 < code < len(self.by_code):
             return self.by_code[code]
-        text: Optional[bytes] = getattr(struct, self.name)
+        text: Optional[bytes] = getattr(struct, self.member)
         return None if text is None else self.members(text.decode())
 
 
 class Time(Field[Optional[datetime]]):
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
+        self.member = f"{name}_ms"
+
     def read(self, snapshot: Snapshot) -> Optional[datetime]:
-        milliseconds = getattr(snapshot._struct or snapshot._read(), f"{self.name}_ms")
+        milliseconds = getattr(snapshot._struct or snapshot._read(), self.member)
         try:
             return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(0, 0, 0, milliseconds)
         except OverflowError:  # before year 1 or after year 9999
@@ -220,42 +228,47 @@ class Time(Field[Optional[datetime]]):
 
 class Integer(Field[Optional[int]]):
     def read(self, snapshot: Snapshot) -> Optional[int]:
-        number: int = getattr(snapshot._struct or snapshot._read(), self.name)
+        number: int = getattr(snapshot._struct or snapshot._read(), self.member)
         return None if number == ABSENT else number
 
 
-class Texts(Field[Tuple[str, ...]]):
-    """A list of texts: ``copy_regions`` from ``copy_region_count`` and ``copy_regions``."""
+class Array(Field[Tuple[T, ...]]):
+    """A list: ``copy_regions`` from ``copy_region_count`` and ``copy_regions``."""
 
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
+        self.count = f"{name[:-1]}_count"
+
+
+class Texts(Array[str]):
     def read(self, snapshot: Snapshot) -> Tuple[str, ...]:
         struct = snapshot._struct or snapshot._read()
-        count: int = getattr(struct, f"{self.name[:-1]}_count")
-        return tuple([text.decode() for text in getattr(struct, self.name)[:count]]) if count else ()
+        count: int = getattr(struct, self.count)
+        return tuple([text.decode() for text in getattr(struct, self.member)[:count]]) if count else ()
 
 
 R = TypeVar("R", bound=NamedTuple)
 
 
-class Rows(Field[Tuple[R, ...]]):
-    """A list of objects: ``links`` from ``link_count`` and ``links``."""
-
+class Rows(Array[R]):
     def __init__(self, row: Type[R], documentation: str) -> None:
         super().__init__(documentation)
         self.row = row
+        self.width = len(row._fields)
 
     def read(self, snapshot: Snapshot) -> Tuple[R, ...]:
         struct = snapshot._struct or snapshot._read()
-        count: int = getattr(struct, f"{self.name[:-1]}_count")
+        count: int = getattr(struct, self.count)
         if not count:
             return ()
-        width = len(self.row._fields)
-        texts = [None if text is None else text.decode() for text in getattr(struct, self.name)[: count * width]]
-        return tuple(map(self.row._make, zip(*[iter(texts)] * width)))
+        elements = getattr(struct, self.member)[: count * self.width]
+        texts = iter([None if text is None else text.decode() for text in elements])
+        return tuple(map(self.row._make, zip(*[texts] * self.width)))
 
 
 class HttpStatus(Field[Optional[int]]):
     def read(self, snapshot: Snapshot) -> Optional[int]:
-        return getattr(snapshot._struct or snapshot._read(), self.name) or None
+        return getattr(snapshot._struct or snapshot._read(), self.member) or None
 
 
 class Answer(Field[T]):
