@@ -83,14 +83,20 @@ static const char HELP[] =
     HELP_ON_COMMON_OPTIONS
     "\n"
     "Ranges:\n"
-    "  10      from 0 to 10: older is an alert      10:20   from 10 to 20\n"
-    "  10:     10 and more                          ~:10    10 and less\n"
-    "  @10:20  an alert from 10 to 20\n"
+    "  10                       from 0 to 10: what is older is an alert\n"
+    "  10:                      10 and more\n"
+    "  ~:10                     10 and less\n"
+    "  10:20                    from 10 to 20\n"
+    "  @10:20                   all but from 10 to 20\n"
+    "\n"
     "  An age is in hours, or 90m, 26h, 2d, 1w; a size in bytes, or 500M, 10G, 1T.\n"
     "\n"
     "Performance data:\n"
-    "  age and size of that snapshot, count of completed snapshots; of several clusters\n"
-    "  the names begin with the cluster's: Cluster0_age.\n";
+    "  age                      of the newest completed snapshot, in seconds\n"
+    "  size                     its size in bytes\n"
+    "  count                    how many completed snapshots there are\n"
+    "\n"
+    "  Of several clusters the names begin with the cluster's: Cluster0_age.\n";
 
 static const char EXIT_STATUS[] =
     "   0  OK\n"

@@ -34,17 +34,23 @@ static const char HELP[] =
     HELP_ON_COMMON_OPTIONS
     "\n"
     "Metrics:\n"
-    "  atlas_backup_newest_completed_timestamp_seconds          when it was taken\n"
-    "  atlas_backup_newest_completed_age_seconds                how old it is now\n"
+    "  atlas_backup_newest_completed_timestamp_seconds\n"
+    "                           when the newest completed snapshot was taken\n"
+    "  atlas_backup_newest_completed_age_seconds\n"
+    "                           how old it is now\n"
     "  atlas_backup_newest_completed_size_bytes\n"
-    "  atlas_backup_newest_completed_expiry_timestamp_seconds   when Atlas deletes it\n"
-    "      of the newest completed snapshot with each frequency, by project, cluster and\n"
-    "      frequency\n"
-    "  atlas_backup_snapshots          how many there are, by project, cluster, status\n"
-    "  atlas_backup_scrape_success     1, or 0 if Atlas could not be asked: then the\n"
-    "                                  cluster has none of the metrics above\n"
+    "                           its size\n"
+    "  atlas_backup_newest_completed_expiry_timestamp_seconds\n"
+    "                           when Atlas deletes it\n"
+    "  atlas_backup_snapshots   how many snapshots there are\n"
+    "  atlas_backup_scrape_success\n"
+    "                           1, or 0 if Atlas could not be asked\n"
     "  atlas_backup_scrape_duration_seconds\n"
-    "      both by project and cluster\n";
+    "                           how long asking took\n"
+    "\n"
+    "  All have the labels project and cluster; those on the newest snapshot are there\n"
+    "  for each frequency, the number for each status. Without success a cluster has\n"
+    "  the last two alone.\n";
 
 static const char EXIT_STATUS[] =
     "   0  the metrics were written\n"

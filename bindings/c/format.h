@@ -232,7 +232,8 @@ static inline int mentions(const char *text, const char *word)
 
 /*
  * What helps against an error in the words of a program, which has options where the library has calls and settings:
- * `on_timeout` when the time was up, `on_shards` when Atlas says that the cluster is sharded or is not. NULL for others.
+ * `on_timeout` when the time was up, `on_shards` when Atlas says that the cluster is sharded or is not, and the token
+ * cache when a service account has too many tokens. NULL for others.
  */
 static inline const char *hint_on(const atlas_error *error, const char *on_timeout, const char *on_shards)
 {
@@ -240,6 +241,8 @@ static inline const char *hint_on(const atlas_error *error, const char *on_timeo
 
     if (error->kind == ATLAS_ERROR_TIMEOUT && error->http_status == 0)
         return on_timeout;
+    if (error->kind == ATLAS_ERROR_FORBIDDEN && strcmp(error->code, "access_denied") == 0)
+        return "--token-cache shares one token between runs";
     /* Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it. */
     return refused && (mentions(error->code, "shard") || mentions(error->detail, "shard")) ? on_shards : NULL;
 }

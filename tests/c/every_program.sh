@@ -194,6 +194,12 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 END
     code=$?
     ok $code "$name gives its token back when a signal ends it, and dies of the signal"
+
+    steer POST settings '{"max_live_tokens": 0}' >/dev/null
+    asks $name
+    refuses 14 "too many live access tokens" "--token-cache shares one token between runs"
+    ok $? "$name names its option where Atlas gives no more tokens"
+    honest
 done
 
 # Atlas lets a service account have 100 tokens that live.
