@@ -213,8 +213,8 @@ runs() {
     done
 }
 runs && [ "$(tokens issued)" -eq 130 ] && [ "$(tokens live)" -eq 0 ]
-ok $? "130 runs of check_backup are all OK and leave no token"
+ok $? "130 runs of a check are all OK and leave no token"
 runs --token-cache "$scratch/shared" && [ "$(tokens issued)" -eq 1 ]
-ok $? "130 runs of check_backup with a token cache share one token"
+ok $? "130 runs of a check with a token cache share one token"
 
 finish
