@@ -31,13 +31,13 @@ SIMULATOR = $(TARGET)/debug/atlas-simulator
 LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 
 # Should the environment have one of these names, make would work them out, and ask cargo, for every target.
-unexport TARGET RELEASE SIMULATOR LINK PORTABLE TOLD
+unexport TARGET RELEASE SIMULATOR LINK TOLD
 
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library simulator programs tools install uninstall portable platforms dist header abi docs demo check test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library
@@ -60,25 +60,40 @@ library:
 	@ln -sf libatlas_backup.so $(RELEASE)/$(SONAME)
 	@$(call keep,$(RELEASE),$(BUILD)/library)
 
+# The programs as they are installed, for the library in BUILT: make tools BUILT=... CC=... builds them for another one.
+tools: $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+
+$(BUILT)/programs/%: bindings/c/%.c $(wildcard bindings/c/*.h) include/atlas_backup.h | library
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -Iinclude $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) -L$(BUILT) -latlas_backup -pthread
+
 install uninstall:
 	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
 	    VERSION="$(VERSION)" SONAME="$(SONAME)" BUILT="$(BUILT)" packaging/install.sh $@
 
-# For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
-GLIBC := 2.17
+# For other machines than this one, and for old systems: make portable ARCH=aarch64 LIBC=musl, as packaging/platforms has
+# them. Both are for the command line alone, since other things are called ARCH in the environment, too.
+ARCH = $(patsubst armv7l,armv7,$(shell uname -m))
+LIBC = gnu
+PLATFORM = $(ARCH)-linux-$(LIBC)
 ZIG := $(BUILD)/zig/bin
-MANYLINUX := manylinux_$(subst .,_,$(GLIBC))_$(shell uname -m)
-PORTABLE = $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release
+# All that packaging/platforms has; make dist PLATFORMS=aarch64-linux-gnu takes one.
+PLATFORMS = $(shell sed -n 's/^\([a-z0-9_-]*\) .*/\1/p' packaging/platforms)
 
 portable: $(ZIG)/cargo-zigbuild
-	PATH="$(abspath $(ZIG)):$$PATH" cargo-zigbuild rustc \
-	    $(call as_shipped,--target $(shell uname -m)-unknown-linux-gnu.$(GLIBC),$(PORTABLE))
-	@$(call keep,$(PORTABLE),$(BUILD)/portable)
-	@rm -f $(BUILD)/portable/*.whl
-	ATLAS_BACKUP_LIBRARY="$(abspath $(BUILD)/portable/libatlas_backup.so)" ATLAS_BACKUP_WHEEL_PLATFORM="$(MANYLINUX)" \
-	    $(ZIG)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/portable ./bindings/python
-	@echo "Built for glibc $(GLIBC): $(BUILD)/portable/libatlas_backup.so and" $(BUILD)/portable/*.whl
-	@echo "Install the library: make install BUILT=$(BUILD)/portable, the Python package: pip install" $(BUILD)/portable/*.whl
+	@$(TOLD) packaging/portable.sh $(PLATFORM) $(call as_shipped,,$(TARGET)/portable)
+
+# Runs the tests on each platform, which takes half an hour or more, and writes down how that went.
+platforms: simulator $(ZIG)/cargo-zigbuild
+	@$(TOLD) RECORD=docs/platforms.md tests/platforms/run $(PLATFORMS)
+
+# What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
+dist: manuals $(ZIG)/cargo-zigbuild
+	@for platform in $(PLATFORMS); do \
+	    $(TOLD) packaging/portable.sh $$platform $(call as_shipped,,$(TARGET)/portable) && \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(BUILD)/dist $$platform || exit; \
+	done
+	@echo "See $(BUILD)/dist."
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
@@ -124,8 +139,8 @@ docs:
 	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
 
 # What the scripts in tests/ need to know.
-TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
-       VERSION="$(VERSION)" GLIBC="$(GLIBC)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
+TOLD = PLATFORM="$(PLATFORM)" TARGET="$(TARGET)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+       VERSION="$(VERSION)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
 	@$(TOLD) tests/demo
@@ -206,6 +221,6 @@ help:
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
 	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
-	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
+	@echo "make portable build a library and a wheel of a platform: ARCH=aarch64 LIBC=musl"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

@@ -1,0 +1,56 @@
+#!/bin/sh
+#
+# `make portable`: library, wheel and programs for a platform of packaging/platforms, with its oldest libc and whatever is
+# newer; linked by zig, which knows what each libc had. packaging/portable.sh PLATFORM ARGUMENT..., the latter cargo's.
+
+set -e
+cd "$(dirname "$0")/.."
+. packaging/platform.sh
+platform "$1"
+shift
+folder=$BUILD/portable/$name
+zig=$PWD/$BUILD/zig/bin
+PATH=$zig:$PATH
+
+lib=$(rustc --print sysroot)/lib/rustlib
+has_std() {
+    ls "$lib/$target/lib/"libstd-*.rlib >/dev/null 2>&1
+}
+
+# Where Rust's standard library of that platform can't be had, it is built from its source, which the stable compiler
+# can do, too.
+if ! has_std && ! { rustup target add "$target" >/dev/null 2>&1 && has_std; }; then
+    if [ ! -f "$lib/src/rust/library/std/src/lib.rs" ]; then
+        echo "Rust's standard library for $target is missing, and so is its source: rustup target add $target," \
+            "or rustup component add rust-src; in Debian the packages rustc-web and rust-web-src have the source." >&2
+        exit 1
+    fi
+    export RUSTC_BOOTSTRAP=1
+    set -- -Zbuild-std=std,panic_unwind "$@"
+fi
+# zig runs programs for musl without a shared library, unless told otherwise; so does Rust with libraries.
+dynamic=
+case $libc in
+gnu) set -- --target "$target.$oldest" "$@" ;;
+musl)
+    export RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static"
+    set -- --target "$target" "$@"
+    dynamic=-dynamic
+    ;;
+esac
+
+mkdir -p "$TARGET/portable" "$folder"
+cargo-zigbuild rustc "$@"
+for file in libatlas_backup.so libatlas_backup.a; do
+    cp -p "$TARGET/$target/release/$file" "$folder/.$file.new" && mv -f "$folder/.$file.new" "$folder/$file"
+done
+cp "$TARGET/portable/native-static-libs" "$folder"
+ln -sf libatlas_backup.so "$folder/$SONAME"
+
+"$MAKE" --no-print-directory -o library tools BUILT="$folder" CC="$zig/python-zig cc -target $zig_target $dynamic" \
+    CPPFLAGS= CFLAGS=-O2 LDFLAGS=-s
+rm -f "$folder"/*.whl
+ATLAS_BACKUP_LIBRARY="$PWD/$folder/libatlas_backup.so" ATLAS_BACKUP_WHEEL_PLATFORM="$wheel" \
+    pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$folder" ./bindings/python
+echo "Built the library, the programs and the wheel for systems with $system or newer: $folder"
+echo "Install them: make install BUILT=$folder, and pip install" "$folder"/*.whl
