@@ -8,10 +8,27 @@ CXXFLAGS ?= $(CFLAGS)
 # Said to cargo whenever it builds: make CARGOFLAGS=--offline
 CARGOFLAGS ?=
 
-# Where `make install` puts things. DESTDIR, for packagers, is put before all of it.
+# Where `make install` puts things, with the names of the GNU Coding Standards, in lower or upper case. DESTDIR, for
+# packagers, is put before all of it.
+DIRECTORIES := prefix exec_prefix bindir libdir libexecdir includedir datarootdir mandir docdir
 PREFIX ?= /usr/local
-LIBDIR ?= $(PREFIX)/lib
-INCLUDEDIR ?= $(PREFIX)/include
+EXEC_PREFIX ?= $(prefix)
+BINDIR ?= $(exec_prefix)/bin
+LIBDIR ?= $(exec_prefix)/lib
+LIBEXECDIR ?= $(exec_prefix)/lib
+INCLUDEDIR ?= $(prefix)/include
+DATAROOTDIR ?= $(prefix)/share
+MANDIR ?= $(datarootdir)/man
+DOCDIR ?= $(datarootdir)/doc/atlas-backup
+prefix ?= $(PREFIX)
+exec_prefix ?= $(EXEC_PREFIX)
+bindir ?= $(BINDIR)
+libdir ?= $(LIBDIR)
+libexecdir ?= $(LIBEXECDIR)
+includedir ?= $(INCLUDEDIR)
+datarootdir ?= $(DATAROOTDIR)
+mandir ?= $(MANDIR)
+docdir ?= $(DOCDIR)
 
 BUILD := build
 # What `make` built, for `make install`, which does not ask cargo; make install BUILT=build/portable takes the other one.
@@ -25,7 +42,8 @@ ask_cargo = $(or $(shell $(CARGO) metadata --format-version 1 --no-deps --locked
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME := libatlas_backup.so.$(firstword $(subst ., ,$(VERSION)))
 
-RELEASE = $(TARGET)/release
+# The library as it is shipped, which cargo may have built anywhere.
+RELEASE = $(abspath $(BUILD)/library)
 SIMULATOR = $(TARGET)/debug/atlas-simulator
 # Programs run from where they were built, without being installed.
 LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
@@ -34,42 +52,40 @@ LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 unexport TARGET RELEASE SIMULATOR LINK TOLD
 
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
+C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs tools install uninstall portable platforms dist header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist header abi docs demo check test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
-all: library
+all: library tools manuals
 	@echo
-	@echo "Built $(RELEASE)/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
-	@echo "See them at work: make demo. Install them: make install, with PREFIX=/usr/local unless you say otherwise."
-
-# As it is shipped. The crate is an rlib, too, for its own tests; with an rlib among them cargo silently leaves
-# link-time optimization out, hence the crate types here. Inlining less than rustc does makes it 4 % smaller at
-# 3 % more instructions for a request. rustc writes down what the static library needs to be linked.
-as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
-             -C llvm-args=-inline-threshold=50 --print native-static-libs=$(2)/native-static-libs
-# Each file is copied beside its place and then renamed: a program that has the old library mapped keeps it, where
-# overwritten it would crash.
-keep = mkdir -p $(2) && for file in libatlas_backup.so libatlas_backup.a native-static-libs; do \
-           cp -p $(1)/$$file $(2)/.$$file.new && mv -f $(2)/.$$file.new $(2)/$$file || exit; done
+	@echo "Built $(BUILD)/library/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
+	@echo "See them at work: make demo. Install them: make install, with prefix=/usr/local unless you say otherwise."
 
 library:
-	$(CARGO) rustc $(call as_shipped,,$(RELEASE))
-	@ln -sf libatlas_backup.so $(RELEASE)/$(SONAME)
-	@$(call keep,$(RELEASE),$(BUILD)/library)
+	@CARGO="$(CARGO)" packaging/library.sh $(BUILD)/library $(CARGO) rustc $(CARGOFLAGS)
 
 # The programs as they are installed, for the library in BUILT: make tools BUILT=... CC=... builds them for another one.
 tools: $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
 
-$(BUILT)/programs/%: bindings/c/%.c $(wildcard bindings/c/*.h) include/atlas_backup.h | library
+$(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -Iinclude $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) -L$(BUILT) -latlas_backup -pthread
 
-install uninstall:
-	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
-	    VERSION="$(VERSION)" SONAME="$(SONAME)" BUILT="$(BUILT)" packaging/install.sh $@
+# Manual pages and completions, made of what programs and header say of themselves.
+manuals: $(C_PROGRAMS)
+	@packaging/manuals.sh $(BUILD)/share $(C_PROGRAMS)
+
+install install-debug uninstall:
+	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
+	    BUILT="$(BUILT)" MANUALS="$(BUILD)/share" packaging/install.sh $@
+
+# The licences of what is inside the library, and bills of materials.
+notices:
+	$(PYTHON) packaging/notices.py
+	@echo "THIRD-PARTY-NOTICES, packaging/atlas-backup.cdx.json and packaging/crates.zlib are up to date."
 
 # For other machines than this one, and for old systems: make portable ARCH=aarch64 LIBC=musl, as packaging/platforms has
 # them. Both are for the command line alone, since other things are called ARCH in the environment, too.
@@ -81,7 +97,7 @@ ZIG := $(BUILD)/zig/bin
 PLATFORMS = $(shell sed -n 's/^\([a-z0-9_-]*\) .*/\1/p' packaging/platforms)
 
 portable: $(ZIG)/cargo-zigbuild
-	@$(TOLD) packaging/portable.sh $(PLATFORM) $(call as_shipped,,$(TARGET)/portable)
+	@$(TOLD) packaging/portable.sh $(PLATFORM) $(CARGOFLAGS)
 
 # Runs the tests on each platform, which takes half an hour or more, and writes down how that went.
 platforms: simulator $(ZIG)/cargo-zigbuild
@@ -90,7 +106,7 @@ platforms: simulator $(ZIG)/cargo-zigbuild
 # What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
 dist: manuals $(ZIG)/cargo-zigbuild
 	@for platform in $(PLATFORMS); do \
-	    $(TOLD) packaging/portable.sh $$platform $(call as_shipped,,$(TARGET)/portable) && \
+	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
 	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(BUILD)/dist $$platform || exit; \
 	done
 	@echo "See $(BUILD)/dist."
@@ -103,12 +119,13 @@ $(ZIG)/cargo-zigbuild:
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
 
+# The same with warnings, and a path in them so that they run from where they were built; for tests.
 programs: $(C_PROGRAMS)
 
 $(BUILD):
 	@mkdir -p $@
 
-$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
+$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c $(C_HEADERS) | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
@@ -139,7 +156,7 @@ docs:
 	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
 
 # What the scripts in tests/ need to know.
-TOLD = PLATFORM="$(PLATFORM)" TARGET="$(TARGET)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+TOLD = PLATFORM="$(PLATFORM)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
        VERSION="$(VERSION)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
@@ -153,7 +170,7 @@ check:
 	$(CARGO) test --workspace --lib --test documents --test fields --locked $(CARGOFLAGS) --quiet
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
-test: library simulator programs $(C_TEST_PROGRAMS)
+test: library simulator programs tools manuals $(C_TEST_PROGRAMS)
 	@$(TOLD) tests/run $(STEPS)
 
 # Not part of `make test`, since it takes as long as one likes; make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="snapshot c_abi".
@@ -220,7 +237,10 @@ help:
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
 	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
-	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
-	@echo "make portable build a library and a wheel of a platform: ARCH=aarch64 LIBC=musl"
+	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
+	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
+	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"
+	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; PLATFORMS=\"...\" for some"
+	@echo "make platforms run the tests on every platform, and write down in docs/platforms.md how that went"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

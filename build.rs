@@ -22,6 +22,8 @@ fn link_arguments() {
         "-Wl,-z,nodelete".to_owned(),
         // Function pointers are resolved at load time and read-only from then on; no stack is executable.
         "-Wl,-z,relro,-z,now,-z,noexecstack".to_owned(),
+        // By which debuggers find the symbols that lie apart; not every linker writes one unasked.
+        "-Wl,--build-id=sha1".to_owned(),
         // Every loader since 2006 reads this table; the older one would only be larger.
         "-Wl,--hash-style=gnu".to_owned(),
     ] {

@@ -39,14 +39,7 @@ musl)
     ;;
 esac
 
-mkdir -p "$TARGET/portable" "$folder"
-cargo-zigbuild rustc "$@"
-for file in libatlas_backup.so libatlas_backup.a; do
-    cp -p "$TARGET/$target/release/$file" "$folder/.$file.new" && mv -f "$folder/.$file.new" "$folder/$file"
-done
-cp "$TARGET/portable/native-static-libs" "$folder"
-ln -sf libatlas_backup.so "$folder/$SONAME"
-
+packaging/library.sh "$folder" cargo-zigbuild rustc "$@"
 "$MAKE" --no-print-directory -o library tools BUILT="$folder" CC="$zig/python-zig cc -target $zig_target $dynamic" \
     CPPFLAGS= CFLAGS=-O2 LDFLAGS=-s
 rm -f "$folder"/*.whl

@@ -7,7 +7,7 @@ use super::guard;
 use super::handle::{atlas_config, borrow_mut, free, into_handle};
 use crate::config::Config;
 use crate::log::{Level, Sink};
-use crate::runtime::panic::audible;
+use crate::runtime::panic::in_callback;
 
 /// Settings with their defaults. No `MONGODB_ATLAS_*` variable is read.
 ///
@@ -258,7 +258,7 @@ impl Host {
         // Control characters, NUL among them, were replaced before.
         if let Ok(line) = CString::new(line) {
             // SAFETY: the host's function, with what it asked to be handed and a line that outlives the call.
-            audible(|| unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) });
+            in_callback(|| unsafe { (self.log)(self.user_data, level as i32, line.as_ptr()) });
         }
     }
 }
