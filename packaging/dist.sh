@@ -95,11 +95,18 @@ directories() {
 deb() {
     package=$work/$1
     doc=$package/usr/share/doc/$1
-    mkdir -p "$package/DEBIAN" "$doc"
-    cp packaging/debian/copyright "$doc/copyright"
-    gzip --best --no-name <CHANGELOG.md >"$doc/changelog.gz"
-    printf 'atlas-backup (%s) unstable; urgency=medium\n\n  * What changed is in changelog.gz.\n\n -- %s  %s\n' "$VERSION-1" \
-        "$MAINTAINER" "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip --best --no-name >"$doc/changelog.Debian.gz"
+    mkdir -p "$package/DEBIAN" "${doc%/*}"
+    case $1 in
+    *-dbgsym) ln -s "${1%-dbgsym}" "$doc" ;;
+    *)
+        mkdir -p "$doc"
+        cp packaging/debian/copyright "$doc/copyright"
+        gzip --best --no-name <CHANGELOG.md >"$doc/changelog.gz"
+        printf 'atlas-backup (%s) unstable; urgency=medium\n\n  * What changed is in changelog.gz.\n\n -- %s  %s\n' \
+            "$VERSION-1" "$MAINTAINER" "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")" |
+            gzip --best --no-name >"$doc/changelog.Debian.gz"
+        ;;
+    esac
     architecture=$deb_arch
     awk -v package="$1" 'BEGIN { RS = "" } $2 == package' packaging/debian/control >"$work/control"
     grep -q '^Architecture: any' "$work/control" || architecture=all
@@ -119,7 +126,7 @@ deb() {
 # part PACKAGE LIST: the files of the list go into the package.
 part() {
     mkdir -p "$work/$1"
-    tar --create --directory "$work/deb" --files-from "$work/$2" --transform 's,^/,,' --absolute-names | tar --extract --directory "$work/$1"
+    sed 's,^/,,' "$work/$2" | tar --create --directory "$work/deb" --files-from - | tar --extract --directory "$work/$1"
 }
 
 debs() {
@@ -128,7 +135,9 @@ debs() {
     rm "$work/deb/usr/share/doc/libatlas-backup-dev/LICENSE" "$work/deb/usr/share/doc/libatlas-backup-dev/CHANGELOG.md"*
     sed -i '/\/LICENSE$/d; /\/CHANGELOG.md/d' "$work/devel"
 
+    # Debian's loader does not ask for execute permission, and its policy is that libraries have none.
     part libatlas-backup0 libs
+    chmod 644 "$work/libatlas-backup0/usr/lib/$triplet/libatlas_backup.so.$VERSION"
     mkdir "$work/libatlas-backup0/DEBIAN"
     echo "libatlas_backup ${SONAME##*.} libatlas-backup0 (>= $VERSION)" >"$work/libatlas-backup0/DEBIAN/shlibs"
     echo "activate-noawait ldconfig" >"$work/libatlas-backup0/DEBIAN/triggers"

@@ -28,12 +28,28 @@ if ! has_std && ! { rustup target add "$target" >/dev/null 2>&1 && has_std; }; t
     export RUSTC_BOOTSTRAP=1
     set -- -Zbuild-std=std,panic_unwind "$@"
 fi
-# zig runs programs for musl without a shared library, unless told otherwise; so does Rust with libraries.
-dynamic=
 case $libc in
-gnu) set -- --target "$target.$oldest" "$@" ;;
+gnu)
+    # The library is linked with libgcc_s by name alone: zig has none, and each system has its own.
+    stub=$PWD/$BUILD/zig/$name
+    mkdir -p "$stub"
+    for function in Backtrace DeleteException FindEnclosingFunction ForcedUnwind GetCFA GetDataRelBase GetGR GetIP GetIPInfo \
+        GetLanguageSpecificData GetRegionStart GetTextRelBase RaiseException Resume Resume_or_Rethrow SetGR SetIP \
+        VRS_Get VRS_Set VRS_Pop Complete; do
+        echo "void _Unwind_$function(void) {}"
+    done >"$stub/libgcc_s.c"
+    for function in __gnu_unwind_frame __aeabi_unwind_cpp_pr0 __aeabi_unwind_cpp_pr1 __aeabi_unwind_cpp_pr2; do
+        echo "void $function(void) {}"
+    done >>"$stub/libgcc_s.c"
+    export ZIG="$zig/python-zig" LIBGCC_S="$stub/libgcc_s.so.1" CARGO_ZIGBUILD_ZIG_PATH="$PWD/packaging/zig"
+    $ZIG cc -target "$zig_target" -w -shared -nostdlib -Wl,-soname,libgcc_s.so.1 -o "$LIBGCC_S" \
+        "$stub/libgcc_s.c"
+    set -- --target "$target.$oldest" "$@"
+    dynamic=
+    ;;
 musl)
-    export RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static"
+    # Both Rust and zig link musl into what they make, unless told otherwise.
+    export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-feature=-crt-static"
     set -- --target "$target" "$@"
     dynamic=-dynamic
     ;;
