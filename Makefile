@@ -68,15 +68,16 @@ library:
 	@CARGO="$(CARGO)" packaging/library.sh $(BUILD)/library $(CARGO) rustc $(CARGOFLAGS)
 
 # The programs as they are installed, for the library in BUILT: make tools BUILT=... CC=... builds them for another one.
-tools: $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+TOOLS := $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+tools: $(TOOLS)
 
 $(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -Iinclude $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) -L$(BUILT) -latlas_backup -pthread
 
 # Manual pages and completions, made of what programs and header say of themselves.
-manuals: $(C_PROGRAMS)
-	@packaging/manuals.sh $(BUILD)/share $(C_PROGRAMS)
+manuals: $(TOOLS)
+	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
 
 install install-debug uninstall:
 	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
@@ -149,11 +150,23 @@ abi:
 	@command -v abidw >/dev/null || { echo "abidw is not installed." >&2; exit 1; }
 	CC="$(CC)" packaging/abi.sh packaging/abi
 
-docs:
+# One folder of HTML, of README, the documents and the references of C and Python; the Rust crate's own lies apart.
+DOCS := $(BUILD)/docs
+DOCS_PYTHON := $(BUILD)/docs-tools/bin/python
+
+docs: library $(DOCS_PYTHON)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked $(CARGOFLAGS) --lib
-	@mkdir -p $(BUILD)/docs
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)
 	doxygen packaging/Doxyfile
-	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
+	ATLAS_BACKUP_LIBRARY="$(RELEASE)/libatlas_backup.so" PYTHONPATH=bindings/python/src \
+	    $(DOCS_PYTHON) -m pdoc --output-directory $(DOCS)/python atlas_backup
+	$(DOCS_PYTHON) packaging/site.py $(DOCS)
+	@echo "See $(DOCS)/index.html and $(TARGET)/doc/atlas_backup/index.html."
+
+$(DOCS_PYTHON):
+	@rm -rf $(BUILD)/docs-tools
+	$(PYTHON) -m venv $(BUILD)/docs-tools
+	$(BUILD)/docs-tools/bin/pip install --quiet --disable-pip-version-check pdoc typing_extensions markdown-it-py mdit-py-plugins
 
 # What the scripts in tests/ need to know.
 TOLD = PLATFORM="$(PLATFORM)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
@@ -236,7 +249,7 @@ help:
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
-	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
+	@echo "make docs     all documentation as one folder of HTML: $(BUILD)/docs/index.html"
 	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
 	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
 	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"

@@ -7,7 +7,7 @@ function roff(text) {
     gsub(/…/, "...", text)
     gsub(/`/, "", text)
     if (text ~ /^[.']/)
-        text = "\\\&" text
+        text = "\\&" text
     return text
 }
 

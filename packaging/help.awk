@@ -5,7 +5,7 @@ function roff(text) {
     gsub(/-/, "\\-", text)
     gsub(/…/, "...", text)
     if (text ~ /^[.']/)
-        text = "\\\&" text
+        text = "\\&" text
     return text
 }
 
@@ -21,7 +21,7 @@ function finish_entry() {
     if (entry == "")
         return
     if (form == "man")
-        printf ".TP\n.B %s\n%s\n", roff(entry), entry_meaning == "" ? "\\\&" : roff(entry_meaning)
+        printf ".TP\n.B %s\n%s\n", roff(entry), entry_meaning == "" ? "\\&" : roff(entry_meaning)
     else if (entry ~ /^-/) {
         entries[++count] = entry
         meanings[count] = entry_meaning
@@ -91,11 +91,11 @@ part == "usage" {
     next
 }
 
-# Indented: an example or a table of several columns stays as it is; "TERM  meaning"; or more of the meaning before.
+# Indented: an example or a table of several columns stays as it is, "TERM  meaning", more of the meaning before, or text.
 {
     indent = match($0, /[^ ]/) - 1
     split_line($0)
-    if (under ~ /^example/ || meaning ~ /   /) {
+    if (plain || under ~ /^example/ || meaning ~ /   /) {
         finish_entry()
         if (form == "man") {
             if (!plain)
@@ -103,16 +103,20 @@ part == "usage" {
             print roff($0)
         }
         plain = 1
-    } else if (entry != "" && indent > entry_indent + 4) {
+    } else if (entry != "" && indent > entry_indent + 3 && !(term ~ /^-/ && meaning != "")) {
         sub(/^ +/, "")
         entry_meaning = entry_meaning (entry_meaning == "" ? "" : " ") $0
+    } else if (meaning == "" && term ~ / /) {
+        paragraph = blank || entry != ""
+        finish_entry()
+        if (form == "man")
+            printf "%s%s\n", (paragraph ? ".PP\n" : ""), roff(term)
     } else {
         finish_entry()
-        finish_plain()
         entry = term
         entry_meaning = meaning
-        # Options without a short name stand under those with one.
-        entry_indent = indent
+        # Options without a short name are indented more than those with one.
+        entry_indent = term ~ /^--/ ? 2 : indent
     }
     blank = 0
 }
@@ -125,9 +129,12 @@ END {
         exit
     }
     for (i = 1; i <= count; i++) {
-        words_of[i] = split(entries[i], words, /[ ,=]+/)
+        # --name[=VALUE]: a value comes in the same word or not at all.
+        optional[i] = sub(/\[=/, "=", entries[i])
+        gsub(/\]/, "", entries[i])
+        parts = split(entries[i], words, /[ ,=]+/)
         names[i] = argument[i] = ""
-        for (k = 1; k <= words_of[i]; k++)
+        for (k = 1; k <= parts; k++)
             if (words[k] ~ /^-/)
                 names[i] = names[i] (names[i] == "" ? "" : " ") words[k]
             else
@@ -143,7 +150,7 @@ END {
 function bash(    i, k, n, all, taking) {
     for (i = 1; i <= count; i++) {
         all = all " " names[i]
-        n = argument[i] == "" ? 0 : split(names[i], words, " ")
+        n = argument[i] == "" || optional[i] ? 0 : split(names[i], words, " ")
         for (k = 1; k <= n; k++)
             taking = taking (taking == "" ? "" : "|") words[k]
     }
@@ -163,15 +170,15 @@ function zsh(    i, k, n, text, both) {
         n = split(names[i], words, " ")
         both = names[i]
         gsub(/ /, ",", both)
-        printf " \\\n    %s[%s]%s'", (n > 1 ? "'(" names[i] ")'{" both "}'" : "'" names[i]), text, \
-            (argument[i] == "" ? "" : ":" argument[i] ":")
+        printf " \\\n    %s%s[%s]%s'", (n > 1 ? "'(" names[i] ")'{" both "}'" : "'" names[i]), \
+            (optional[i] ? "=-" : ""), text, (argument[i] == "" ? "" : (optional[i] ? "::" : ":") argument[i] ":")
     }
     # What is left of the usage without options.
     gsub(/\[[^]]*\](\.\.\.)?/, "", usage)
     gsub(/-[^ ]+ [A-Z]+/, "", usage)
     n = split(usage, words, " ")
     for (i = 1; i <= n; i++)
-        if (words[i] ~ /^[A-Z]+$/)
-            printf " \\\n    ':%s:'", words[i]
+        if (words[i] ~ /^[A-Z]+(\.\.\.)?$/)
+            printf " \\\n    '%s:%s:'", (sub(/\.\.\./, "", words[i]) ? "*" : ""), words[i]
     print ""
 }

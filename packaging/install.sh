@@ -48,8 +48,8 @@ files() {
     for source in bindings/c/*.[ch]; do
         "$1" 644 "$source" "$docdir/examples/${source##*/}"
     done
-    for source in docs/*.md; do
-        "$1" 644 "$source" "$docdir/docs/${source##*/}"
+    for source in docs/*.md docs/examples/*; do
+        "$1" 644 "$source" "$docdir/$source"
     done
     for source in README.md CHANGELOG.md LICENSE THIRD-PARTY-NOTICES packaging/atlas-backup.cdx.json; do
         "$1" 644 "$source" "$docdir/${source##*/}"
@@ -70,7 +70,7 @@ others() {
 ours() {
     printf '%s\n' "$cmake" "$libdir/cmake" "$pkgconfig" "$libdir/.debug" "$plugins" "$libexecdir/nagios" \
         "$bash" "$datarootdir/bash-completion" "$zsh" "$datarootdir/zsh" "$valgrind" "$datarootdir/atlas-backup" \
-        "$docdir/examples" "$docdir/docs" "$docdir"
+        "$docdir/examples" "$docdir/docs/examples" "$docdir/docs" "$docdir"
 }
 
 is_there() {

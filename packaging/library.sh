@@ -30,11 +30,19 @@ for argument in "$@"; do
     [ "$before" != --target-dir ] || target=$argument
     before=$argument
 done
+# remap PATH NAME: as it is said, and as it is without symbolic links; compilers see both.
+remap() {
+    echo "$1=$2"
+    real=$(readlink -f "$1" || true)
+    [ -z "$real" ] || [ "$real" = "$1" ] || echo "$real=$2"
+}
 # Of several that begin a path the last counts. The second is what Rust's own source is called where it is not installed.
-paths="${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates
-$sysroot/lib/rustlib/src/rust=/rustc/$($RUSTC -vV | sed -n 's/^commit-hash: //p')
-$PWD=/atlas-backup
-$target=/target"
+paths=$(
+    remap "${CARGO_HOME:-$HOME/.cargo}/registry/src" /crates
+    remap "$sysroot/lib/rustlib/src/rust" "/rustc/$($RUSTC -vV | sed -n 's/^commit-hash: //p')"
+    remap "$PWD" /atlas-backup
+    remap "$target" /target
+)
 
 # Settings of cargo add to each other, but not to RUSTFLAGS.
 rustflags="target.'cfg(all())'.rustflags = [$(echo "$paths" |

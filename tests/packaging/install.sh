@@ -69,7 +69,7 @@ result $? "make install needs no cargo"
     for file in bindings/c/*.[ch]; do
         echo "./opt/atlas/share/doc/atlas-backup/examples/$(basename "$file")"
     done
-    for file in docs/*.md; do
+    for file in docs/*.md docs/examples/*; do
         echo "./opt/atlas/share/doc/atlas-backup/$file"
     done
     cat <<END

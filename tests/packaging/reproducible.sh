@@ -40,9 +40,11 @@ for file in libatlas_backup.so "libatlas_backup.so.$VERSION.debug" libatlas_back
 done
 
 # The symbols are compressed.
-${OBJCOPY:-objcopy} --decompress-debug-sections "$BUILD/library/libatlas_backup.so.$VERSION.debug" "$scratch/symbols"
-for file in "$BUILD/library/libatlas_backup.so" "$BUILD/library/libatlas_backup.a" "$scratch/symbols"; do
-    ! grep -aoF -e "$home" -e "$PWD" -e "$(rustc --print sysroot)" "$file" >"$scratch/log"
-    result $? "no path of this machine is in $(basename "$file")" "$scratch/log"
+for folder in "$BUILD/library" "$scratch/checkout/build/library"; do
+    ${OBJCOPY:-objcopy} --decompress-debug-sections "$folder/libatlas_backup.so.$VERSION.debug" "$scratch/symbols"
+    cat "$folder/libatlas_backup.so" "$folder/libatlas_backup.a" "$scratch/symbols" |
+        grep -aoF -e "$home" -e "$PWD" -e "$(rustc --print sysroot)" -e "$scratch" | sort | uniq -c >"$scratch/log"
+    [ ! -s "$scratch/log" ]
+    result $? "no path of this machine is in it: ${folder#"$scratch/"}" "$scratch/log"
 done
 finish
