@@ -56,7 +56,7 @@ C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist release-check header abi docs demo check test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library tools manuals
@@ -105,6 +105,8 @@ platforms: simulator $(ZIG)/cargo-zigbuild
 	@$(TOLD) RECORD=docs/platforms.md tests/platforms/run $(PLATFORMS)
 
 # What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
+MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+
 dist: manuals $(ZIG)/cargo-zigbuild
 	@for platform in $(PLATFORMS); do \
 	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
@@ -116,6 +118,10 @@ $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
 	$(PYTHON) -m venv $(BUILD)/zig
 	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang auditwheel
+
+# What a release still lacks; CONTRIBUTING.md has what a person does besides.
+release-check:
+	@$(TOLD) packaging/release-check $(CHECKS)
 
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
@@ -254,6 +260,7 @@ help:
 	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
 	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"
 	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; PLATFORMS=\"...\" for some"
+	@echo "make release-check what this version still lacks for a release; CHECKS=\"versions notices\" looks at some"
 	@echo "make platforms run the tests on every platform, and write down in docs/platforms.md how that went"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

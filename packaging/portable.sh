@@ -41,8 +41,8 @@ gnu)
     for function in __gnu_unwind_frame __aeabi_unwind_cpp_pr0 __aeabi_unwind_cpp_pr1 __aeabi_unwind_cpp_pr2; do
         echo "void $function(void) {}"
     done >>"$stub/libgcc_s.c"
-    export ZIG="$zig/python-zig" LIBGCC_S="$stub/libgcc_s.so.1" CARGO_ZIGBUILD_ZIG_PATH="$PWD/packaging/zig"
-    $ZIG cc -target "$zig_target" -w -shared -nostdlib -Wl,-soname,libgcc_s.so.1 -o "$LIBGCC_S" \
+    export ZIG_PYTHON="$zig/python3" LIBGCC_S="$stub/libgcc_s.so.1" CARGO_ZIGBUILD_PYTHON_PATH="$PWD/packaging/zig-python"
+    "$zig/python-zig" cc -target "$zig_target" -w -shared -nostdlib -Wl,-soname,libgcc_s.so.1 -o "$LIBGCC_S" \
         "$stub/libgcc_s.c"
     set -- --target "$target.$oldest" "$@"
     dynamic=
