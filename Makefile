@@ -56,7 +56,7 @@ C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist release-check header abi docs demo check test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library tools manuals
@@ -89,26 +89,40 @@ notices:
 	$(PYTHON) packaging/notices.py
 	@echo "THIRD-PARTY-NOTICES, packaging/atlas-backup.cdx.json and packaging/crates.zlib are up to date."
 
-# For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
-GLIBC := 2.17
+# For other machines than this one, and for old systems: make portable ARCH=aarch64 LIBC=musl, as packaging/platforms has
+# them. Both are for the command line alone, since other things are called ARCH in the environment, too.
+ARCH = $(patsubst armv7l,armv7,$(shell uname -m))
+LIBC = gnu
+PLATFORM = $(ARCH)-linux-$(LIBC)
 ZIG := $(BUILD)/zig/bin
-MANYLINUX := manylinux_$(subst .,_,$(GLIBC))_$(shell uname -m)
+# All that packaging/platforms has; make dist PLATFORMS=aarch64-linux-gnu takes one.
+PLATFORMS = $(shell sed -n 's/^\([a-z0-9_-]*\) .*/\1/p' packaging/platforms)
 
 portable: $(ZIG)/cargo-zigbuild
-	@PATH="$(abspath $(ZIG)):$$PATH" CARGO="$(CARGO)" packaging/library.sh $(BUILD)/portable \
-	    cargo-zigbuild rustc --target $(shell uname -m)-unknown-linux-gnu.$(GLIBC) $(CARGOFLAGS)
-	@$(MAKE) --no-print-directory -o library tools BUILT=$(BUILD)/portable \
-	    CC="$(ZIG)/python -m ziglang cc -target $(shell uname -m)-linux-gnu.$(GLIBC)"
-	@rm -f $(BUILD)/portable/*.whl
-	ATLAS_BACKUP_LIBRARY="$(abspath $(BUILD)/portable/libatlas_backup.so)" ATLAS_BACKUP_WHEEL_PLATFORM="$(MANYLINUX)" \
-	    $(ZIG)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/portable ./bindings/python
-	@echo "Built for glibc $(GLIBC): $(BUILD)/portable/libatlas_backup.so and" $(BUILD)/portable/*.whl
-	@echo "Install the library: make install BUILT=$(BUILD)/portable, the Python package: pip install" $(BUILD)/portable/*.whl
+	@$(TOLD) packaging/portable.sh $(PLATFORM) $(CARGOFLAGS)
+
+# Runs the tests on each platform, which takes half an hour or more, and writes down how that went.
+platforms: simulator $(ZIG)/cargo-zigbuild
+	@$(TOLD) RECORD=docs/platforms.md tests/platforms/run $(PLATFORMS)
+
+# What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
+MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+
+dist: manuals $(ZIG)/cargo-zigbuild
+	@for platform in $(PLATFORMS); do \
+	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(BUILD)/dist $$platform || exit; \
+	done
+	@echo "See $(BUILD)/dist."
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
 	$(PYTHON) -m venv $(BUILD)/zig
 	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang auditwheel
+
+# What a release still lacks; CONTRIBUTING.md has what a person does besides.
+release-check:
+	@$(TOLD) packaging/release-check $(CHECKS)
 
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
@@ -162,8 +176,8 @@ $(DOCS_PYTHON):
 	$(BUILD)/docs-tools/bin/pip install --quiet --disable-pip-version-check pdoc typing_extensions markdown-it-py mdit-py-plugins
 
 # What the scripts in tests/ need to know.
-TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
-       VERSION="$(VERSION)" GLIBC="$(GLIBC)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
+TOLD = PLATFORM="$(PLATFORM)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+       VERSION="$(VERSION)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
 	@$(TOLD) tests/demo
@@ -245,6 +259,9 @@ help:
 	@echo "make docs     all documentation as one folder of HTML: $(BUILD)/docs/index.html"
 	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
 	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
-	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
+	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"
+	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; PLATFORMS=\"...\" for some"
+	@echo "make release-check what this version still lacks for a release; CHECKS=\"versions notices\" looks at some"
+	@echo "make platforms run the tests on every platform, and write down in docs/platforms.md how that went"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"
