@@ -8,10 +8,27 @@ CXXFLAGS ?= $(CFLAGS)
 # Said to cargo whenever it builds: make CARGOFLAGS=--offline
 CARGOFLAGS ?=
 
-# Where `make install` puts things. DESTDIR, for packagers, is put before all of it.
+# Where `make install` puts things, with the names of the GNU Coding Standards, in lower or upper case. DESTDIR, for
+# packagers, is put before all of it.
+DIRECTORIES := prefix exec_prefix bindir libdir libexecdir includedir datarootdir mandir docdir
 PREFIX ?= /usr/local
-LIBDIR ?= $(PREFIX)/lib
-INCLUDEDIR ?= $(PREFIX)/include
+EXEC_PREFIX ?= $(prefix)
+BINDIR ?= $(exec_prefix)/bin
+LIBDIR ?= $(exec_prefix)/lib
+LIBEXECDIR ?= $(exec_prefix)/lib
+INCLUDEDIR ?= $(prefix)/include
+DATAROOTDIR ?= $(prefix)/share
+MANDIR ?= $(datarootdir)/man
+DOCDIR ?= $(datarootdir)/doc/atlas-backup
+prefix ?= $(PREFIX)
+exec_prefix ?= $(EXEC_PREFIX)
+bindir ?= $(BINDIR)
+libdir ?= $(LIBDIR)
+libexecdir ?= $(LIBEXECDIR)
+includedir ?= $(INCLUDEDIR)
+datarootdir ?= $(DATAROOTDIR)
+mandir ?= $(MANDIR)
+docdir ?= $(DOCDIR)
 
 BUILD := build
 # What `make` built, for `make install`, which does not ask cargo; make install BUILT=build/portable takes the other one.
@@ -25,55 +42,62 @@ ask_cargo = $(or $(shell $(CARGO) metadata --format-version 1 --no-deps --locked
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME := libatlas_backup.so.$(firstword $(subst ., ,$(VERSION)))
 
-RELEASE = $(TARGET)/release
+# The library as it is shipped, which cargo may have built anywhere.
+RELEASE = $(abspath $(BUILD)/library)
 SIMULATOR = $(TARGET)/debug/atlas-simulator
 # Programs run from where they were built, without being installed.
 LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 
 # Should the environment have one of these names, make would work them out, and ask cargo, for every target.
-unexport TARGET RELEASE SIMULATOR LINK PORTABLE TOLD
+unexport TARGET RELEASE SIMULATOR LINK TOLD
 
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
+C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
-all: library
+all: library tools manuals
 	@echo
-	@echo "Built $(RELEASE)/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
-	@echo "See them at work: make demo. Install them: make install, with PREFIX=/usr/local unless you say otherwise."
-
-# As it is shipped. The crate is an rlib, too, for its own tests; with an rlib among them cargo silently leaves
-# link-time optimization out, hence the crate types here. Inlining less than rustc does makes it 4 % smaller at
-# 3 % more instructions for a request. rustc writes down what the static library needs to be linked.
-as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
-             -C llvm-args=-inline-threshold=50 --print native-static-libs=$(2)/native-static-libs
-# Each file is copied beside its place and then renamed: a program that has the old library mapped keeps it, where
-# overwritten it would crash.
-keep = mkdir -p $(2) && for file in libatlas_backup.so libatlas_backup.a native-static-libs; do \
-           cp -p $(1)/$$file $(2)/.$$file.new && mv -f $(2)/.$$file.new $(2)/$$file || exit; done
+	@echo "Built $(BUILD)/library/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
+	@echo "See them at work: make demo. Install them: make install, with prefix=/usr/local unless you say otherwise."
 
 library:
-	$(CARGO) rustc $(call as_shipped,,$(RELEASE))
-	@ln -sf libatlas_backup.so $(RELEASE)/$(SONAME)
-	@$(call keep,$(RELEASE),$(BUILD)/library)
+	@CARGO="$(CARGO)" packaging/library.sh $(BUILD)/library $(CARGO) rustc $(CARGOFLAGS)
 
-install uninstall:
-	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
-	    VERSION="$(VERSION)" SONAME="$(SONAME)" BUILT="$(BUILT)" packaging/install.sh $@
+# The programs as they are installed, for the library in BUILT: make tools BUILT=... CC=... builds them for another one.
+TOOLS := $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+tools: $(TOOLS)
+
+$(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -Iinclude $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) -L$(BUILT) -latlas_backup -pthread
+
+# Manual pages and completions, made of what programs and header say of themselves.
+manuals: $(TOOLS)
+	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
+
+install install-debug uninstall:
+	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
+	    BUILT="$(BUILT)" MANUALS="$(BUILD)/share" packaging/install.sh $@
+
+# The licences of what is inside the library, and bills of materials.
+notices:
+	$(PYTHON) packaging/notices.py
+	@echo "THIRD-PARTY-NOTICES, packaging/atlas-backup.cdx.json and packaging/crates.zlib are up to date."
 
 # For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
 GLIBC := 2.17
 ZIG := $(BUILD)/zig/bin
 MANYLINUX := manylinux_$(subst .,_,$(GLIBC))_$(shell uname -m)
-PORTABLE = $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release
 
 portable: $(ZIG)/cargo-zigbuild
-	PATH="$(abspath $(ZIG)):$$PATH" cargo-zigbuild rustc \
-	    $(call as_shipped,--target $(shell uname -m)-unknown-linux-gnu.$(GLIBC),$(PORTABLE))
-	@$(call keep,$(PORTABLE),$(BUILD)/portable)
+	@PATH="$(abspath $(ZIG)):$$PATH" CARGO="$(CARGO)" packaging/library.sh $(BUILD)/portable \
+	    cargo-zigbuild rustc --target $(shell uname -m)-unknown-linux-gnu.$(GLIBC) $(CARGOFLAGS)
+	@$(MAKE) --no-print-directory -o library tools BUILT=$(BUILD)/portable \
+	    CC="$(ZIG)/python -m ziglang cc -target $(shell uname -m)-linux-gnu.$(GLIBC)"
 	@rm -f $(BUILD)/portable/*.whl
 	ATLAS_BACKUP_LIBRARY="$(abspath $(BUILD)/portable/libatlas_backup.so)" ATLAS_BACKUP_WHEEL_PLATFORM="$(MANYLINUX)" \
 	    $(ZIG)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/portable ./bindings/python
@@ -88,12 +112,13 @@ $(ZIG)/cargo-zigbuild:
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
 
+# The same with warnings, and a path in them so that they run from where they were built; for tests.
 programs: $(C_PROGRAMS)
 
 $(BUILD):
 	@mkdir -p $@
 
-$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
+$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c $(C_HEADERS) | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
@@ -117,11 +142,23 @@ abi:
 	@command -v abidw >/dev/null || { echo "abidw is not installed." >&2; exit 1; }
 	CC="$(CC)" packaging/abi.sh packaging/abi
 
-docs:
+# One folder of HTML, of README, the documents and the references of C and Python; the Rust crate's own lies apart.
+DOCS := $(BUILD)/docs
+DOCS_PYTHON := $(BUILD)/docs-tools/bin/python
+
+docs: library $(DOCS_PYTHON)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked $(CARGOFLAGS) --lib
-	@mkdir -p $(BUILD)/docs
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)
 	doxygen packaging/Doxyfile
-	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
+	ATLAS_BACKUP_LIBRARY="$(RELEASE)/libatlas_backup.so" PYTHONPATH=bindings/python/src \
+	    $(DOCS_PYTHON) -m pdoc --output-directory $(DOCS)/python atlas_backup
+	$(DOCS_PYTHON) packaging/site.py $(DOCS)
+	@echo "See $(DOCS)/index.html and $(TARGET)/doc/atlas_backup/index.html."
+
+$(DOCS_PYTHON):
+	@rm -rf $(BUILD)/docs-tools
+	$(PYTHON) -m venv $(BUILD)/docs-tools
+	$(BUILD)/docs-tools/bin/pip install --quiet --disable-pip-version-check pdoc typing_extensions markdown-it-py mdit-py-plugins
 
 # What the scripts in tests/ need to know.
 TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
@@ -138,7 +175,7 @@ check:
 	$(CARGO) test --workspace --lib --test documents --test fields --locked $(CARGOFLAGS) --quiet
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
-test: library simulator programs $(C_TEST_PROGRAMS)
+test: library simulator programs tools manuals $(C_TEST_PROGRAMS)
 	@$(TOLD) tests/run $(STEPS)
 
 # Not part of `make test`, since it takes as long as one likes; make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="snapshot c_abi".
@@ -204,8 +241,9 @@ help:
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
-	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
-	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
+	@echo "make docs     all documentation as one folder of HTML: $(BUILD)/docs/index.html"
+	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
+	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
 	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

@@ -61,11 +61,21 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 format!("fn atlas_snapshot_{c}("),
                 "with a comment for the header that ends with: Atlas' field \"NAME\".",
             ),
+            (
+                "src/ffi/snapshot/fields.rs",
+                format!("/// `atlas_snapshot_{c}()`\n    pub "),
+                "at the end of atlas_snapshot_fields, and where that is filled",
+            ),
             ("include/atlas_backup.h", format!("atlas_snapshot_{c}("), "not by hand: make header"),
             (
                 "packaging/abi/functions",
                 format!("atlas_snapshot_{c}\n"),
                 "not by hand: make abi (it needs abidw)",
+            ),
+            (
+                "bindings/python/src/atlas_backup/_library.py",
+                format!("(\"{c}\", c_char_p),"),
+                "at the end of SnapshotFields",
             ),
             (
                 "bindings/python/src/atlas_backup/_snapshot.py",
@@ -85,7 +95,11 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 format!("atlas_snapshot_{c}(snapshot);"),
                 "in the calls named reading",
             ),
-            ("fuzz/src/lib.rs", format!("(\"{name}\", atlas_snapshot_{c}),"), "in TEXTS"),
+            (
+                "fuzz/src/lib.rs",
+                format!("(\"{name}\", atlas_snapshot_{c}, |fields| fields."),
+                "in TEXTS",
+            ),
         ];
         for (file, text, hint) in places {
             if !read(file).contains(&text) {

@@ -195,7 +195,7 @@ static enum state check(const struct options *options)
         atlas_config_set_timeout_ms(config, (uint32_t)options->timeout_ms);
     if (options->verbosity > 0)
         atlas_config_set_logger(config, options->verbosity > 1 ? ATLAS_LOG_DEBUG : ATLAS_LOG_INFO, log_line, NULL);
-    atlas_config_set_user_agent(config, PROGRAM "/" ATLAS_BACKUP_VERSION);
+    atlas_config_set_user_agent(config, PROGRAM "/" ATLAS_BACKUP_VERSION_STRING);
     client = atlas_client_new(config, &error);
     atlas_config_free(config); /* the client has its own copy */
     if (client != NULL) {
@@ -253,7 +253,7 @@ static enum state run(int argc, char **argv)
             fputs(HELP, stdout);
             return UNKNOWN;
         case 'V':
-            printf("%s %s (libatlas_backup %s)\n", PROGRAM, ATLAS_BACKUP_VERSION, atlas_backup_version());
+            printf("%s %s (libatlas_backup %s)\n", PROGRAM, ATLAS_BACKUP_VERSION_STRING, atlas_backup_version());
             return UNKNOWN;
         case ':':
             return usage_error("an argument is missing after ", argv[optind - 1]);

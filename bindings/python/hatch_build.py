@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 PACKED = HERE / "rust"
 NAME = "libatlas_backup.so"
+BILL = "atlas-backup.cdx.json"
 
 
 class Problem(SystemExit):
@@ -55,7 +56,13 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
                 link.unlink(missing_ok=True)
                 link.symlink_to(library)
             else:
-                build_data["force_include"][str(library)] = f"atlas_backup/{NAME}"
+                include = build_data["force_include"]
+                include[str(library)] = f"atlas_backup/{NAME}"
+                # Whoever gets the library gets the licences of what is inside it.
+                root = PACKED if PACKED.exists() else REPOSITORY
+                about = f"{self.build_config.builder.project_id}.dist-info"
+                include[str(root / "THIRD-PARTY-NOTICES")] = f"{about}/licenses/THIRD-PARTY-NOTICES"
+                include[str(root / "packaging" / BILL)] = f"{about}/sboms/{BILL}"
 
     def finalize(self, version: str, build_data: Dict[str, Any], artifact_path: str) -> None:
         if self.scratch:

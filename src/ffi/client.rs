@@ -11,7 +11,7 @@ use super::handle::{
 use super::{attempt, blocking, cancellation, guard, null, required};
 use crate::client::{Client, ClusterType, Format, Polling};
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::panic::audible;
+use crate::runtime::panic::in_callback;
 use crate::snapshot::Snapshot;
 
 /// Flag: Atlas wraps its answer with its status (`envelope=true`). The snapshot is found inside.
@@ -283,7 +283,7 @@ fn reporter(progress: atlas_progress_fn, user_data: *mut c_void) -> impl FnMut(&
     move |latest| {
         progress.is_none_or(|progress| {
             // SAFETY: the caller's function, with what it asked to be handed and a snapshot that outlives the call.
-            audible(|| unsafe { progress(user_data, from_ref(latest).cast()) }) == 0
+            in_callback(|| unsafe { progress(user_data, from_ref(latest).cast()) }) == 0
         })
     }
 }

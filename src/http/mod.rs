@@ -1,4 +1,4 @@
-//! One request, one response: bounded in time and size, to one host, following nobody.
+//! One request, one response: bounded in time and size, to one host, without following redirects.
 
 mod agent;
 mod buffers;
@@ -125,8 +125,8 @@ impl Http {
         if let Sent::Response(response) = self.send_once(context, request, false)? {
             return Ok(response);
         }
-        // A server may close an idle connection at any time, so this is nobody's fault and counts as no retry. Its
-        // neighbours in the pool were probably closed too.
+        // A server may close an idle connection at any time, so this is no failure and counts as no retry. The other
+        // kept connections were probably closed too.
         let again = Request { retry_reason: "the kept connection was closed", ..request.clone() };
         match self.send_once(context, &again, true)? {
             Sent::Response(response) => Ok(response),

@@ -30,7 +30,7 @@ pub(super) struct Route {
     pub(super) faults: AtomicU32,
 }
 
-/// Short: all that TLS knows would be pages, and kilobytes of code that nobody runs.
+/// Short: all that TLS knows would be pages, and kilobytes of code that never run.
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "route to {}:{}", self.peer.host, self.peer.port)
@@ -54,8 +54,8 @@ impl Route {
         let socket = match &self.proxy {
             Some(proxy) => self.connect_through(context, proxy)?,
             None => {
-                let whom = format!("{}:{}", self.peer.host, self.peer.port);
-                self.connect(context, &self.peer.host, self.peer.port, &whom)?
+                let peer = format!("{}:{}", self.peer.host, self.peer.port);
+                self.connect(context, &self.peer.host, self.peer.port, &peer)?
             }
         };
         let Some((config, name)) = &self.tls else {
@@ -68,23 +68,23 @@ impl Route {
         })
     }
 
-    fn connect(&self, context: &Context, host: &str, port: u16, whom: &str) -> Result<Socket> {
+    fn connect(&self, context: &Context, host: &str, port: u16, peer: &str) -> Result<Socket> {
         let addresses = self.dns.resolve(context, host, port)?;
         Socket::connect(context, &addresses).map_err(|error| {
             self.dns.forget(host);
-            self.peer.io_error(error, &format!("cannot connect to {whom}"))
+            self.peer.io_error(error, &format!("cannot connect to {peer}"))
         })
     }
 
     fn connect_through(&self, context: &Context, proxy: &Proxy) -> Result<Socket> {
-        let whom = format!("the proxy {}", proxy.shown());
-        let mut socket = self.connect(context, &proxy.host, proxy.port, &whom)?;
+        let peer = format!("the proxy {}", proxy.shown());
+        let mut socket = self.connect(context, &proxy.host, proxy.port, &peer)?;
         let address = if proxy.needs_address() { self.address_of_host(context)? } else { None };
         let (host, port) = (self.peer.host.as_str(), self.peer.port);
         proxy
             .open_tunnel(&mut socket.bounded(context), host, port, address, &self.peer.redactor)
             .map_err(|error| {
-            let what = format!("no tunnel through {whom}");
+            let what = format!("no tunnel through {peer}");
             self.peer.io_error(error, &what)
         })?;
         Ok(socket)

@@ -27,8 +27,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 const BLOCKING_READ: Duration = Duration::from_millis(40);
 
 /// How long a kept connection may leave what we sent without the peer's acknowledgement, before it counts as dead and
-/// the request is sent on a new one: a third of the time there is when it is first kept, within these bounds. The peer's system acknowledges
-/// at once however slow its server is, so only a peer that vanished, or a way that is gone, is met by this.
+/// the request is sent on a new one: a third of the time there is when it is first kept, within these bounds. The peer's
+/// system acknowledges at once however slow its server is, so this only meets a peer that vanished or a broken route.
 const UNACKNOWLEDGED_AT_LEAST: Duration = Duration::from_secs(1);
 const UNACKNOWLEDGED_AT_MOST: Duration = Duration::from_secs(5);
 

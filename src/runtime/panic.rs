@@ -2,7 +2,8 @@
 //!
 //! std prints each panic through one hook for the whole program, before anybody can catch it. A shared library has a std
 //! of its own, and so a hook of its own. But a Rust program may link this crate into itself and then shares the hook
-//! with it, so ours silences only panics in a section that this library runs and hands every other one to the hook that was there before.
+//! with it, so ours silences only panics in a section that this library runs and hands every other one to the hook that
+//! was there before.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -25,7 +26,7 @@ pub(crate) fn silenced<T>(body: impl FnOnce() -> T) -> T {
 }
 
 /// Runs a callback of the host inside such a section: panics in it are the host's.
-pub(crate) fn audible<T>(body: impl FnOnce() -> T) -> T {
+pub(crate) fn in_callback<T>(body: impl FnOnce() -> T) -> T {
     marked(false, body)
 }
 

@@ -16,7 +16,9 @@ mod members;
 mod table;
 
 use std::collections::TryReserveError;
+use std::ffi::c_char;
 use std::fmt;
+use std::sync::atomic::AtomicPtr;
 
 use ::http::HeaderMap;
 use once_cell::race::OnceBox;
@@ -49,6 +51,7 @@ pub struct Snapshot {
     response: Option<Box<ResponseHead>>,
     // "race", here and below: a fork()ed child must never wait for an initialisation that a thread of its parent began.
     members: OnceBox<MemberTable>,
+    pointers: OnceBox<Vec<AtomicPtr<c_char>>>,
 }
 
 /// The HTTP response that a snapshot came in.
@@ -126,6 +129,7 @@ impl Snapshot {
             fields,
             response,
             members: OnceBox::new(),
+            pointers: OnceBox::new(),
         }
     }
 }
@@ -168,7 +172,9 @@ impl Snapshot {
             let (status, headers) = (response.status, response.headers.clone());
             Box::new(ResponseHead { status, headers, table: OnceBox::new() })
         });
-        Snapshot { json, enveloped: self.enveloped, fields, response, members: OnceBox::new() }
+        let enveloped = self.enveloped;
+        let (members, pointers) = (OnceBox::new(), OnceBox::new());
+        Snapshot { json, enveloped, fields, response, members, pointers }
     }
 }
 

@@ -36,7 +36,7 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
         (
             Act::respond(403, r#"{"error":"access_denied","error_description":"too many"}"#),
             (ErrorKind::Forbidden, 403, "access_denied", "too many"),
-            "(100): share a token cache",
+            "share a token cache between processes, or have each program give its token back",
         ),
         (
             text(

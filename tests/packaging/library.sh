@@ -46,6 +46,22 @@ result $? "it looks nowhere unusual for what it needs"
 ! readelf -SW "$file" | grep -Eq '\.symtab|\.debug_'
 result $? "it is stripped"
 
+build_id() {
+    readelf -nW "$1" | sed -n 's/.*Build ID: //p'
+}
+symbols=$file.$VERSION.debug
+[ -n "$(build_id "$file")" ] && [ "$(build_id "$file")" = "$(build_id "$symbols")" ] &&
+    readelf -SW "$symbols" | grep -q '\.symtab' && readelf -SW "$symbols" | grep -q '\.debug_line' &&
+    readelf -p .gnu_debuglink "$file" | grep -qF " $(basename "$symbols")"
+result $? "its symbols lie beside it, found by build-id and by name"
+
+# The section, as numbers, decompressed.
+readelf -x .dep-v0 "$file" | sed -n 's/^ *0x[0-9a-f]* \(.\{35\}\).*/\1/p' | tr -d ' \n' | "${PYTHON:-python3}" -c '
+import json, sys, zlib
+crates = json.loads(zlib.decompress(bytes.fromhex(sys.stdin.read())))["packages"]
+print(*(it["name"] for it in crates))' >"$scratch/crates" && grep -qw rustls "$scratch/crates" && grep -qw ring "$scratch/crates"
+result $? "it says which crates are inside, as cargo auditable does"
+
 # Before 2.34 glibc had threads and dlopen in libraries of their own.
 sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' "$scratch/dynamic" >"$scratch/libraries"
 ! grep -Evx "lib(c|m|pthread|dl)\.so\.[0-9]+|libgcc_s\.so\.1|ld-linux.*\.so\.[0-9]+" "$scratch/libraries"

@@ -24,7 +24,7 @@ def load(where: Optional[str], **environment: str) -> Any:
     return run_python("-c", VERSION, environment={"ATLAS_BACKUP_LIBRARY": where, **environment}, cwd="/")
 
 
-def stand_in(folder: Path, name: str = "other.so", version: str = "0.1.0", size: int = 2048) -> Path:
+def stand_in(folder: Path, name: str = "other.so", version: str = "0.2.0", size: int = 2048) -> Path:
     """A library that has but these two functions."""
     source = folder / "other.c"
     source.write_text(
@@ -104,7 +104,7 @@ def test_a_library_with_another_atlas_error_is_refused(tmp_path: Path) -> None:
     refused(load(str(stand_in(tmp_path, size=2064))), "2064", "2048")
 
 
-@pytest.mark.parametrize("version", ["0.0.9", "0.1.99", "0.2.0"])
+@pytest.mark.parametrize("version", ["0.0.9", "0.1.99", "0.3.0"])
 def test_a_library_that_lacks_a_function_is_refused(tmp_path: Path, version: str) -> None:
     refused(load(str(stand_in(tmp_path, version=version))), "has no function atlas_", "older")
 

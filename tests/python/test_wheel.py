@@ -109,6 +109,8 @@ def test_a_prebuilt_library_is_packed_and_runs_in_an_empty_environment(
         information = {name.rsplit("/", 1)[-1]: archive.read(name).decode() for name in names if ".dist-info/" in name}
     assert "Root-Is-Purelib: false" in information["WHEEL"]
     assert information["LICENSE"] == (REPOSITORY / "LICENSE").read_text()
+    assert information["THIRD-PARTY-NOTICES"] == (REPOSITORY / "THIRD-PARTY-NOTICES").read_text()
+    assert '"bomFormat": "CycloneDX"' in information["atlas-backup.cdx.json"]
     assert "\nRequires-Dist" not in information["METADATA"]
     install(tools, empty, wheel)
     works(empty, atlas)

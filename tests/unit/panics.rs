@@ -26,7 +26,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::error::Redactor;
-use crate::runtime::panic::{audible, silenced, tests::ACCESSORS_ARE_SILENT};
+use crate::runtime::panic::{in_callback, silenced, tests::ACCESSORS_ARE_SILENT};
 use crate::runtime::thread::spawn;
 use crate::snapshot::{Snapshot, SnapshotList};
 
@@ -119,6 +119,9 @@ const DOCUMENT: &str = r#"{
     "members": [{"id": "i", "cloudProvider": "GCP", "replicaSetName": "j"}], "snapshotIds": ["k"]
 }"#;
 
+/// The same of a list.
+const PAGE: &str = r#"{"results":[{}],"totalCount":1}"#;
+
 /// Functions by name, with a call of each that succeeds.
 type Calls<'a> = Vec<(&'static str, Box<dyn Fn() -> Returned + 'a>)>;
 
@@ -175,8 +178,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     let document =
         Snapshot::from_response(200, headers, DOCUMENT.into(), false, &Redactor::none()).unwrap();
     let snapshot: *const atlas_snapshot = from_ref(&document).cast();
-    let page = r#"{"results":[{}],"totalCount":1}"#;
-    let page = || SnapshotList::parse(page).unwrap();
+    let page = || SnapshotList::parse(PAGE).unwrap();
     let pages = page();
     let list: *const atlas_snapshot_list = from_ref(&pages).cast();
 
@@ -196,6 +198,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_client_wait_for_snapshot(client, project, cluster, id, 0, 0, 0, None, null_mut(), error);
         atlas_client_wait_for_sharded_snapshot(client, project, cluster, id, 0, 0, 0, None, null_mut(), error);
         atlas_snapshot_parse(DOCUMENT.as_ptr().cast(), DOCUMENT.len(), error);
+        atlas_snapshot_list_parse(PAGE.as_ptr().cast(), PAGE.len(), error);
     };
     let reading: Calls = calls! {
         atlas_config_new();
@@ -248,11 +251,15 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_snapshot_list_count(list);
         atlas_snapshot_list_total_count(list);
         atlas_snapshot_list_get(list, 0);
+        atlas_snapshot_list_newest(list, 0, 0, 0);
     };
     let doing: Calls = calls! {
         atlas_config_set_service_account(config, value, value);
         atlas_config_set_api_key(config, value, value);
         atlas_config_set_access_token(config, value);
+        atlas_config_set_service_account_file(config, value, value);
+        atlas_config_set_api_key_file(config, value, value);
+        atlas_config_set_access_token_file(config, value);
         atlas_config_set_base_url(config, value);
         atlas_config_set_api_version(config, value);
         atlas_config_set_timeout_ms(config, 1);
@@ -317,6 +324,22 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     assert_eq!(revoked, [internal, internal, 0]);
     covered.insert("atlas_client_revoke_token");
 
+    // It returns the size of what it fills.
+    let read = || {
+        let mut fields = MaybeUninit::<atlas_snapshot_fields>::uninit();
+        // SAFETY: room for the struct, which is filled whatever happens.
+        unsafe {
+            let size = size_of::<atlas_snapshot_fields>();
+            let known = atlas_snapshot_read_fields(snapshot, fields.as_mut_ptr(), size);
+            let fields = fields.assume_init();
+            (known, !fields.id.is_null(), fields.storage_size_bytes, fields.member_count)
+        }
+    };
+    NEXT.set(true);
+    assert_eq!(read(), (0, false, ATLAS_ABSENT, 0));
+    assert_eq!(read(), (size_of::<atlas_snapshot_fields>(), true, 1, 1));
+    covered.insert("atlas_snapshot_read_fields");
+
     // Its absent value is a word.
     NEXT.set(true);
     let names = [0, 1].map(|_| atlas_error_kind_name(internal));
@@ -329,8 +352,9 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     NEXT.set(true);
     assert_eq!(atlas_error_size(), size_of::<atlas_error>());
     assert!(!atlas_backup_version().is_null());
+    assert_ne!(atlas_backup_runtime_version(), 0);
     assert!(NEXT.take());
-    covered.extend(["atlas_error_size", "atlas_backup_version"]);
+    covered.extend(["atlas_error_size", "atlas_backup_version", "atlas_backup_runtime_version"]);
 
     assert_eq!(covered, declared(include_str!("../../include/atlas_backup.h")));
 }
@@ -394,6 +418,6 @@ fn panic_everywhere() {
 
     let host = thread::spawn(|| panic!("by itself"));
     assert!(host.join().is_err());
-    let callback = || silenced(|| audible(|| panic!("in a callback")));
+    let callback = || silenced(|| in_callback(|| panic!("in a callback")));
     assert!(catch_unwind(callback).is_err());
 }

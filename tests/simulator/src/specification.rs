@@ -1,7 +1,7 @@
 //! What Atlas documents: `atlas.json`, an extract of its OpenAPI document. A request that it does not document is refused
 //! as Atlas refuses it, so that a client which sends one is noticed here first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -122,8 +122,11 @@ impl Documentation<'_> {
 
     fn check(&self) -> Result<(), Answer> {
         let mut bad = Vec::new();
+        let mut seen = BTreeSet::new();
         for (name, value) in self.request.parameters() {
-            let Some(parameter) = self.operation.query.get(name) else {
+            // No parameter is documented to be a list, so one that comes twice is a mistake of the client.
+            let parameter = self.operation.query.get(name).filter(|_| seen.insert(name));
+            let Some(parameter) = parameter else {
                 return Err(errors::invalid_query_parameter(name));
             };
             bad.extend(parameter.problem(value).map(|problem| (name, problem)));
@@ -149,7 +152,9 @@ impl Parameter {
             "integer" => {
                 let least = self.minimum.unwrap_or(i64::MIN);
                 let most = self.maximum.unwrap_or(i64::MAX);
-                let good = value.parse().is_ok_and(|number: i64| (least..=most).contains(&number));
+                // `parse` takes a plus sign, which JSON's integers do not have.
+                let good = !value.starts_with('+')
+                    && value.parse().is_ok_and(|number: i64| (least..=most).contains(&number));
                 (!good).then(|| format!("must be between {least} and {most}"))
             }
             "string" => {

@@ -13,7 +13,7 @@ import time
 from datetime import datetime, timezone
 from typing import Iterable, Iterator, List, Optional, Union
 
-from . import AtlasError, Client, Snapshot, SnapshotList, __version__
+from . import AtlasError, Client, Snapshot, SnapshotList, __version__, diagnose
 from ._errors import hint
 from ._snapshot import DOCUMENTED
 from ._text import printable
@@ -34,6 +34,8 @@ exit codes: 0 success, 1 output cannot be written, 2 wrong usage, 10 + number of
 def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     options = _parser().parse_args(arguments)
+    if options.run is diagnose.run:
+        return diagnose.run(Client.from_env, options)
     _log(options.verbose)
     try:
         with Client.from_env() as client:
@@ -99,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         run=_wait,
         on_timeout="--timeout sets how long to wait, MONGODB_ATLAS_TIMEOUT_MS how many milliseconds a look may take",
     )
+    diagnose.add_command(commands)
     return parser
 
 

@@ -26,9 +26,12 @@ class Settings(TypedDict, total=False):
 
     client_id: str
     client_secret: str
+    client_secret_file: Union[str, os.PathLike[str]]
     public_key: str
     private_key: str
+    private_key_file: Union[str, os.PathLike[str]]
     access_token: str
+    access_token_file: Union[str, os.PathLike[str]]
     base_url: Optional[str]
     api_version: Optional[str]
     timeout: Optional[float]
@@ -47,6 +50,8 @@ class Client:
         client_id, client_secret   a service account
         public_key, private_key    an API key
         access_token               a token that you have already
+    Each secret may be in a file instead: client_secret_file, private_key_file or access_token_file is its path. It is
+    read here, and again when Atlas has refused what it held, so that a secret can be replaced while the program runs.
     The rest has defaults:
         base_url         "https://cloud.mongodb.com"
         api_version      "2024-05-30"
@@ -84,7 +89,8 @@ class Client:
 
         MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or MONGODB_ATLAS_PUBLIC_API_KEY and
         MONGODB_ATLAS_PRIVATE_API_KEY, or MONGODB_ATLAS_ACCESS_TOKEN; MONGODB_ATLAS_BASE_URL and the others are in the
-        README. Credentials given here replace those of the environment.
+        README. MONGODB_ATLAS_CLIENT_SECRET_FILE and its like name files. Credentials given here replace those of the
+        environment.
         """
         client = cls.__new__(cls)
         client._open(lib.atlas_config_from_env(), overrides)
@@ -325,12 +331,20 @@ class Client:
 def _configure(config: ConfigHandle, settings: Settings) -> None:
     """Hands each setting to the library, which judges it in atlas_client_new()."""
     given: Dict[str, Any] = dict(settings)
-    ways_in = [setter for setter, names in _CREDENTIALS.items() if given.keys() & set(names)]
+    ways_in = [kind for kind, names in _CREDENTIALS.items() if given.keys() & {*names, f"{names[-1]}_file"}]
     if len(ways_in) > 1:
         raise ConfigError("give one kind of credentials: a service account, an API key or an access token")
-    for setter in ways_in:
+    for kind in ways_in:
+        *names, secret = _CREDENTIALS[kind]
+        file = f"{secret}_file"
+        if secret in given and file in given:
+            raise ConfigError(f"give {secret} or {file}, not both")
         # None stands for a credential that is missing: the library names it.
-        getattr(lib, setter)(config, *[_text(name, given.pop(name, None)) for name in _CREDENTIALS[setter]])
+        texts = [_text(name, given.pop(name, None)) for name in names]
+        if file in given:
+            getattr(lib, f"atlas_config_set_{kind}_file")(config, *texts, _path(file, given.pop(file)))
+        else:
+            getattr(lib, f"atlas_config_set_{kind}")(config, *texts, _text(secret, given.pop(secret, None)))
     for name, value in given.items():
         if name not in _SETTINGS:
             raise TypeError(f"there is no setting {name}; there are {', '.join(Settings.__annotations__)}")
@@ -343,8 +357,8 @@ def _text(name: str, value: Optional[str]) -> Optional[bytes]:
     return None if value is None else _encode(name, value, ConfigError)
 
 
-def _path(name: str, value: Union[str, os.PathLike[str]]) -> Optional[bytes]:
-    return _text(name, os.fspath(value))
+def _path(name: str, value: Optional[Union[str, os.PathLike[str]]]) -> Optional[bytes]:
+    return None if value is None else _text(name, os.fspath(value))
 
 
 def _milliseconds(name: str, seconds: float, refusal: Type[AtlasError] = ConfigError) -> int:
@@ -360,9 +374,9 @@ def _count(name: str, value: int) -> int:
 
 
 _CREDENTIALS = {
-    "atlas_config_set_service_account": ("client_id", "client_secret"),
-    "atlas_config_set_api_key": ("public_key", "private_key"),
-    "atlas_config_set_access_token": ("access_token",),
+    "service_account": ("client_id", "client_secret"),
+    "api_key": ("public_key", "private_key"),
+    "access_token": ("access_token",),
 }
 _SETTINGS: Dict[str, Tuple[str, Callable[[str, Any], Any]]] = {
     "base_url": ("atlas_config_set_base_url", _text),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_char_p, c_int32, c_int64, c_size_t
+from ctypes import byref
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from typing import (
 )
 
 from ._errors import AtlasError, from_library
-from ._library import ABSENT, Error, ListHandle, Owned, SnapshotHandle, declare, lib
+from ._library import ABSENT, FIELDS_SIZE, Error, ListHandle, Owned, SnapshotFields, SnapshotHandle, lib
 from ._text import printable
 
 T = TypeVar("T")
@@ -142,24 +142,20 @@ class Headers(Mapping[str, str]):
         return f"Headers({list(self._headers.values())!r})"
 
 
-# The fields. An attribute of Snapshot is one line: its kind and its documentation. Its name is that of the C accessor,
-# which the field declares for itself.
+# The fields. An attribute of Snapshot is one line: its kind and its documentation. Its name is that of a member of
+# SnapshotFields. The names of members are made once: Python finds a name quicker that it was asked for before.
 
 
 class Field(Generic[T]):
-    """An attribute that is read from the library when first asked for."""
+    """An attribute that is worked out when first asked for."""
 
     def __init__(self, documentation: Optional[str]) -> None:
         self.__doc__ = documentation
 
     def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
-        self.name = name
-        self.declare(name)
+        self.name = self.member = name
 
-    def declare(self, name: str) -> None:
-        """Declares the C functions that `read` calls."""
-
-    def read(self, handle: SnapshotHandle) -> T:
+    def read(self, snapshot: Snapshot) -> T:
         raise NotImplementedError
 
     @overload
@@ -173,7 +169,7 @@ class Field(Generic[T]):
         name = self.name
         if name in values:
             return values[name]  # type: ignore[no-any-return]
-        value = values[name] = self.read(snapshot._handle)
+        value = values[name] = self.read(snapshot)
         return value
 
     def __set__(self, snapshot: Snapshot, value: object) -> NoReturn:
@@ -183,13 +179,13 @@ class Field(Generic[T]):
 class Text(Field[Optional[str]]):
     """Text as Atlas spells it. An attribute named ``created_at_text`` is the text of ``created_at``."""
 
-    def declare(self, name: str) -> None:
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
         suffix = "_text"
-        field = name[: -len(suffix)] if name.endswith(suffix) else name
-        self.text = declare(f"atlas_snapshot_{field}", c_char_p, SnapshotHandle)
+        self.member = name[: -len(suffix)] if name.endswith(suffix) else name
 
-    def read(self, handle: SnapshotHandle) -> Optional[str]:
-        text = self.text(handle)
+    def read(self, snapshot: Snapshot) -> Optional[str]:
+        text = getattr(snapshot._struct or snapshot._read(), self.member)
         return None if text is None else text.decode()
 
 
@@ -204,24 +200,26 @@ class Choice(Field[Optional[E]]):
         self.members = members
         self.by_code: Tuple[Optional[E], ...] = (None, *members)
 
-    def declare(self, name: str) -> None:
-        self.code = declare(f"atlas_snapshot_{name}_code", c_int32, SnapshotHandle)
-        self.text = declare(f"atlas_snapshot_{name}", c_char_p, SnapshotHandle)
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
+        self.code = f"{name}_code"
 
-    def read(self, handle: SnapshotHandle) -> Optional[E]:
-        code: int = self.code(handle)
+    def read(self, snapshot: Snapshot) -> Optional[E]:
+        struct = snapshot._struct or snapshot._read()
+        code: int = getattr(struct, self.code)
         if 0 < code < len(self.by_code):
             return self.by_code[code]
-        text: Optional[bytes] = self.text(handle)
+        text: Optional[bytes] = getattr(struct, self.member)
         return None if text is None else self.members(text.decode())
 
 
 class Time(Field[Optional[datetime]]):
-    def declare(self, name: str) -> None:
-        self.milliseconds = declare(f"atlas_snapshot_{name}_ms", c_int64, SnapshotHandle)
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
+        self.member = f"{name}_ms"
 
-    def read(self, handle: SnapshotHandle) -> Optional[datetime]:
-        milliseconds = self.milliseconds(handle)
+    def read(self, snapshot: Snapshot) -> Optional[datetime]:
+        milliseconds = getattr(snapshot._struct or snapshot._read(), self.member)
         try:
             return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(0, 0, 0, milliseconds)
         except OverflowError:  # before year 1 or after year 9999
@@ -229,50 +227,48 @@ class Time(Field[Optional[datetime]]):
 
 
 class Integer(Field[Optional[int]]):
-    def declare(self, name: str) -> None:
-        self.number = declare(f"atlas_snapshot_{name}", c_int64, SnapshotHandle)
-
-    def read(self, handle: SnapshotHandle) -> Optional[int]:
-        number: int = self.number(handle)
+    def read(self, snapshot: Snapshot) -> Optional[int]:
+        number: int = getattr(snapshot._struct or snapshot._read(), self.member)
         return None if number == ABSENT else number
 
 
-class Texts(Field[Tuple[str, ...]]):
-    """A list of texts: ``copy_regions`` from ``…_copy_region_count`` and ``…_copy_region``."""
+class Array(Field[Tuple[T, ...]]):
+    """A list: ``copy_regions`` from ``copy_region_count`` and ``copy_regions``."""
 
-    def declare(self, name: str) -> None:
-        element = f"atlas_snapshot_{name[:-1]}"
-        self.count = declare(f"{element}_count", c_size_t, SnapshotHandle)
-        self.element = declare(element, c_char_p, SnapshotHandle, c_size_t)
+    def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
+        super().__set_name__(owner, name)
+        self.count = f"{name[:-1]}_count"
 
-    def read(self, handle: SnapshotHandle) -> Tuple[str, ...]:
-        element = self.element
-        return tuple([element(handle, i).decode() for i in range(self.count(handle))])
+
+class Texts(Array[str]):
+    def read(self, snapshot: Snapshot) -> Tuple[str, ...]:
+        struct = snapshot._struct or snapshot._read()
+        count: int = getattr(struct, self.count)
+        return tuple([text.decode() for text in getattr(struct, self.member)[:count]]) if count else ()
 
 
 R = TypeVar("R", bound=NamedTuple)
 
 
-class Rows(Field[Tuple[R, ...]]):
-    """A list of objects: ``links`` from ``…_link_count``, ``…_link_href`` and ``…_link_rel``."""
-
+class Rows(Array[R]):
     def __init__(self, row: Type[R], documentation: str) -> None:
         super().__init__(documentation)
         self.row = row
+        self.width = len(row._fields)
 
-    def declare(self, name: str) -> None:
-        element = f"atlas_snapshot_{name[:-1]}"
-        self.count = declare(f"{element}_count", c_size_t, SnapshotHandle)
-        self.columns = [
-            declare(f"{element}_{column}", c_char_p, SnapshotHandle, c_size_t) for column in self.row._fields
-        ]
+    def read(self, snapshot: Snapshot) -> Tuple[R, ...]:
+        struct = snapshot._struct or snapshot._read()
+        count: int = getattr(struct, self.count)
+        if not count:
+            return ()
+        elements = getattr(struct, self.member)[: count * self.width]
+        texts = iter([None if text is None else text.decode() for text in elements])
+        return tuple(map(self.row._make, zip(*[texts] * self.width)))
 
-    def read(self, handle: SnapshotHandle) -> Tuple[R, ...]:
-        rows = []
-        for i in range(self.count(handle)):
-            texts = [column(handle, i) for column in self.columns]
-            rows.append(self.row._make([None if text is None else text.decode() for text in texts]))
-        return tuple(rows)
+
+class HttpStatus(Field[Optional[int]]):
+    def read(self, snapshot: Snapshot) -> Optional[int]:
+        return getattr(snapshot._struct or snapshot._read(), self.member) or None
 
 
 class Answer(Field[T]):
@@ -282,8 +278,8 @@ class Answer(Field[T]):
         super().__init__(documentation)
         self._read = read
 
-    def read(self, handle: SnapshotHandle) -> T:
-        return self._read(handle)
+    def read(self, snapshot: Snapshot) -> T:
+        return self._read(snapshot._handle)
 
 
 def _json(handle: SnapshotHandle) -> bytes:
@@ -294,10 +290,6 @@ def _json(handle: SnapshotHandle) -> bytes:
 def _fields(handle: SnapshotHandle) -> Mapping[str, str]:
     names = [lib.atlas_snapshot_field_name(handle, i) for i in range(lib.atlas_snapshot_field_count(handle))]
     return MappingProxyType({name.decode(): lib.atlas_snapshot_field(handle, name).decode() for name in names})
-
-
-def _http_status(handle: SnapshotHandle) -> Optional[int]:
-    return lib.atlas_snapshot_http_status(handle) or None
 
 
 def _headers(handle: SnapshotHandle) -> Headers:
@@ -322,7 +314,7 @@ class Snapshot:
     ``copy.copy`` makes one that does not.
     """
 
-    __slots__ = ("_handle", "_owner", "_values", "__weakref__")
+    __slots__ = ("_handle", "_owner", "_struct", "_values", "__weakref__")
 
     id = Text("""Unique id, 24 hexadecimal digits.""")
     status = Choice(Status, """How far the snapshot is.""")
@@ -360,20 +352,29 @@ class Snapshot:
     fields = Answer(
         _fields, """What Atlas sent, also what this package does not know: name to JSON text as received."""
     )
-    http_status = Answer(_http_status, """HTTP status of the answer, None in a list or if parsed from text.""")
+    http_status = HttpStatus("""HTTP status of the answer, None in a list or if parsed from text.""")
     headers = Answer(
         _headers, """HTTP headers of the answer, found in any case. Empty in a list or if parsed from text."""
     )
 
     _handle: SnapshotHandle
     _owner: Owned
+    _struct: Optional[SnapshotFields]
+    """All documented fields, once one was asked for: to read all costs little more than to read one."""
     _values: Dict[str, Any]
 
     def __init__(self, handle: SnapshotHandle, owner: Optional[Owned] = None) -> None:
         """For this package only: takes over `handle`, or borrows it from `owner`."""
         self._handle = handle
         self._owner = Owned(handle, lib.atlas_snapshot_free) if owner is None else owner
+        self._struct = None
         self._values = {}
+
+    def _read(self) -> SnapshotFields:
+        struct = SnapshotFields()
+        lib.atlas_snapshot_read_fields(self._handle, byref(struct), FIELDS_SIZE)
+        self._struct = struct
+        return struct
 
     @classmethod
     def parse(cls, json: Union[str, bytes, bytearray, memoryview]) -> Snapshot:
@@ -382,15 +383,7 @@ class Snapshot:
         Raises InvalidResponseError if it is not one JSON object in UTF-8 (the message says where and what), and the
         error that it would be from the server if it is one.
         """
-        if isinstance(json, str):
-            json = json.encode("utf-8", "surrogatepass")
-        elif not isinstance(json, bytes):
-            json = bytes(memoryview(json))
-        error = Error()
-        handle = lib.atlas_snapshot_parse(json, len(json), byref(error))
-        if not handle:
-            raise from_library(error)
-        return cls(handle)
+        return cls(_parse(lib.atlas_snapshot_parse, json))
 
     def field(self, name: str) -> Optional[str]:
         """The JSON text of a top-level field as received: "null" if it was null, None if it was not sent."""
@@ -423,10 +416,23 @@ class Snapshot:
         return _restore, (self.json, self.http_status, list(self.headers.items()))
 
 
+def _parse(function: Any, json: Union[str, bytes, bytearray, memoryview]) -> Any:
+    """The handle that a C function makes of JSON that was kept."""
+    if isinstance(json, str):
+        json = json.encode("utf-8", "surrogatepass")
+    elif not isinstance(json, bytes):
+        json = bytes(memoryview(json))
+    error = Error()
+    handle = function(json, len(json), byref(error))
+    if not handle:
+        raise from_library(error)
+    return handle
+
+
 DOCUMENTED = tuple(
     name
     for name, field in vars(Snapshot).items()
-    if isinstance(field, Field) and not isinstance(field, Answer) and not name.endswith("_text")
+    if isinstance(field, Field) and not isinstance(field, (Answer, HttpStatus)) and not name.endswith("_text")
 )
 """Names of the attributes that are documented fields, in the order above."""
 
@@ -453,8 +459,8 @@ def _restore(json: bytes, http_status: Optional[int], headers: List[Tuple[str, s
 class SnapshotList(Sequence[Snapshot]):
     """The snapshots of a cluster, in Atlas' order: a sequence that does not change, as a tuple is.
 
-    Client.list_snapshots and Client.list_sharded_snapshots make one, and slices of it are others. It needs no network,
-    client or closing. Threads may share it. Pickling keeps all of it.
+    Client.list_snapshots, Client.list_sharded_snapshots and SnapshotList.parse make one, and slices of it are others. It
+    needs no network, client or closing. Threads may share it. Pickling keeps all of it.
     """
 
     __slots__ = ("_at", "_places", "_total_count", "__weakref__")
@@ -476,6 +482,40 @@ class SnapshotList(Sequence[Snapshot]):
             range(lib.atlas_snapshot_list_count(handle)),
             None if total_count == ABSENT else total_count,
         )
+
+    @classmethod
+    def parse(cls, json: Union[str, bytes, bytearray, memoryview]) -> SnapshotList:
+        """Reads a page of a list that was kept, plain or enveloped: an object with an array "results".
+
+        Raises InvalidResponseError if it is none (the message says where and what), and the error that it would be from
+        the server if it is one.
+        """
+        return cls._of(_parse(lib.atlas_snapshot_list_parse, json))
+
+    def newest(
+        self,
+        *,
+        status: Union[Status, str, None] = None,
+        frequency_type: Union[FrequencyType, str, None] = None,
+        snapshot_type: Union[SnapshotType, str, None] = None,
+    ) -> Optional[Snapshot]:
+        """The latest by `created_at` of those with these values, which may be text in any case; None if there is none.
+
+        Those without a date that can be read are older than all that have one. Of several at the same time, or without
+        a date, it is the one with the greatest id, whose first eight digits are a time; one without an id comes last.
+        """
+        wanted = {}
+        for name, value in (("status", status), ("frequency_type", frequency_type), ("snapshot_type", snapshot_type)):
+            if isinstance(value, str):
+                wanted[name] = value.lower()
+            elif value is not None:
+                raise TypeError(f"{name} must be str, not {type(value).__name__}")
+
+        def fits(snapshot: Snapshot) -> bool:
+            values = ((getattr(snapshot, name), text) for name, text in wanted.items())
+            return all(value is not None and value.lower() == text for value, text in values)
+
+        return max(filter(fits, self), key=_age, default=None)
 
     @property
     def total_count(self) -> Optional[int]:
@@ -506,6 +546,13 @@ class SnapshotList(Sequence[Snapshot]):
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return _restore_list, (tuple(self), self._total_count)
+
+
+def _age(snapshot: Snapshot) -> Tuple[int, bool, str]:
+    """Which of two snapshots is older. No date is less than any, and no id less than an empty one."""
+    milliseconds: int = getattr(snapshot._struct or snapshot._read(), "created_at_ms")
+    id = snapshot.id
+    return milliseconds, id is not None, id or ""
 
 
 def _restore_list(snapshots: Tuple[Snapshot, ...], total_count: Optional[int]) -> SnapshotList:

@@ -33,8 +33,14 @@ fn versions_ids_methods_and_credentials_are_checked() {
         version("Accept: application/vnd.atlas.2023-02-01+json"),
         (410, "VERSION_GONE".into())
     );
-    let bad_ids =
-        ["/5F4007F327A3BD7B6F4103C5", "/5f40", "/%2e%2e", "?pageNum=0", "?itemsPerPage=501"];
+    let bad_ids = [
+        "/5F4007F327A3BD7B6F4103C5",
+        "/5f40",
+        "/%2e%2e",
+        "?pageNum=0",
+        "?itemsPerPage=501",
+        "?pageNum=%2B5",
+    ];
     for rest in bad_ids {
         let got = curl.api(&curl.url(CLUSTER, rest), &["--path-as-is"]);
         assert_eq!(got.status(), 400, "{rest}");
@@ -65,6 +71,7 @@ fn what_the_specification_does_not_document_is_refused() {
         (one() + "?envelope", 400, "VALIDATION_ERROR"),
         (one() + "?pretty=yes", 400, "VALIDATION_ERROR"),
         (sharded + "?itemsPerPage=1", 400, "INVALID_QUERY_PARAMETER"),
+        ("?pageNum=1&pageNum=1".into(), 400, "INVALID_QUERY_PARAMETER"),
         ("?oplogTs=now".into(), 400, "VALIDATION_ERROR"),
         ("?oplogTs=1&unknown".into(), 400, "INVALID_QUERY_PARAMETER"),
         ("/shardedClusters?pageNum=1".into(), 400, "INVALID_QUERY_PARAMETER"),
