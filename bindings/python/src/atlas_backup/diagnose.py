@@ -23,7 +23,7 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping,
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ._client import Client
-from ._errors import AtlasError, ErrorKind
+from ._errors import AtlasError, ErrorKind, hint
 from ._text import printable
 
 OK, FAILED, UNKNOWN = "ok", "FAILED", "-"
@@ -408,9 +408,9 @@ def _note_failure(report: Report, error: AtlasError, options: argparse.Namespace
     if place in _LOOKED_AT and report.steps.get(place, ("", ""))[0] == FAILED:
         return  # Python said more
     message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", error.message)
-    if place == "cluster" and "shard" in f"{error.code} {error.detail}".lower():
-        message += "; leave out --sharded" if options.sharded else "; add --sharded"
-    report.note(place, FAILED, message)
+    on_shards = "leave out --sharded" if options.sharded else "add --sharded"
+    advice = hint(error, "--timeout allows more time", on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
+    report.note(place, FAILED, message if advice is None else f"{message}; {advice}")
 
 
 def _got_through(report: Report) -> None:
