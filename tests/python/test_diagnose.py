@@ -238,6 +238,27 @@ def test_a_proxy_that_refuses_is_found(atlas: Simulator, proxy: Proxy) -> None:
     assert str(proxy.status) in found["proxy"][1]
 
 
+def test_what_an_option_or_a_file_of_variables_sets_is_told(atlas: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "variables"
+    path.write_text(f"MONGODB_ATLAS_ACCESS_TOKEN={Simulator.variable('ACCESS_TOKEN')}\nMONGODB_ATLAS_API_VERSION=2024-08-05\n")
+    path.chmod(0o600)
+    code, _, settings = diagnosed(atlas.project, atlas.cluster, "--env-file", str(path), "--timeout", "9")
+    assert code == 0
+    assert f"access token  [MONGODB_ATLAS_ACCESS_TOKEN in {path}]" in settings
+    assert f"2024-08-05  [MONGODB_ATLAS_API_VERSION in {path}]" in settings and "9000 ms  [--timeout]" in settings
+
+
+def test_a_warning_is_told_and_is_no_failure(atlas: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(Simulator.variable("ACCESS_TOKEN"))
+    path.chmod(0o644)
+    variables = {"MONGODB_ATLAS_CLIENT_ID": None, "MONGODB_ATLAS_PUBLIC_API_KEY": None}
+    variables.update(MONGODB_ATLAS_ACCESS_TOKEN=None, MONGODB_ATLAS_ACCESS_TOKEN_FILE=str(path))
+    done = command_line("diagnose", atlas.project, atlas.cluster, environment=variables)
+    assert done.returncode == 0
+    assert f"warning MONGODB_ATLAS_ACCESS_TOKEN_FILE {path} can be read by every user" in done.stdout.decode()
+
+
 def test_a_secret_in_a_file_is_told_by_its_path(atlas: Simulator, tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text(Simulator.variable("CLIENT_SECRET") + "\n")

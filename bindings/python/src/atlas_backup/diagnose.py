@@ -19,7 +19,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ._client import Client
@@ -77,7 +77,7 @@ def run(make_client: Callable[[], ContextManager[Client]], options: argparse.Nam
     if options.project is not None and options.cluster is None:
         options.wrong_usage("CLUSTER is missing")
     report = Report()
-    with _listening() as lines:
+    with _listening(report) as lines:
         try:
             with make_client() as client:
                 settings = _settings(lines)
@@ -97,6 +97,7 @@ class Report:
     def __init__(self) -> None:
         self.settings: List[Tuple[str, str, str]] = []
         self.steps: Dict[str, Tuple[str, str]] = {}
+        self.warnings: List[str] = []
 
     def note(self, step: str, state: str, text: str) -> None:
         self.steps[step] = (state, text)
@@ -113,17 +114,21 @@ class Report:
             if step in self.steps or step != "proxy":
                 state, text = self.steps.get(step, (UNKNOWN, "not reached"))
                 print(printable(f"{state:8}{step:13}{text}"))
+        for warning in self.warnings:
+            print(printable(f"warning {warning}"))
         return int(self.failed())
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[List[Tuple[float, str]]]:
-    """The lines that the library logs meanwhile, with the time of each."""
+def _listening(report: Report) -> Iterator[List[Tuple[float, str]]]:
+    """The lines that the library logs meanwhile, with the time of each; the report gets its warnings."""
     lines: List[Tuple[float, str]] = []
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             lines.append((record.created, record.getMessage()))
+            if record.levelno == logging.WARNING:
+                report.warnings.append(record.getMessage())
 
     logger, collector = logging.getLogger(__package__), Collector()
     level = logger.level
@@ -147,12 +152,17 @@ def _settings(lines: List[Tuple[float, str]]) -> Dict[str, str]:
 
 def origins(options: argparse.Namespace, settings: Mapping[str, str]) -> List[Tuple[str, str, str]]:
     """A row for each setting: its value, in force or as it was given, and where that came from."""
+    env_file = getattr(options, "env_file", None)
+    from_file = _names_in(env_file) if env_file else set()
+
+    def named(variable: str) -> str:
+        return f"{variable} in {env_file}" if variable in from_file else variable
 
     def row(name: str, value: Optional[str], default: str, *variables: str) -> Tuple[str, str, str]:
         origin = next((variable for variable in variables if os.environ.get(variable)), None)
         if value is None:
             value = default if origin is None else os.environ[origin]
-        return name, value, "default" if origin is None else origin
+        return name, value, "default" if origin is None else named(origin)
 
     def option(name: str) -> bool:
         return getattr(options, name, None) is not None
@@ -160,7 +170,7 @@ def origins(options: argparse.Namespace, settings: Mapping[str, str]) -> List[Tu
     ours = "MONGODB_ATLAS_"
     base_urls = [f"{ours}{name}" for name in ("OPS_MANAGER_URL", "BASE_URL", "SERVICE")]
     rows = [
-        ("credentials", settings.get("who", "see below"), _credentials()),
+        ("credentials", settings.get("who", "see below"), ", ".join(map(named, _credentials())) or "none"),
         row("base URL", settings.get("base_url"), "https://cloud.mongodb.com", *base_urls),
         row("API version", settings.get("api_version"), "2024-05-30", f"{ours}API_VERSION"),
         row("timeout", settings.get("timeout"), "30000 ms", f"{ours}TIMEOUT_MS"),
@@ -183,7 +193,16 @@ def origins(options: argparse.Namespace, settings: Mapping[str, str]) -> List[Tu
     ]
 
 
-def _credentials() -> str:
+def _names_in(env_file: str) -> Set[str]:
+    """The variables of a file that was read before; none if it could not be."""
+    try:
+        with open(env_file, encoding="utf-8", errors="replace") as file:
+            return set(re.findall(r"^\s*(\w+)=", file.read(), re.MULTILINE | re.ASCII))
+    except OSError:
+        return set()
+
+
+def _credentials() -> List[str]:
     """The variables of the complete set that counts, else those that are there."""
 
     def first(names: Sequence[str]) -> Optional[str]:
@@ -192,7 +211,7 @@ def _credentials() -> str:
     sets = [[first(names) for names in credentials] for credentials in _CREDENTIALS]
     complete = next((names for names in sets if None not in names), None)
     there = complete if complete is not None else [name for names in sets for name in names]
-    return ", ".join(f"MONGODB_ATLAS_{name}" for name in there if name is not None) or "none"
+    return [f"MONGODB_ATLAS_{name}" for name in there if name is not None]
 
 
 class Way:
