@@ -150,7 +150,7 @@ class Headers(Mapping[str, str]):
 
 
 class Field(property, Generic[T]):
-    """An attribute that is worked out each time it is asked for: that costs less than to look whether it is known."""
+    """An attribute that is worked out each time it is asked for, from what one call of the library told."""
 
     name: str
     member: str
