@@ -51,12 +51,13 @@ LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 # Should the environment have one of these names, make would work them out, and ask cargo, for every target.
 unexport TARGET RELEASE SIMULATOR LINK TOLD
 
+BENCHES := $(BUILD)/bench
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist release-check header abi docs demo check test instructions bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library tools manuals
@@ -79,6 +80,7 @@ $(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
 manuals: $(TOOLS)
 	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
 
+# The symbols are apart: they are as large as the library, and few need them.
 install install-debug uninstall:
 	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
 	    BUILT="$(BUILT)" MANUALS="$(BUILD)/share" packaging/install.sh $@
@@ -88,26 +90,40 @@ notices:
 	$(PYTHON) packaging/notices.py
 	@echo "THIRD-PARTY-NOTICES, packaging/atlas-backup.cdx.json and packaging/crates.zlib are up to date."
 
-# For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
-GLIBC := 2.17
+# For other machines than this one, and for old systems: make portable ARCH=aarch64 LIBC=musl, as packaging/platforms has
+# them. Both are for the command line alone, since other things are called ARCH in the environment, too.
+ARCH = $(patsubst armv7l,armv7,$(shell uname -m))
+LIBC = gnu
+PLATFORM = $(ARCH)-linux-$(LIBC)
 ZIG := $(BUILD)/zig/bin
-MANYLINUX := manylinux_$(subst .,_,$(GLIBC))_$(shell uname -m)
+# All that packaging/platforms has; make dist PLATFORMS=aarch64-linux-gnu takes one.
+PLATFORMS = $(shell sed -n 's/^\([a-z0-9_-]*\) .*/\1/p' packaging/platforms)
 
 portable: $(ZIG)/cargo-zigbuild
-	@PATH="$(abspath $(ZIG)):$$PATH" CARGO="$(CARGO)" packaging/library.sh $(BUILD)/portable \
-	    cargo-zigbuild rustc --target $(shell uname -m)-unknown-linux-gnu.$(GLIBC) $(CARGOFLAGS)
-	@$(MAKE) --no-print-directory -o library tools BUILT=$(BUILD)/portable \
-	    CC="$(ZIG)/python -m ziglang cc -target $(shell uname -m)-linux-gnu.$(GLIBC)"
-	@rm -f $(BUILD)/portable/*.whl
-	ATLAS_BACKUP_LIBRARY="$(abspath $(BUILD)/portable/libatlas_backup.so)" ATLAS_BACKUP_WHEEL_PLATFORM="$(MANYLINUX)" \
-	    $(ZIG)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/portable ./bindings/python
-	@echo "Built for glibc $(GLIBC): $(BUILD)/portable/libatlas_backup.so and" $(BUILD)/portable/*.whl
-	@echo "Install the library: make install BUILT=$(BUILD)/portable, the Python package: pip install" $(BUILD)/portable/*.whl
+	@$(TOLD) packaging/portable.sh $(PLATFORM) $(CARGOFLAGS)
+
+# Runs the tests on each platform, which takes half an hour or more, and writes down how that went.
+platforms: simulator $(ZIG)/cargo-zigbuild
+	@$(TOLD) RECORD=docs/platforms.md tests/platforms/run $(PLATFORMS)
+
+# What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
+MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+
+dist: manuals $(ZIG)/cargo-zigbuild
+	@for platform in $(PLATFORMS); do \
+	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(BUILD)/dist $$platform || exit; \
+	done
+	@echo "See $(BUILD)/dist."
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
 	$(PYTHON) -m venv $(BUILD)/zig
 	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang auditwheel
+
+# What a release still lacks; CONTRIBUTING.md has what a person does besides.
+release-check:
+	@$(TOLD) packaging/release-check $(CHECKS)
 
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
@@ -161,8 +177,8 @@ $(DOCS_PYTHON):
 	$(BUILD)/docs-tools/bin/pip install --quiet --disable-pip-version-check pdoc typing_extensions markdown-it-py mdit-py-plugins
 
 # What the scripts in tests/ need to know.
-TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
-       VERSION="$(VERSION)" GLIBC="$(GLIBC)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
+TOLD = PLATFORM="$(PLATFORM)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+       VERSION="$(VERSION)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
 	@$(TOLD) tests/demo
@@ -175,8 +191,12 @@ check:
 	$(CARGO) test --workspace --lib --test documents --test fields --locked $(CARGOFLAGS) --quiet
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
-test: library simulator programs tools manuals $(C_TEST_PROGRAMS)
+test: library simulator programs tools manuals $(C_TEST_PROGRAMS) $(BENCHES)/ours
 	@$(TOLD) tests/run $(STEPS)
+
+# What `make test` compares with: instructions of the library as it is shipped. Needs valgrind.
+instructions: library simulator $(BENCHES)/ours
+	@$(TOLD) "$(SIMULATOR)" run --env all -- tests/instructions/run --renew
 
 # Not part of `make test`, since it takes as long as one likes; make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="snapshot c_abi".
 FUZZ_SECONDS ?= 60
@@ -189,25 +209,38 @@ $(BUILD)/tools/bin/cargo-%:
 	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-$*
 
 # Speed, side by side with what else there is; written to docs/benchmarks.md. Best on a machine that does nothing else.
-BENCH := $(BUILD)/bench
+# make bench BENCH="lists parse" measures only that, and prints it; benches/run has the names.
+BENCH ?=
 
-bench: library simulator programs $(addprefix $(BENCH)/,ours libcurl launch venv/bin/python)
+bench: library simulator programs $(addprefix $(BENCHES)/,ours libcurl launch venv/bin/python)
 	@BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" VERSION="$(VERSION)" \
-	    CARGO="$(CARGO)" benches/run
+	    CARGO="$(CARGO)" BENCH="$(BENCH)" benches/run
 
-$(BENCH)/%: benches/%.c
-	@mkdir -p $(BENCH)
-	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $< $(USES)
+$(BENCHES)/ours: benches/ours.c include/atlas_backup.h | library
+	@mkdir -p $(BENCHES)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
-$(BENCH)/ours: include/atlas_backup.h | library
-$(BENCH)/ours: USES = -Iinclude $(LINK) -pthread
-$(BENCH)/libcurl: USES = $(or $(shell pkg-config --cflags --libs libcurl json-c), \
-    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+$(BENCHES)/launch: benches/launch.c
+	@mkdir -p $(BENCHES)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $<
 
-$(BENCH)/venv/bin/python:
-	@rm -rf $(BENCH)/venv
-	$(PYTHON) -m venv $(BENCH)/venv
-	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
+$(BENCHES)/libcurl: $(addprefix benches/,libcurl.c json_c.c yyjson.c parser.h) | $(BENCHES)/yyjson/yyjson.c
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -I$(BENCHES) -o $@ $(filter %.c,$^) $(BENCHES)/yyjson/yyjson.c \
+	    $(or $(shell pkg-config --cflags --libs libcurl json-c), \
+	    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+
+# Debian 12 has no yyjson; its Python binding brings the source.
+$(BENCHES)/yyjson/yyjson.c: $(BENCHES)/venv/bin/python
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	$(BENCHES)/venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest $(@D) yyjson==4.0.6
+	tar -xzf $(@D)/yyjson-4.0.6.tar.gz -C $(@D) --strip-components=2 yyjson-4.0.6/yyjson
+	@touch $@
+
+$(BENCHES)/venv/bin/python:
+	@rm -rf $(BENCHES)/venv
+	$(PYTHON) -m venv $(BENCHES)/venv
+	$(BENCHES)/venv/bin/pip install --quiet --disable-pip-version-check requests
 
 # Sixteen threads, every fault there is, for half an hour; what the last run found: docs/test-results.md
 SOAK_MINUTES ?= 30
@@ -235,7 +268,8 @@ help:
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make check    formatting, clippy and the unit tests: in seconds, after each change"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
-	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
+	@echo "make bench    measure speed, side by side with others; writes docs/benchmarks.md; BENCH=\"...\" prints some: $$(benches/run --list)"
+	@echo "make instructions  write the figures again that make test compares the library's instructions with"
 	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
 	@echo "make tsan     the C tests and some of the soak with ThreadSanitizer; TSAN_MINUTES=10 soaks for longer"
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
@@ -244,6 +278,9 @@ help:
 	@echo "make docs     all documentation as one folder of HTML: $(BUILD)/docs/index.html"
 	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
 	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
-	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
+	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"
+	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; PLATFORMS=\"...\" for some"
+	@echo "make release-check what this version still lacks for a release; CHECKS=\"versions notices\" looks at some"
+	@echo "make platforms run the tests on every platform, and write down in docs/platforms.md how that went"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

@@ -56,7 +56,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if options.env_file is not None:
             _environment.load(options.env_file)
         if options.run is diagnose.run:
-            return int(diagnose.run(lambda: _client(options), options))
+            return int(diagnose.run(lambda: _client(options), options))  # mypy takes it for Any behind `is`
         with _client(options) as client:
             _write(options.run(client, options))
         return 0
