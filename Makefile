@@ -51,12 +51,13 @@ LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 # Should the environment have one of these names, make would work them out, and ask cargo, for every target.
 unexport TARGET RELEASE SIMULATOR LINK TOLD
 
+BENCHES := $(BUILD)/bench
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
 C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist release-check header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist release-check header abi docs demo check test instructions bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
 all: library tools manuals
@@ -79,6 +80,7 @@ $(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
 manuals: $(TOOLS)
 	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
 
+# The symbols are apart: they are as large as the library, and few need them.
 install install-debug uninstall:
 	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
 	    BUILT="$(BUILT)" MANUALS="$(BUILD)/share" packaging/install.sh $@
@@ -190,8 +192,12 @@ check:
 	$(CARGO) test --workspace --lib --test documents --test fields --locked $(CARGOFLAGS) --quiet
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
-test: library simulator programs tools manuals $(C_TEST_PROGRAMS)
+test: library simulator programs tools manuals $(C_TEST_PROGRAMS) $(BENCHES)/ours
 	@$(TOLD) tests/run $(STEPS)
+
+# What `make test` compares with: instructions of the library as it is shipped. Needs valgrind.
+instructions: library simulator $(BENCHES)/ours
+	@$(TOLD) "$(SIMULATOR)" run --env all -- tests/instructions/run --renew
 
 # Not part of `make test`, since it takes as long as one likes; make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="snapshot c_abi".
 FUZZ_SECONDS ?= 60
@@ -204,25 +210,38 @@ $(BUILD)/tools/bin/cargo-%:
 	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-$*
 
 # Speed, side by side with what else there is; written to docs/benchmarks.md. Best on a machine that does nothing else.
-BENCH := $(BUILD)/bench
+# make bench BENCH="lists parse" measures only that, and prints it; benches/run has the names.
+BENCH ?=
 
-bench: library simulator programs $(addprefix $(BENCH)/,ours libcurl launch venv/bin/python)
+bench: library simulator programs $(addprefix $(BENCHES)/,ours libcurl launch venv/bin/python)
 	@BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" VERSION="$(VERSION)" \
-	    CARGO="$(CARGO)" benches/run
+	    CARGO="$(CARGO)" BENCH="$(BENCH)" benches/run
 
-$(BENCH)/%: benches/%.c
-	@mkdir -p $(BENCH)
-	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $< $(USES)
+$(BENCHES)/ours: benches/ours.c include/atlas_backup.h | library
+	@mkdir -p $(BENCHES)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
-$(BENCH)/ours: include/atlas_backup.h | library
-$(BENCH)/ours: USES = -Iinclude $(LINK) -pthread
-$(BENCH)/libcurl: USES = $(or $(shell pkg-config --cflags --libs libcurl json-c), \
-    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+$(BENCHES)/launch: benches/launch.c
+	@mkdir -p $(BENCHES)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $<
 
-$(BENCH)/venv/bin/python:
-	@rm -rf $(BENCH)/venv
-	$(PYTHON) -m venv $(BENCH)/venv
-	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
+$(BENCHES)/libcurl: $(addprefix benches/,libcurl.c json_c.c yyjson.c parser.h) | $(BENCHES)/yyjson/yyjson.c
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -I$(BENCHES) -o $@ $(filter %.c,$^) $(BENCHES)/yyjson/yyjson.c \
+	    $(or $(shell pkg-config --cflags --libs libcurl json-c), \
+	    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+
+# Debian 12 has no yyjson; its Python binding brings the source.
+$(BENCHES)/yyjson/yyjson.c: $(BENCHES)/venv/bin/python
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	$(BENCHES)/venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest $(@D) yyjson==4.0.6
+	tar -xzf $(@D)/yyjson-4.0.6.tar.gz -C $(@D) --strip-components=2 yyjson-4.0.6/yyjson
+	@touch $@
+
+$(BENCHES)/venv/bin/python:
+	@rm -rf $(BENCHES)/venv
+	$(PYTHON) -m venv $(BENCHES)/venv
+	$(BENCHES)/venv/bin/pip install --quiet --disable-pip-version-check requests
 
 # Sixteen threads, every fault there is, for half an hour; what the last run found: docs/test-results.md
 SOAK_MINUTES ?= 30
@@ -250,7 +269,8 @@ help:
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make check    formatting, clippy and the unit tests: in seconds, after each change"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
-	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
+	@echo "make bench    measure speed, side by side with others; writes docs/benchmarks.md; BENCH=\"...\" prints some: $$(benches/run --list)"
+	@echo "make instructions  write the figures again that make test compares the library's instructions with"
 	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
 	@echo "make tsan     the C tests and some of the soak with ThreadSanitizer; TSAN_MINUTES=10 soaks for longer"
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"

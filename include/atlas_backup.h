@@ -27,7 +27,7 @@
  *
  * Check the client before you use it: called with NULL, the next function would report just that in `error`, in place
  * of why there is no client. Whole programs are in bindings/c: get_snapshot.c, list_snapshots.c, wait_for_snapshot.c,
- * check_backup.c.
+ * check_backup.c, export_metrics.c.
  *
  *
  * The conventions, which hold for every function below
@@ -78,7 +78,7 @@
  * Signals     never make a call fail or last longer, so a handler alone does not end one. Threads that the library
  *             starts block all signals, so your handlers run on your threads. SIGPIPE is not raised. No function may be
  *             called from a signal handler, not even atlas_client_cancel(): let a thread take the signal with sigwait()
- *             and cancel, as bindings/c/wait_for_snapshot.c does.
+ *             and cancel, as bindings/c/session.h does.
  *
  * Timeouts    atlas_config_set_timeout_ms() bounds each call as a whole: name lookup, token, retries, pauses, all
  *             pages of a list and the slowest answer, whatever the server does; only reading a document of many MiB may take

@@ -90,7 +90,7 @@ fi
 rust_objcopy=$sysroot/lib/rustlib/$($RUSTC -vV | sed -n 's/^host: //p')/bin/rust-objcopy
 objcopy() {
     if [ -n "$OBJCOPY" ]; then
-        "$OBJCOPY" "$@"
+        command "$OBJCOPY" "$@"
     elif [ -x "$rust_objcopy" ]; then
         LD_LIBRARY_PATH=$sysroot/lib "$rust_objcopy" "$@"
     else

@@ -52,6 +52,10 @@ STD_CRATES = {
     "rustc-demangle": "MIT OR Apache-2.0",
 }
 
+# With these zig completes what it links for some platforms: make portable. Of the first, which goes by LLVM's exception,
+# nothing would have to be said.
+ZIG = {"libunwind": "Apache-2.0 WITH LLVM-exception", "compiler-rt": "MIT"}
+
 INTRODUCTION = """\
 libatlas_backup is licensed under the Apache License 2.0: see LICENSE. Inside it, linked statically, are the works of
 others that are listed here, with the texts of their licences; of those that one may choose from, one.
@@ -132,17 +136,20 @@ def notices(packages):
         lines.append(f"    {name:<28} {spelled(package['license'])}")
         files = licence_files(package)
         if not files:
-            sys.exit(f"{name} has no licence file: say in packaging/notices.py which text holds for it.")
+            sys.exit(f"NOT OK - {name} has no licence file, so what holds for it has to be found elsewhere")
         for path in files:
             add(path.read_text(encoding="utf-8"), name)
-    for path in sorted((ROOT / "packaging" / STD).glob("*.txt")):
-        add(path.read_text(encoding="utf-8"), f"{STD} ({path.stem})")
+    for owner in (STD, "zig"):
+        for path in sorted((ROOT / "packaging" / owner).glob("*.txt")):
+            add(path.read_text(encoding="utf-8"), f"{owner} ({path.stem})")
 
     rule = "=" * 100
     out = [INTRODUCTION, "Crates:\n", "\n".join(lines), ""]
     out += ["Rust's standard library (https://github.com/rust-lang/rust), The Rust Project Developers:\n"]
     out += [f"    {STD:<28} {STD_LICENCE}"]
     out += [f"    {name:<28} {licence}" for name, licence in STD_CRATES.items()]
+    out += ["", "What zig links besides, for some platforms of `make portable` (https://ziglang.org):\n"]
+    out += [f"    {name:<28} {licence}" for name, licence in ZIG.items()]
     for text, whose in texts.values():
         whose = textwrap.fill("Of " + ", ".join(dict.fromkeys(whose)), len(rule))
         out += ["", rule, whose, rule, "", text.rstrip("\n")]
@@ -178,15 +185,24 @@ def bill(packages):
         {"type": "library", "bom-ref": f"{STD}/{name}", "name": name, "licenses": [{"expression": licence}]}
         for name, licence in STD_CRATES.items()
     ]
+    # Of some platforms only.
+    zig = [
+        {
+            **{"type": "library", "bom-ref": f"zig/{name}", "name": name, "scope": "optional"},
+            "licenses": [{"expression": licence}],
+        }
+        for name, licence in ZIG.items()
+    ]
+    besides = [STD, *(it["bom-ref"] for it in zig)]
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"component": component(ours)},
-        "components": [component(it) for it in packages if it is not ours] + [std],
+        "components": [component(it) for it in packages if it is not ours] + [std] + zig,
         "dependencies": [
-            {"ref": refs[it["id"]], "dependsOn": [refs[use] for use in it["uses"]] + [STD] * (it is ours)}
+            {"ref": refs[it["id"]], "dependsOn": [refs[use] for use in it["uses"]] + (besides if it is ours else [])}
             for it in packages
         ],
     }

@@ -3,6 +3,8 @@
 //! serde_json does the reading. Its raw values accept any escape, lone surrogates included, which is what lets one odd
 //! text leave the rest of a document readable; they know no depth limit either, so that is checked here.
 
+mod cursor;
+
 use std::borrow::Cow;
 use std::collections::TryReserveError;
 
@@ -13,12 +15,13 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::text::boundary;
+pub(crate) use cursor::Cursor;
 
 /// The longest body that is read, in bytes. A page of 500 snapshots has about a fortieth of it.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// How many arrays and objects may enclose a value, the outermost object included.
-const MAX_DEPTH: usize = 128;
+pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Why a text is not the JSON object that was expected.
 #[derive(Debug)]
@@ -109,7 +112,8 @@ pub(crate) fn values<'a, const N: usize>(
     Some(values)
 }
 
-fn find_values<'a>(
+/// The same into an array that is there.
+pub(crate) fn find_values<'a>(
     object: &'a str,
     names: &[&str],
     values: &mut [Option<&'a str>],
@@ -289,10 +293,10 @@ pub(crate) fn integer(raw: &str) -> Option<i64> {
 }
 
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.
-pub(crate) fn check_depth(text: &str) -> Result<(), Malformed> {
+pub(crate) fn check_depth(text: &str, limit: usize) -> Result<(), Malformed> {
     // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always.
     let openings = memchr2_iter(b'[', b'{', text.as_bytes());
-    if openings.take(MAX_DEPTH + 1).count() <= MAX_DEPTH {
+    if openings.take(limit + 1).count() <= limit {
         return Ok(());
     }
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
@@ -302,8 +306,8 @@ pub(crate) fn check_depth(text: &str) -> Result<(), Malformed> {
             b'\\' => escaped = true,
             b'"' => in_string = !in_string,
             _ if in_string => {}
-            b'[' | b'{' if depth == MAX_DEPTH => {
-                let what = format!("found more than {MAX_DEPTH} levels of nesting");
+            b'[' | b'{' if depth == limit => {
+                let what = format!("found more than {limit} levels of nesting");
                 return Err(Malformed::at(text.as_bytes(), at, &what));
             }
             b'[' | b'{' => depth += 1,

@@ -79,8 +79,8 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
             ),
             (
                 "bindings/python/src/atlas_backup/_snapshot.py",
-                format!("    {c} = "),
-                "in class Snapshot: Text(\"\"\"What it is.\"\"\")",
+                format!("    {c}: Field["),
+                "in class Snapshot: Field[Optional[str]] = Text(\"\"\"What it is.\"\"\")",
             ),
             (
                 "bindings/c/get_snapshot.c",

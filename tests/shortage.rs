@@ -64,6 +64,7 @@ fn large_answers() -> Vec<(&'static str, String)> {
     let many = |element: &str, count: usize| vec![element; count].join(",");
     let x = "x".repeat(300_000);
     let escapes = format!("\\u0078{}", &x[..1000]);
+    let item = format!("{{\"links\":[{}]}}", many("{}", 35));
     let members: Vec<String> = (0..20_000).map(|i| format!("\"m{i}\":{i}")).collect();
     vec![
         ("text", format!(r#"{{"id":"a","description":"{x}"}}"#)),
@@ -72,7 +73,7 @@ fn large_answers() -> Vec<(&'static str, String)> {
         ("texts", format!(r#"{{"id":"a","copyRegions":[{}]}}"#, many("\"\"", 50_000))),
         ("objects", format!(r#"{{"id":"a","links":[{}]}}"#, many("{}", 50_000))),
         ("members", format!(r#"{{"id":"a",{}}}"#, members.join(","))),
-        ("items", format!(r#"{{"results":[{}]}}"#, many("{\"id\":\"a\"}", 499))),
+        ("items", format!(r#"{{"results":[{}]}}"#, many(&item, 499))),
         ("large-items", format!(r#"{{"results":[{{"description":"{x}"}}]}}"#)),
     ]
 }

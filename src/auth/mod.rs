@@ -100,7 +100,9 @@ impl Auth {
         }
     }
 
-    /// Completes the error for an answer of 401: which credentials were refused, and what to do.
+    /// Completes the error for an answer of 401: which credentials were refused, and what to do. Not inlined, since it
+    /// is large and seldom called.
+    #[inline(never)]
     pub(crate) fn refused(&self, error: Error) -> Error {
         error.hint(match self {
             Auth::ServiceAccount(account) => {

@@ -24,7 +24,8 @@ const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 impl Error {
     /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
     /// Atlas, enveloped or not, `{"error","error_description"}` of OAuth, or something a gateway said.
-    /// `redactor` knows what it may echo.
+    /// `redactor` knows what it may echo. Not inlined, since it is large and several ask for it.
+    #[inline(never)]
     pub(crate) fn from_response(
         status: u16,
         headers: Option<&HeaderMap>,

@@ -1,10 +1,15 @@
-//! From a body to the document in it: the members we know, the envelope around it, the error in its place.
+//! From a body to the document in it, whatever it looks like: the members we know, the envelope around it, the error in its
+//! place, fields of another type than documented.
+
+use std::collections::TryReserveError;
 
 use ::http::HeaderMap;
 
-use super::fields::{self, TextField};
+use super::body::Body;
+use super::fields::{ArrayField, Field, Fields, Range, TextField};
 use crate::error::{Error, ErrorKind, Redactor, Result, status_in_body};
-use crate::json::{self, Malformed};
+use crate::json::{self, MAX_DEPTH, Malformed};
+use crate::runtime::memory;
 
 /// What a caller reads, and so what the body of an error looks like.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,15 +27,9 @@ pub(super) enum Expected {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Document<'a> {
     /// The object.
-    pub(super) text: &'a str,
-    /// The documented fields of a snapshot that hold text, by [`TextField`].
-    pub(super) texts: [Option<&'a str>; TextField::COUNT],
-    pub(super) storage_size_bytes: Option<&'a str>,
-    pub(super) copy_regions: Option<&'a str>,
-    pub(super) policy_items: Option<&'a str>,
-    pub(super) snapshot_ids: Option<&'a str>,
-    pub(super) links: Option<&'a str>,
-    pub(super) members: Option<&'a str>,
+    text: &'a str,
+    /// The documented fields of a snapshot, by their numbers.
+    fields: [Option<&'a str>; Field::ALL.len()],
     pub(super) results: Option<&'a str>,
     pub(super) total_count: Option<&'a str>,
     /// Whether an envelope was around it.
@@ -48,15 +47,9 @@ impl<'a> Document<'a> {
             "totalCount" => document.total_count = Some(value),
             "content" => document.content = Some(value),
             "error" => document.error = Some(value),
-            fields::STORAGE_SIZE_BYTES => document.storage_size_bytes = Some(value),
-            fields::COPY_REGIONS => document.copy_regions = Some(value),
-            fields::POLICY_ITEMS => document.policy_items = Some(value),
-            fields::SNAPSHOT_IDS => document.snapshot_ids = Some(value),
-            fields::LINKS => document.links = Some(value),
-            fields::MEMBERS => document.members = Some(value),
             name => {
-                if let Some(field) = TextField::named(name) {
-                    document.texts[field as usize] = Some(value);
+                if let Some(field) = Field::named(name) {
+                    document.fields[field.number()] = Some(value);
                 }
             }
         })?;
@@ -77,10 +70,11 @@ impl<'a> Document<'a> {
         redactor: &Redactor,
     ) -> Result<Document<'a>> {
         let outer = Document::read(body)?;
-        json::check_depth(body)?;
+        json::check_depth(body, MAX_DEPTH)?;
 
         // A snapshot's own status is text and a page has none: an integer is the HTTP status of an envelope.
-        let number = outer.text_field(TextField::Status).filter(|raw| json::integer(raw).is_some());
+        let number =
+            outer.field(Field::Text(TextField::Status)).filter(|raw| json::integer(raw).is_some());
         let content = outer.content.filter(|content| content.starts_with('{'));
         let enveloped = number.is_some() && content.is_some();
         let inner = match content.filter(|_| enveloped) {
@@ -112,19 +106,88 @@ impl<'a> Document<'a> {
         Ok(inner)
     }
 
-    fn text_field(&self, field: TextField) -> Option<&'a str> {
-        self.texts[field as usize]
-    }
-
-    /// How long the JSON text of all fields is that hold text, alone or in arrays.
-    pub(super) fn text_length(&self) -> usize {
-        let arrays =
-            [self.copy_regions, self.policy_items, self.snapshot_ids, self.links, self.members];
-        let all = self.texts.iter().chain(&arrays);
-        all.flatten().map(|raw| raw.len()).sum()
+    fn field(&self, field: Field) -> Option<&'a str> {
+        self.fields[field.number()]
     }
 
     fn has_id(&self) -> bool {
-        self.text_field(TextField::Id).is_some_and(|id| id != "null")
+        self.field(Field::Text(TextField::Id)).is_some_and(|id| id != "null")
     }
+
+    /// Reads the documented fields. One that is missing or null is absent, one of another type than documented is odd
+    /// besides.
+    pub(super) fn decode(&self, into: &mut Body) -> std::result::Result<Fields, TryReserveError> {
+        let mut fields = Fields::default();
+        for &(field, _) in Field::ALL {
+            let Some(raw) = self.field(field).filter(|raw| *raw != "null") else {
+                continue;
+            };
+            let is_odd = match field {
+                Field::Text(field) => {
+                    let place = into.texts.push_json(raw)?;
+                    fields.texts[field as usize] = place;
+                    place.is_none()
+                }
+                Field::StorageSizeBytes => {
+                    let size = json::integer(raw);
+                    fields.storage_size_bytes = size.unwrap_or(fields.storage_size_bytes);
+                    size.is_none()
+                }
+                Field::Array(array) => {
+                    let range = elements(raw, array, into)?;
+                    fields.arrays[array as usize] = range.unwrap_or_default();
+                    range.is_none()
+                }
+            };
+            if is_odd {
+                fields.set_odd(field);
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// Reads an array; with an element of another type it is none.
+fn elements(
+    raw: &str,
+    array: ArrayField,
+    into: &mut Body,
+) -> std::result::Result<Option<Range>, TryReserveError> {
+    let (before, start) = (into.lengths(), into.elements.len());
+    let mut outcome = Ok(true);
+    let read = json::elements(raw, |raw| {
+        if let Ok(true) = outcome {
+            outcome = element(raw, array, into);
+        }
+    });
+    if read.is_ok() && outcome? {
+        let length = into.elements.len() - start;
+        return Ok(Some(Range { start: start as u32, length: length as u32 }));
+    }
+    into.truncate(before);
+    Ok(None)
+}
+
+/// Reads an element; false if it has another type than documented. The texts of an object may be absent like any other
+/// field. Of one that comes twice only the last is decoded.
+fn element(
+    raw: &str,
+    array: ArrayField,
+    into: &mut Body,
+) -> std::result::Result<bool, TryReserveError> {
+    if array.names().is_empty() {
+        let place = into.texts.push_json(raw)?;
+        memory::push(&mut into.elements, place)?;
+        return Ok(place.is_some());
+    }
+    let mut values = [None; 3];
+    let values = &mut values[..array.names().len()];
+    if json::find_values(raw, array.names(), values).is_err() {
+        return Ok(false);
+    }
+    for value in values {
+        let place = value.map_or(Ok(None), |raw| into.texts.push_json(raw))?;
+        memory::push(&mut into.elements, place)?;
+    }
+    Ok(true)
 }

@@ -3,6 +3,8 @@
 //! cbindgen reads this file: the comments and numbers are those of the C header, where `Status::InProgress` is called
 //! `ATLAS_STATUS_IN_PROGRESS`.
 
+use super::arena::Text;
+
 /// An enumeration that is read from the text of a field.
 trait FromText: Copy + 'static {
     const UNKNOWN: Self;
@@ -12,9 +14,14 @@ trait FromText: Copy + 'static {
 
 /// The value that `text` names, compared without case.
 #[allow(private_bounds)]
-pub(super) fn from_text<E: FromText>(text: Option<&str>) -> E {
-    let known =
-        E::NAMES.iter().find(|(name, _)| text.is_some_and(|text| text.eq_ignore_ascii_case(name)));
+pub(super) fn from_text<E: FromText>(text: Option<Text>) -> E {
+    let Some(text) = text else {
+        return E::UNKNOWN;
+    };
+    let find = |is_it: &dyn Fn(&str) -> bool| E::NAMES.iter().find(|(name, _)| is_it(name));
+    // Nearly always it is the very name.
+    let known = find(&|name| text.is(name))
+        .or_else(|| find(&|name| text.as_str().eq_ignore_ascii_case(name)));
     known.map_or(E::UNKNOWN, |(_, value)| *value)
 }
 

@@ -1,25 +1,25 @@
 //! Lists of snapshots, page by page.
 
-use std::collections::TryReserveError;
+use std::sync::Arc;
 
 use ::http::HeaderMap;
 
-use super::Snapshot;
 use super::document::{Document, Expected};
+use super::page::{Item, Page, Unread};
+use super::{Snapshot, copied};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::json;
-use crate::runtime::memory;
 
 /// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit for
 /// bodies could otherwise take a hundred times its size in memory.
 const MAX_ITEMS: usize = 50_000;
-/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, three times what Atlas' take.
+/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, four times what Atlas' take.
 const MAX_MEMORY_MIB: usize = 256;
 
 /// Snapshots in Atlas' order, and how many Atlas thinks there are.
 ///
-/// Each item has its own bytes and shares nothing with others; an item that is no JSON object is there with all its
-/// fields absent.
+/// The items of a page share its bytes, which live as long as the list; a clone of an item has its own. An item that is no
+/// JSON object is there with all its fields absent.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotList {
     items: Vec<Snapshot>,
@@ -28,29 +28,15 @@ pub struct SnapshotList {
     total_count: Option<i64>,
 }
 
-/// Why no more snapshots fit into a list.
-enum Full {
-    TooMany,
-    TooLarge,
-    NoMemory(TryReserveError),
-}
-
-impl From<TryReserveError> for Full {
-    fn from(error: TryReserveError) -> Full {
-        Full::NoMemory(error)
-    }
-}
-
-impl From<Full> for Error {
-    fn from(full: Full) -> Error {
-        let what = match full {
-            Full::NoMemory(error) => return error.into(),
-            Full::TooMany => format!("the list has more than {MAX_ITEMS} snapshots"),
-            Full::TooLarge => {
-                format!("the snapshots of the list take more than {MAX_MEMORY_MIB} MiB of memory")
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Error {
+        let what = match unread {
+            Unread::NoMemory(error) => return error.into(),
+            Unread::Odd => "not a page of a list: it has no array \"results\"".to_owned(),
+            Unread::TooMany => {
+                format!("the list has more than {MAX_ITEMS} snapshots; longer ones are not read")
             }
         };
-        let what = format!("{what}; longer ones are not read");
         Error::new(ErrorKind::InvalidResponse, what)
     }
 }
@@ -77,41 +63,46 @@ impl SnapshotList {
         redactor: &Redactor,
     ) -> Result<()> {
         let text = json::begin(body, headers.is_none())?;
-        let page = Document::find(&text, Expected::Page, headers, redactor)?;
-        let results = page.results.filter(|results| results.starts_with('['));
-        let Some(results) = results else {
-            let what = "not a page of a list: it has no array \"results\"";
-            return Err(Error::new(ErrorKind::InvalidResponse, what));
-        };
-        let (count, memory) = (self.items.len(), self.memory);
-        let mut added = Ok(());
-        let read = json::elements(results, |item| {
-            if added.is_ok() {
-                added = self.add(item);
+        let limit = MAX_ITEMS - self.items.len();
+        let (page, text) = match Page::read(&text, limit) {
+            Some(page) => (page, text),
+            None => {
+                let document = Document::find(&text, Expected::Page, headers, redactor)?;
+                let results = document.results.filter(|results| results.starts_with('['));
+                let results = results.ok_or(Unread::Odd)?;
+                let mut page = Page::of_results(results, limit)?;
+                page.total_count = document.total_count.and_then(json::integer);
+                (page, copied(results, results.len())?)
             }
-        });
-        if read.is_err() || added.is_err() {
-            // At once, since it may be needed to say so.
-            self.items.truncate(count);
-            self.memory = memory;
-        }
-        read?;
-        added?;
-        let total_count = page.total_count.and_then(json::integer);
-        self.total_count = total_count.filter(|count| *count != i64::MIN).or(self.total_count);
-        Ok(())
+        };
+        self.add(page, text)
     }
 
-    fn add(&mut self, item: &str) -> std::result::Result<(), Full> {
-        if self.items.len() == MAX_ITEMS {
-            return Err(Full::TooMany);
+    /// Adds the snapshots that were read from `text`.
+    fn add(&mut self, page: Page, mut text: String) -> Result<()> {
+        let Page { mut body, items, total_count, .. } = page;
+        for item in &items {
+            // For C. A comma, a bracket or white space is there, which nobody looks at any more.
+            let behind = item.json.end as usize;
+            text.replace_range(behind..=behind, "\0");
         }
-        let item = Snapshot::item(item)?;
-        self.memory += item.memory();
-        if self.memory > MAX_MEMORY_MIB * 1024 * 1024 {
-            return Err(Full::TooLarge);
+        text.shrink_to_fit();
+        body.json = text;
+        body.shrink();
+        let memory = self.memory + body.memory() + items.len() * size_of::<Snapshot>();
+        if memory > MAX_MEMORY_MIB * 1024 * 1024 {
+            let what = format!(
+                "the snapshots of the list take more than {MAX_MEMORY_MIB} MiB of memory; longer ones are not read"
+            );
+            return Err(Error::new(ErrorKind::InvalidResponse, what));
         }
-        Ok(memory::push(&mut self.items, item)?)
+        self.items.try_reserve(items.len())?;
+        let body = Arc::new(body);
+        let snapshot = |item: Item| Snapshot::new(Arc::clone(&body), item.json, item.fields);
+        self.items.extend(items.into_iter().map(snapshot));
+        self.memory = memory;
+        self.total_count = total_count.filter(|count| *count != i64::MIN).or(self.total_count);
+        Ok(())
     }
 
     /// How many snapshots there are.
@@ -167,11 +158,12 @@ impl<'a> IntoIterator for &'a SnapshotList {
     }
 }
 
+/// Each with bytes of its own, so that it does not keep the others' in memory.
 impl IntoIterator for SnapshotList {
     type Item = Snapshot;
-    type IntoIter = std::vec::IntoIter<Snapshot>;
+    type IntoIter = std::iter::Map<std::vec::IntoIter<Snapshot>, fn(Snapshot) -> Snapshot>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter()
+        self.items.into_iter().map(|item| Snapshot::clone(&item))
     }
 }

@@ -1,23 +1,31 @@
 //! The document and its fields.
 //!
-//! A snapshot is its body as received, plus what the documented fields in it say, decoded once into a few flat buffers.
-//! Nothing else is built unless asked for. Every field is optional and every enumeration open: whatever Atlas sends as
-//! a JSON object can be read.
+//! A snapshot is JSON text as received, plus what the documented fields in it say, decoded once into one buffer of texts.
+//! Nothing else is built unless asked for. The snapshots of a page share its text and one such buffer. Every field is
+//! optional and every enumeration open: whatever Atlas sends as a JSON object can be read.
 
 mod accessors;
 mod arena;
+mod body;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod careful;
 mod document;
 mod enums;
+mod field_table;
 mod fields;
 mod for_c;
 mod headers;
 mod list;
-mod members;
+mod one_pass;
+mod page;
 mod table;
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::collections::TryReserveError;
 use std::ffi::c_char;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicPtr;
 
 use ::http::HeaderMap;
@@ -26,12 +34,12 @@ use once_cell::race::OnceBox;
 use crate::error::{Redactor, Result};
 use crate::json;
 use crate::runtime::memory;
+use body::{Body, ResponseHead};
 use document::{Document, Expected};
+use field_table::FieldTable;
 use fields::Fields;
 use headers::HeaderTable;
-use members::MemberTable;
 
-use arena::Span;
 pub(crate) use arena::Text;
 pub use enums::{CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
 pub(crate) use fields::TextField;
@@ -43,22 +51,13 @@ pub use list::SnapshotList;
 /// It never changes and may be read by many threads at once. What Atlas did not send, or sent with another type than it
 /// documents, is `None`, without an effect on other fields.
 pub struct Snapshot {
-    /// The body and a NUL, for C.
-    json: Box<str>,
-    /// Whether an envelope surrounds the snapshot.
-    enveloped: bool,
+    body: Arc<Body>,
+    /// Where it is in there: all of it, or an item of a page.
+    json: Range<u32>,
     fields: Fields,
-    response: Option<Box<ResponseHead>>,
     // "race", here and below: a fork()ed child must never wait for an initialisation that a thread of its parent began.
-    members: OnceBox<MemberTable>,
+    field_table: OnceBox<FieldTable>,
     pointers: OnceBox<Vec<AtomicPtr<c_char>>>,
-}
-
-/// The HTTP response that a snapshot came in.
-struct ResponseHead {
-    status: u16,
-    headers: HeaderMap,
-    table: OnceBox<HeaderTable>,
 }
 
 impl Snapshot {
@@ -83,113 +82,80 @@ impl Snapshot {
         redactor: &Redactor,
     ) -> Result<Snapshot> {
         let expected = if enveloped { Expected::Enveloped } else { Expected::Snapshot };
-        let table = OnceBox::new();
-        Snapshot::read(
-            body,
-            expected,
-            Some(Box::new(ResponseHead { status, headers, table })),
-            redactor,
-        )
+        Snapshot::read(body, expected, Some(ResponseHead::new(status, headers)), redactor)
     }
 
     fn read(
-        body: Vec<u8>,
+        json: Vec<u8>,
         expected: Expected,
-        response: Option<Box<ResponseHead>>,
+        response: Option<ResponseHead>,
         redactor: &Redactor,
     ) -> Result<Snapshot> {
-        let mut text = json::begin(body, response.is_none())?;
+        let mut text = json::begin(json, response.is_none())?;
         text.try_reserve_exact(1)?; // for the NUL
-        let headers = response.as_ref().map(|response| &response.headers);
-        let document = Document::find(&text, expected, headers, redactor)?;
-        let (enveloped, fields) = (document.enveloped, Fields::decode(&document)?);
-        Ok(Snapshot::assemble(text, enveloped, fields, response))
-    }
-
-    /// An item of a list. One that is no object has no fields, but is there, so that it hides no other.
-    fn item(text: &str) -> std::result::Result<Snapshot, TryReserveError> {
-        let fields = match Document::read(text) {
-            Ok(document) => Fields::decode(&document)?,
-            Err(_) => Fields::default(),
+        let mut body = Body::for_json_of(text.len())?;
+        let fields = match one_pass::read_whole(&text, &mut body) {
+            Some(fields) => fields,
+            None => {
+                let headers = response.as_ref().map(|response| &response.headers);
+                let document = Document::find(&text, expected, headers, redactor)?;
+                body.enveloped = document.enveloped;
+                document.decode(&mut body)?
+            }
         };
-        let json = copied(text, text.len() + 1)?;
-        Ok(Snapshot::assemble(json, false, fields, None))
+        body.response = response;
+        Ok(Snapshot::alone(text, body, fields))
     }
 
-    fn assemble(
-        mut json: String,
-        enveloped: bool,
-        fields: Fields,
-        response: Option<Box<ResponseHead>>,
-    ) -> Snapshot {
+    /// The only snapshot of a body; `json` has room for a NUL.
+    fn alone(mut json: String, mut body: Body, fields: Fields) -> Snapshot {
+        let length = json.len() as u32;
         json.push('\0');
-        Snapshot {
-            json: json.into_boxed_str(),
-            enveloped,
-            fields,
-            response,
-            members: OnceBox::new(),
-            pointers: OnceBox::new(),
-        }
+        body.json = json;
+        body.shrink();
+        Snapshot::new(Arc::new(body), 0..length, fields)
     }
-}
 
-impl Snapshot {
+    fn new(body: Arc<Body>, json: Range<u32>, fields: Fields) -> Snapshot {
+        let (field_table, pointers) = (OnceBox::new(), OnceBox::new());
+        Snapshot { body, json, fields, field_table, pointers }
+    }
+
+    /// A copy, unless there is no memory for it.
+    pub(crate) fn try_clone(&self) -> Result<Snapshot> {
+        let json = self.json();
+        let mut body = Body::for_json_of(json.len())?;
+        let fields = body.copy(&self.body, &self.fields)?;
+        body.enveloped = self.body.enveloped;
+        let response = self.body.response.as_ref();
+        body.response = response.map(|it| ResponseHead::new(it.status, it.headers.clone()));
+        Ok(Snapshot::alone(copied(json, json.len() + 1)?, body, fields))
+    }
+
     /// `None` if there is no memory for it.
-    fn member_table(&self) -> Option<&MemberTable> {
-        let made = self.members.get_or_try_init(|| {
-            let object = match self.enveloped {
+    fn field_table(&self) -> Option<&FieldTable> {
+        let made = self.field_table.get_or_try_init(|| {
+            let object = match self.body.enveloped {
                 true => Document::content(self.json()),
                 false => self.json(),
             };
-            MemberTable::new(object).map(Box::new)
+            FieldTable::new(object).map(Box::new)
         });
         made.ok()
     }
 
     fn header_table(&self) -> Option<&HeaderTable> {
-        let response = self.response.as_deref()?;
+        let response = self.body.response.as_ref()?;
         let make = || Box::new(HeaderTable::new(&response.headers));
         Some(response.table.get_or_init(make))
-    }
-
-    /// How many bytes it takes, without what is built when it is asked for and what the allocator adds.
-    fn memory(&self) -> usize {
-        size_of::<Snapshot>() + self.json.len() + self.fields.memory()
-    }
-
-    fn elements<'a>(&'a self, spans: &'a [Span]) -> impl ExactSizeIterator<Item = &'a str> {
-        spans.iter().map(|span| self.fields.element(*span).as_str())
-    }
-
-    fn element(&self, spans: &[Span], index: usize) -> Option<Text<'_>> {
-        spans.get(index).map(|span| self.fields.element(*span))
-    }
-
-    /// A copy that has these for its own.
-    fn with(&self, json: Box<str>, fields: Fields) -> Snapshot {
-        let response = self.response.as_ref().map(|response| {
-            let (status, headers) = (response.status, response.headers.clone());
-            Box::new(ResponseHead { status, headers, table: OnceBox::new() })
-        });
-        let enveloped = self.enveloped;
-        let (members, pointers) = (OnceBox::new(), OnceBox::new());
-        Snapshot { json, enveloped, fields, response, members, pointers }
-    }
-}
-
-impl Snapshot {
-    /// A copy, unless there is no memory for it.
-    pub(crate) fn try_clone(&self) -> Result<Snapshot> {
-        let json = copied(&self.json, self.json.len())?.into_boxed_str();
-        Ok(self.with(json, self.fields.try_clone()?))
     }
 }
 
 /// Independent of the list or the callback that the original came from.
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
-        self.with(self.json.clone(), self.fields.clone())
+        // As whatever is cloned without memory for it.
+        self.try_clone().unwrap_or_else(|_| handle_alloc_error(Layout::new::<Snapshot>()))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Names with their values, kept for C.
 
-use super::arena::{Span, StringArena, Text};
+use super::arena::{Place, StringArena, Text};
 
 /// Names with their values, in the order they came in.
 pub(super) struct Table {
     pub(super) arena: StringArena,
     /// Name and value.
-    pub(super) entries: Vec<(Span, Span)>,
+    pub(super) entries: Vec<(Place, Place)>,
 }
 
 impl Table {

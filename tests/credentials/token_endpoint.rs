@@ -138,6 +138,26 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
 }
 
 #[test]
+fn too_many_live_tokens_are_told_with_both_ways_out() {
+    let atlas = Simulator::start();
+    atlas.change(|settings| settings.max_live_tokens = 1);
+    let (holder, other) =
+        (Watched::new(service_account(&atlas)), Watched::new(service_account(&atlas)));
+    holder.succeed();
+    let error = other.fail();
+    assert_eq!((error.kind, error.http_status), (ErrorKind::Forbidden, 403));
+    for said in [
+        "too many live access tokens (Atlas allows 100, and each lives an hour)",
+        "share a token cache between processes",
+        "have each program give its token back before it ends",
+    ] {
+        assert!(error.message().contains(said), "{error}");
+    }
+    holder.revoke_token().unwrap();
+    other.succeed();
+}
+
+#[test]
 fn a_token_that_a_server_echoes_is_not_shown() {
     let atlas = Simulator::start();
     // Also where only its beginning would fit into the message.

@@ -119,7 +119,6 @@ const DOCUMENT: &str = r#"{
     "members": [{"id": "i", "cloudProvider": "GCP", "replicaSetName": "j"}], "snapshotIds": ["k"]
 }"#;
 
-/// The same of a list.
 const PAGE: &str = r#"{"results":[{}],"totalCount":1}"#;
 
 /// Functions by name, with a call of each that succeeds.
@@ -186,6 +185,8 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     let value = c"1".as_ptr();
     let mut error = MaybeUninit::<atlas_error>::uninit();
     let error = error.as_mut_ptr();
+    let mut fields = MaybeUninit::<atlas_snapshot_fields>::uninit();
+    let fields = fields.as_mut_ptr();
     let mut length = 0;
     let length: *mut usize = &mut length;
 
@@ -247,6 +248,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_snapshot_header_count(snapshot);
         atlas_snapshot_header_name(snapshot, 0);
         atlas_snapshot_header_value(snapshot, 0);
+        atlas_snapshot_read_fields(snapshot, fields, size_of::<atlas_snapshot_fields>());
 
         atlas_snapshot_list_count(list);
         atlas_snapshot_list_total_count(list);
@@ -255,10 +257,10 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     };
     let doing: Calls = calls! {
         atlas_config_set_service_account(config, value, value);
-        atlas_config_set_api_key(config, value, value);
-        atlas_config_set_access_token(config, value);
         atlas_config_set_service_account_file(config, value, value);
+        atlas_config_set_api_key(config, value, value);
         atlas_config_set_api_key_file(config, value, value);
+        atlas_config_set_access_token(config, value);
         atlas_config_set_access_token_file(config, value);
         atlas_config_set_base_url(config, value);
         atlas_config_set_api_version(config, value);
@@ -324,22 +326,6 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     assert_eq!(revoked, [internal, internal, 0]);
     covered.insert("atlas_client_revoke_token");
 
-    // It returns the size of what it fills.
-    let read = || {
-        let mut fields = MaybeUninit::<atlas_snapshot_fields>::uninit();
-        // SAFETY: room for the struct, which is filled whatever happens.
-        unsafe {
-            let size = size_of::<atlas_snapshot_fields>();
-            let known = atlas_snapshot_read_fields(snapshot, fields.as_mut_ptr(), size);
-            let fields = fields.assume_init();
-            (known, !fields.id.is_null(), fields.storage_size_bytes, fields.member_count)
-        }
-    };
-    NEXT.set(true);
-    assert_eq!(read(), (0, false, ATLAS_ABSENT, 0));
-    assert_eq!(read(), (size_of::<atlas_snapshot_fields>(), true, 1, 1));
-    covered.insert("atlas_snapshot_read_fields");
-
     // Its absent value is a word.
     NEXT.set(true);
     let names = [0, 1].map(|_| atlas_error_kind_name(internal));
@@ -352,7 +338,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     NEXT.set(true);
     assert_eq!(atlas_error_size(), size_of::<atlas_error>());
     assert!(!atlas_backup_version().is_null());
-    assert_ne!(atlas_backup_runtime_version(), 0);
+    assert!(atlas_backup_runtime_version() > 0);
     assert!(NEXT.take());
     covered.extend(["atlas_error_size", "atlas_backup_version", "atlas_backup_runtime_version"]);
 

@@ -183,6 +183,8 @@ impl ServiceAccount {
         }
     }
 
+    /// Not inlined, since it is large and seldom called.
+    #[inline(never)]
     fn reread(&self, refused: &Arc<Held<Issuer>>, logger: &Logger) -> Result<Reread<Issuer>> {
         self.secret.reread(refused, logger, |secret| {
             let directory = self.cache_directory.as_deref();

@@ -17,12 +17,12 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 ) -> *const c_char {
     // SAFETY: the header demands that a handle is NULL or alive.
     let snapshot = unsafe { borrow(snapshot) };
-    let json = guard_accessor(None, || snapshot.map(Snapshot::json_text));
+    let json = guard_accessor(None, || snapshot.map(|it| (it.json_text(), it.json().len())));
     if !length.is_null() {
         // SAFETY: not NULL, so the caller promises that it is writable.
-        unsafe { length.write(json.map_or(0, |json| json.as_str().len())) };
+        unsafe { length.write(json.map_or(0, |(_, length)| length)) };
     }
-    json.into_c()
+    json.map(|(text, _)| text).into_c()
 }
 
 /// How many members the snapshot's object (inside "content" of an envelope) has, documented or not, of any type. A name that

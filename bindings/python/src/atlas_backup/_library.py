@@ -132,6 +132,9 @@ class Owned:
 
     __slots__ = ("free", "handle", "__weakref__")
 
+    free: Callable[[], object]
+    handle: Any
+
     def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
         self.free = functools.partial(free, handle)
         self.handle = handle
@@ -150,7 +153,10 @@ def _load() -> ctypes.CDLL:
     """Loads the library from the first place that has it."""
     chosen = os.environ.get(VARIABLE)
     report = ["atlas_backup cannot load its library, libatlas_backup.so:"]
-    if chosen:
+    if chosen == "system":
+        places = [(f"{VARIABLE}=system", SONAME)]
+        remedy = f"Install libatlas_backup (make install, then ldconfig), or correct {VARIABLE}."
+    elif chosen:
         places = [(f"{VARIABLE}={chosen}", os.path.abspath(chosen))]
         remedy = f"Correct {VARIABLE}, or unset it to use the library that is installed."
     else:
@@ -164,8 +170,16 @@ def _load() -> ctypes.CDLL:
         try:
             return ctypes.CDLL(path)
         except OSError as problem:
-            report.append(f"  {place}: {problem}")
+            report.append(f"  {place}: {problem}{'' if _may_be_library(path) else ', which is no shared library'}")
     raise ImportError("\n".join([*report, remedy]), name=__package__)
+
+
+def _may_be_library(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:  # the loader said why, or searches for it elsewhere
+        return True
 
 
 _blocking = _load()
@@ -206,7 +220,14 @@ def _check() -> None:
     ):
         raise ImportError("atlas_error is laid out differently on this platform", name=__package__)
     path = _blocking._name
-    found = declare("atlas_backup_version", c_char_p)().decode()
+    if not hasattr(_brief, "atlas_backup_version"):
+        raise ImportError(
+            f"{path} is not libatlas_backup: it has no function atlas_backup_version. Correct {VARIABLE}, or unset it to "
+            "use the library that is installed.",
+            name=__package__,
+            path=path,
+        )
+    found = (declare("atlas_backup_version", c_char_p)() or b"").decode("utf-8", "replace")
     if found.split(".")[0] != __version__.split(".")[0]:
         raise ImportError(
             f"{path} is libatlas_backup {found}, but the Python package is {__version__}: the first numbers must be "

@@ -404,7 +404,7 @@ def _ask(client: Client, lines: List[Tuple[float, str]], report: Report, options
         report.note("cluster", OK, f"{count} snapshot{'' if count == 1 else 's'} can be read")
     if error is not None and place is not None and (options.cluster is not None or not _is_about_no_project(error, place)):
         on_shards = "leave out --sharded" if sharded else "add --sharded"
-        advice = hint(error, "allow more time", on_shards)
+        advice = hint(error, "allow more time", on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
         message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", error.message)
         if report.steps.get(place, ("", ""))[0] != FAILED:  # else Python said more
             report.note(place, FAILED, message if advice is None else f"{message}; {advice}")

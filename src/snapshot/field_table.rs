@@ -10,14 +10,14 @@ use crate::runtime::memory;
 
 /// Every member of a snapshot: its name, and its value as the JSON text received. A name that came twice is one
 /// member, at its first place and with its last value.
-pub(super) struct MemberTable {
+pub(super) struct FieldTable {
     table: Table,
     /// The entries of the table in the order of their names.
     by_name: Vec<u32>,
 }
 
-impl MemberTable {
-    pub(super) fn new(object: &str) -> Result<MemberTable, TryReserveError> {
+impl FieldTable {
+    pub(super) fn new(object: &str) -> Result<FieldTable, TryReserveError> {
         let mut arena = StringArena::with_capacity(object.len())?;
         let mut entries = Vec::new();
         let mut add = |name, value| {
@@ -63,7 +63,7 @@ impl MemberTable {
                 *entry = kept.partition_point(|other| other < entry) as u32;
             }
         }
-        Ok(MemberTable { table: Table { arena, entries }, by_name })
+        Ok(FieldTable { table: Table { arena, entries }, by_name })
     }
 
     pub(super) fn len(&self) -> usize {
