@@ -1,5 +1,5 @@
-//! Signs requests: answers challenges, fetches and revokes tokens. It is handed a way to send, and knows neither
-//! connections nor retries nor settings.
+//! Signs requests: answers challenges, fetches and revokes tokens, reads a secret in a file again when it was refused.
+//! It is handed a way to send, and knows neither connections nor retries nor settings.
 
 mod challenge;
 mod credentials;
