@@ -23,7 +23,8 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping,
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ._client import Client
-from ._errors import AtlasError, ErrorKind, hint
+from ._errors import AtlasError, ErrorKind
+from ._show import told
 from ._text import printable
 
 OK, FAILED, UNKNOWN = "ok", "FAILED", "-"
@@ -403,11 +404,9 @@ def _ask(client: Client, lines: List[Tuple[float, str]], report: Report, options
     elif error is None:
         report.note("cluster", OK, f"{count} snapshot{'' if count == 1 else 's'} can be read")
     if error is not None and place is not None and (options.cluster is not None or not _is_about_no_project(error, place)):
-        on_shards = "leave out --sharded" if sharded else "add --sharded"
-        advice = hint(error, "allow more time", on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
-        message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", error.message)
+        message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", told(error, "allow more time", sharded))
         if report.steps.get(place, ("", ""))[0] != FAILED:  # else Python said more
-            report.note(place, FAILED, message if advice is None else f"{message}; {advice}")
+            report.note(place, FAILED, message)
 
 
 def _got_through(report: Report) -> None:
