@@ -210,7 +210,7 @@ def _client(options: argparse.Namespace) -> Iterator[Client]:
         try:
             yield client
         except BaseException:
-            patience = 0.5
+            patience = 1.0
             raise
         finally:
             if not lines.token_is_shared:
