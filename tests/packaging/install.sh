@@ -187,10 +187,11 @@ result $? "manual pages and completions have each option of --help" "$scratch/lo
 
 if has zsh; then
     for file in "$home"/share/zsh/site-functions/*; do
-        zsh -n "$file"
+        zsh -n "$file" && zsh -fc 'fpath=("$1" $fpath); autoload -Uz compinit; compinit -u -D; [[ $_comps[${2#_}] = $2 ]]' \
+            - "${file%/*}" "${file##*/}" || echo "$file"
     done >"$scratch/log" 2>&1
     [ ! -s "$scratch/log" ]
-    result $? "zsh reads its completions" "$scratch/log"
+    result $? "zsh finds and reads its completions" "$scratch/log"
 else
     echo "skipped: whether zsh reads its completions: zsh is not installed"
 fi
