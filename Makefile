@@ -108,13 +108,14 @@ platforms: simulator $(ZIG)/cargo-zigbuild
 
 # What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
 MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+DIST ?= $(BUILD)/dist
 
 dist: manuals $(ZIG)/cargo-zigbuild
 	@for platform in $(PLATFORMS); do \
 	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
-	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(BUILD)/dist $$platform || exit; \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(DIST) $$platform || exit; \
 	done
-	@echo "See $(BUILD)/dist."
+	@echo "See $(DIST)."
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
@@ -151,7 +152,7 @@ $(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h inclu
 
 header:
 	$(CARGO) check --quiet --lib --features header
-	@echo "include/atlas_backup.h is up to date."
+	@echo "include/atlas_backup.h and include/atlas_backup.ffi.h are up to date."
 
 # The baseline of the ABI; needs abidw, of Debian's abigail-tools. When may it change? docs/abi-policy.md
 abi:
