@@ -108,13 +108,14 @@ platforms: simulator $(ZIG)/cargo-zigbuild
 
 # What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
 MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+DIST ?= $(BUILD)/dist
 
 dist: manuals $(ZIG)/cargo-zigbuild
 	@for platform in $(PLATFORMS); do \
 	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
-	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(BUILD)/dist $$platform || exit; \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(DIST) $$platform || exit; \
 	done
-	@echo "See $(BUILD)/dist."
+	@echo "See $(DIST)."
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig

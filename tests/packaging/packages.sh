@@ -1,6 +1,7 @@
 #!/bin/sh
 #
-# What `make dist` makes for a platform, as the programs see it that install such things: packages.sh FOLDER PLATFORM.
+# What `make dist` makes for a platform, as the programs see it that install such things: packages.sh FOLDER PLATFORM. Run
+# by the simulator.
 
 cd "$(dirname "$0")/../.." || exit
 . tests/result.sh
@@ -60,6 +61,19 @@ for package in $debs; do
 done | LC_ALL=C sort | uniq -d >"$scratch/twice"
 [ ! -s "$scratch/twice" ]
 result $? "no file is in two Debian packages" "$scratch/twice"
+
+# What a system of that architecture would have, where this machine emulates one.
+. tests/platforms/machine.sh
+qemu= folder=/nowhere
+if machine "$name" >"$scratch/log" 2>&1 && [ -n "$qemu" ]; then
+    cp -a "$root" "$scratch/there"
+    for package in $debs; do
+        dpkg-deb --extract "$package" "$scratch/there"
+    done
+    "$qemu" -L "$scratch/there" "$scratch/there/usr/bin/get_snapshot" "$ATLAS_SIMULATOR_PROJECT" "$ATLAS_SIMULATOR_CLUSTER" \
+        "$ATLAS_SIMULATOR_SNAPSHOT" >"$scratch/log" 2>&1 && grep -q "status  *completed" "$scratch/log"
+    result $? "unpacked over a Debian of that architecture, the program fetches a snapshot" "$scratch/log"
+fi
 
 # ---- RPM's ----
 
