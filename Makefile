@@ -152,7 +152,7 @@ $(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h inclu
 
 header:
 	$(CARGO) check --quiet --lib --features header
-	@echo "include/atlas_backup.h is up to date."
+	@echo "include/atlas_backup.h and include/atlas_backup.ffi.h are up to date."
 
 # The baseline of the ABI; needs abidw, of Debian's abigail-tools. When may it change? docs/abi-policy.md
 abi:

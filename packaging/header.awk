@@ -89,5 +89,7 @@ open {
 
 END {
     printf ".SH FILES\n.TP\n.I atlas_backup.h\nthe header, which is the whole manual\n"
-    printf ".TP\n.I examples\nprograms to copy from, in the folder with the documentation\n.SH SEE ALSO%s\n", others
+    printf ".TP\n.I share/atlas\\-backup/valgrind/atlas_backup.supp\nwhat valgrind mistakes for errors in TLS: "
+    printf "valgrind \\-\\-suppressions=FILE\n"
+    printf ".TP\n.I share/doc/atlas\\-backup/examples\nprograms to copy from\n.SH SEE ALSO%s\n", others
 }

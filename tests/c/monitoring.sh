@@ -197,6 +197,37 @@ else
     echo "skipped: whether Prometheus takes rules and panel: promtool is not installed (in Debian: prometheus)"
 fi
 
+# What the document shows of the plugin's output, but for numbers and ids that are other ones each time.
+# page "ID STATUS [AGE SIZE]"...: what Atlas has; the age in seconds.
+page() {
+    "$PYTHON" - "$@" <<'END'
+import json, sys, time
+page = []
+for text in sys.argv[1:]:
+    id, status, *taken = text.split()
+    page.append({"id": id, "status": status})
+    if taken:
+        page[-1]["createdAt"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - int(taken[0])))
+        page[-1]["storageSizeBytes"] = int(taken[1])
+print(json.dumps({"results": page}))
+END
+}
+page "5f4007f327a3bd7b6f4103c5 completed 11550 1574477824" "5f4007f327a3bd7b6f4103c4 completed 90000 1" | serve Cluster0
+page "5f4007f327a3bd7b6f4103d1 completed 108380 1288490188" "5f4008f327a3bd7b6f4103d2 failed" | serve odd
+changes="-u MONGODB_ATLAS_TOKEN_CACHE"
+program=$folder/check_backup
+shape() {
+    sed 's/age=[0-9]*s/age=Ns/g; s/Cluster1/odd/g; s/ odd_age=.*//' "$1"
+}
+for clusters in Cluster0 "Cluster0 odd"; do
+    ask -w 26 -c 48 "$project" $clusters
+    shape "$out" >"$scratch/shown"
+    sed -n "/^check_backup -w 26 -c 48 .*$project $(echo "$clusters" | sed 's/odd/Cluster1/')$/,/^\`\`\`/p" "$document" | sed '1d;$d' >"$scratch/lines"
+    shape "$scratch/lines" | diff - "$scratch/shown" && [ -s "$scratch/lines" ]
+    ok $? "the document shows what the plugin says of $clusters"
+done
+honest
+
 # What the document says of the metrics is what there is.
 program=$folder/export_metrics
 changes=

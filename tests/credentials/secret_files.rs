@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -312,6 +313,11 @@ fn a_pipe_is_waited_for_no_longer_than_a_call_may_take() {
     assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
     assert!(error.message().contains("does not come to an end in time"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(20));
+    // As a shell's <(command) makes it.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"another\n").unwrap();
+    drop(writer);
+    Watched::new(kind.config(&atlas, &format!("/dev/fd/{}", reader.as_raw_fd()))).succeed();
     // Nor does a pipe without an end hang anybody who makes a client.
     let mut config = kind.config(&atlas, &path);
     config.set_timeout_ms(100);

@@ -48,6 +48,11 @@ result $? "it looks nowhere unusual for what it needs"
 ! readelf -SW "$file" | grep -Eq '\.symtab|\.debug_'
 result $? "it is stripped"
 
+cat "$file" "${file%.so}.a" | grep -aoF -e "$PWD" -e "${CARGO_HOME:-$HOME/.cargo}" -e "$(rustc --print sysroot)" |
+    sort | uniq -c >"$scratch/paths"
+[ ! -s "$scratch/paths" ]
+result $? "no path of this machine is in it" "$scratch/paths"
+
 build_id() {
     readelf -nW "$1" | sed -n 's/.*Build ID: //p'
 }

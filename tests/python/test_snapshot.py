@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pickle
 from datetime import datetime, timezone
@@ -13,7 +14,17 @@ from expectation import LISTS, ROWS, TEXTS, WIRE_NAMES, check
 from conftest import Simulator
 
 import atlas_backup
-from atlas_backup import CloudProvider, ClusterType, FrequencyType, Link, Member, Snapshot, SnapshotType, Status
+from atlas_backup import (
+    CloudProvider,
+    ClusterType,
+    FrequencyType,
+    Link,
+    Member,
+    Snapshot,
+    SnapshotType,
+    Status,
+    _library,
+)
 
 EXAMPLE: Dict[str, Any] = {
     "cloudProvider": "AWS",
@@ -61,6 +72,18 @@ def test_the_documented_example_reads_field_by_field() -> None:
     assert snapshot.type is ClusterType.REPLICA_SET
     assert (snapshot.members, snapshot.snapshot_ids, snapshot.config_server_type) == ((), (), None)
     check(snapshot, body(EXAMPLE))
+
+
+def test_all_documented_fields_are_read_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    for name, function in vars(_library.lib).items():
+        called = functools.partial(lambda name, function, *rest: (calls.append(name), function(*rest))[1], name, function)  # type: ignore[func-returns-value]
+        monkeypatch.setattr(_library.lib, name, called)
+    snapshot = Snapshot.parse(body(EXAMPLE))
+    for name in (*atlas_backup._snapshot.DOCUMENTED, *atlas_backup._snapshot.DOCUMENTED):
+        getattr(snapshot, name)
+    assert (snapshot.status_text, snapshot.http_status) == ("completed", None)
+    assert calls == ["atlas_snapshot_parse", "atlas_snapshot_read_fields"]
 
 
 def test_a_sharded_clusters_snapshot_has_members() -> None:

@@ -9,6 +9,7 @@ from json import loads
 from re import fullmatch
 from types import MappingProxyType
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -148,13 +149,14 @@ class Headers(Mapping[str, str]):
 # SnapshotFields. The names of members are made once: Python finds a name quicker that it was asked for before.
 
 
-class Field(Generic[T]):
-    """An attribute that is worked out when first asked for."""
+class Field(property, Generic[T]):
+    """An attribute that is worked out each time it is asked for, from what one call of the library told."""
 
     name: str
     member: str
 
     def __init__(self, documentation: Optional[str]) -> None:
+        super().__init__(self.read, self.refuse)
         self.__doc__ = documentation
 
     def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
@@ -164,22 +166,31 @@ class Field(Generic[T]):
         """Works the value out."""
         raise NotImplementedError
 
-    @overload
-    def __get__(self, snapshot: None, owner: Any) -> Field[T]: ...
-    @overload
-    def __get__(self, snapshot: Snapshot, owner: Any) -> T: ...
-    def __get__(self, snapshot: Optional[Snapshot], owner: Any) -> Union[Field[T], T]:
-        if snapshot is None:
-            return self
+    def refuse(self, snapshot: Snapshot, value: object) -> NoReturn:
+        raise AttributeError(f"{self.name} cannot be set: a snapshot is what Atlas sent")
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def __get__(self, snapshot: None, owner: Any) -> Field[T]: ...
+        @overload
+        def __get__(self, snapshot: Snapshot, owner: Any) -> T: ...
+        def __get__(self, snapshot: Optional[Snapshot], owner: Any) -> Union[Field[T], T]: ...
+
+
+class Kept(Field[T]):
+    """An attribute that is worked out once."""
+
+    def read(self, snapshot: Snapshot) -> T:
         values = snapshot._values
         name = self.name
         if name in values:
             return values[name]  # type: ignore[no-any-return]
-        value = values[name] = self.read(snapshot)
+        value = values[name] = self.make(snapshot)
         return value
 
-    def __set__(self, snapshot: Snapshot, value: object) -> NoReturn:
-        raise AttributeError(f"{self.name} cannot be set: a snapshot is what Atlas sent")
+    def make(self, snapshot: Snapshot) -> T:
+        raise NotImplementedError
 
 
 class Text(Field[Optional[str]]):
@@ -219,12 +230,12 @@ class Choice(Field[Optional[E]]):
         return None if text is None else self.members(text.decode())
 
 
-class Time(Field[Optional[datetime]]):
+class Time(Kept[Optional[datetime]]):
     def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
         super().__set_name__(owner, name)
         self.member = f"{name}_ms"
 
-    def read(self, snapshot: Snapshot) -> Optional[datetime]:
+    def make(self, snapshot: Snapshot) -> Optional[datetime]:
         milliseconds = getattr(snapshot._struct or snapshot._read(), self.member)
         try:
             return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(0, 0, 0, milliseconds)
@@ -238,7 +249,7 @@ class Integer(Field[Optional[int]]):
         return None if number == ABSENT else number
 
 
-class Array(Field[Tuple[T, ...]]):
+class Array(Kept[Tuple[T, ...]]):
     """A list: ``copy_regions`` from ``copy_region_count`` and ``copy_regions``."""
 
     def __set_name__(self, owner: Type[Snapshot], name: str) -> None:
@@ -247,7 +258,7 @@ class Array(Field[Tuple[T, ...]]):
 
 
 class Texts(Array[str]):
-    def read(self, snapshot: Snapshot) -> Tuple[str, ...]:
+    def make(self, snapshot: Snapshot) -> Tuple[str, ...]:
         struct = snapshot._struct or snapshot._read()
         count: int = getattr(struct, self.count)
         return tuple([text.decode() for text in getattr(struct, self.member)[:count]]) if count else ()
@@ -262,30 +273,30 @@ class Rows(Array[R]):
         self.row = row
         self.width = len(row._fields)
 
-    def read(self, snapshot: Snapshot) -> Tuple[R, ...]:
+    def make(self, snapshot: Snapshot) -> Tuple[R, ...]:
         struct = snapshot._struct or snapshot._read()
         count: int = getattr(struct, self.count)
         if not count:
             return ()
         elements = getattr(struct, self.member)[: count * self.width]
         texts = iter([None if text is None else text.decode() for text in elements])
-        return tuple(map(self.row._make, zip(*[texts] * self.width)))
+        return tuple([tuple.__new__(self.row, row) for row in zip(*[texts] * self.width)])
 
 
-class HttpStatus(Field[Optional[int]]):
-    def read(self, snapshot: Snapshot) -> Optional[int]:
+class HttpStatus(Kept[Optional[int]]):
+    def make(self, snapshot: Snapshot) -> Optional[int]:
         return getattr(snapshot._struct or snapshot._read(), self.member) or None
 
 
-class Answer(Field[T]):
+class Answer(Kept[T]):
     """Not one field of the document, but something about the answer as a whole."""
 
-    def __init__(self, read: Callable[[SnapshotHandle], T], documentation: str) -> None:
+    def __init__(self, ask: Callable[[SnapshotHandle], T], documentation: str) -> None:
         super().__init__(documentation)
-        self._read = read
+        self.ask = ask
 
-    def read(self, snapshot: Snapshot) -> T:
-        return self._read(snapshot._handle)
+    def make(self, snapshot: Snapshot) -> T:
+        return self.ask(snapshot._handle)
 
 
 def _json(handle: SnapshotHandle) -> bytes:

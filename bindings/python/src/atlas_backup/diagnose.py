@@ -19,7 +19,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ._client import Client
@@ -36,6 +36,10 @@ RATE_LIMIT = 10
 
 # Asked for where no project is given: credentials and address are looked at before it.
 NO_PROJECT, NO_CLUSTER = "0" * 24, "diagnose"
+_SAID_OF_NO_PROJECT = (ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN, ErrorKind.BAD_REQUEST)
+
+# The steps that are looked at with Python's means.
+_LOOKED_AT = ("name", "proxy", "connection", "TLS")
 
 # The library's log lines.
 _SETTINGS = re.compile(
@@ -73,7 +77,7 @@ def run(make_client: Callable[[], ContextManager[Client]], options: argparse.Nam
     if options.project is not None and options.cluster is None:
         options.wrong_usage("CLUSTER is missing")
     report = Report()
-    with _listening() as lines:
+    with _listening(report) as lines:
         try:
             with make_client() as client:
                 settings = _settings(lines)
@@ -93,6 +97,7 @@ class Report:
     def __init__(self) -> None:
         self.settings: List[Tuple[str, str, str]] = []
         self.steps: Dict[str, Tuple[str, str]] = {}
+        self.warnings: List[str] = []
 
     def note(self, step: str, state: str, text: str) -> None:
         self.steps[step] = (state, text)
@@ -109,17 +114,21 @@ class Report:
             if step in self.steps or step != "proxy":
                 state, text = self.steps.get(step, (UNKNOWN, "not reached"))
                 print(printable(f"{state:8}{step:13}{text}"))
+        for warning in self.warnings:
+            print(printable(f"warning {warning}"))
         return int(self.failed())
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[List[Tuple[float, str]]]:
-    """The lines that the library logs meanwhile, with the time of each."""
+def _listening(report: Report) -> Iterator[List[Tuple[float, str]]]:
+    """The lines that the library logs meanwhile, with the time of each; the report gets its warnings."""
     lines: List[Tuple[float, str]] = []
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             lines.append((record.created, record.getMessage()))
+            if record.levelno == logging.WARNING:
+                report.warnings.append(record.getMessage())
 
     logger, collector = logging.getLogger(__package__), Collector()
     level = logger.level
@@ -143,12 +152,17 @@ def _settings(lines: List[Tuple[float, str]]) -> Dict[str, str]:
 
 def origins(options: argparse.Namespace, settings: Mapping[str, str]) -> List[Tuple[str, str, str]]:
     """A row for each setting: its value, in force or as it was given, and where that came from."""
+    env_file = getattr(options, "env_file", None)
+    from_file = _names_in(env_file) if env_file else set()
+
+    def named(variable: str) -> str:
+        return f"{variable} in {env_file}" if variable in from_file else variable
 
     def row(name: str, value: Optional[str], default: str, *variables: str) -> Tuple[str, str, str]:
         origin = next((variable for variable in variables if os.environ.get(variable)), None)
         if value is None:
             value = default if origin is None else os.environ[origin]
-        return name, value, "default" if origin is None else origin
+        return name, value, "default" if origin is None else named(origin)
 
     def option(name: str) -> bool:
         return getattr(options, name, None) is not None
@@ -156,15 +170,15 @@ def origins(options: argparse.Namespace, settings: Mapping[str, str]) -> List[Tu
     ours = "MONGODB_ATLAS_"
     base_urls = [f"{ours}{name}" for name in ("OPS_MANAGER_URL", "BASE_URL", "SERVICE")]
     rows = [
-        ("credentials", settings.get("who", "see below"), _credentials()),
+        ("credentials", settings.get("who", "see below"), ", ".join(map(named, _credentials())) or "none"),
         row("base URL", settings.get("base_url"), "https://cloud.mongodb.com", *base_urls),
         row("API version", settings.get("api_version"), "2024-05-30", f"{ours}API_VERSION"),
         row("timeout", settings.get("timeout"), "30000 ms", f"{ours}TIMEOUT_MS"),
         row("connect timeout", settings.get("connect_timeout"), "10000 ms"),
         row("retries", settings.get("retries"), "3"),
         row("token cache", settings.get("token_cache"), "none", f"{ours}TOKEN_CACHE"),
-        row("own certificates", None, "none", f"{ours}CA_FILE"),
-        row("system's instead", None, "no", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        row("authorities", None, "the system's", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        row("and besides", None, "none", f"{ours}CA_FILE"),
     ]
     name, value, origin = row("proxy", settings.get("proxy", "see below"), "none", *_PROXIES)
     if value == "none" and origin != "default":
@@ -179,7 +193,16 @@ def origins(options: argparse.Namespace, settings: Mapping[str, str]) -> List[Tu
     ]
 
 
-def _credentials() -> str:
+def _names_in(env_file: str) -> Set[str]:
+    """The variables of a file that was read before; none if it could not be."""
+    try:
+        with open(env_file, encoding="utf-8", errors="replace") as file:
+            return set(re.findall(r"^\s*(\w+)=", file.read(), re.MULTILINE | re.ASCII))
+    except OSError:
+        return set()
+
+
+def _credentials() -> List[str]:
     """The variables of the complete set that counts, else those that are there."""
 
     def first(names: Sequence[str]) -> Optional[str]:
@@ -188,7 +211,7 @@ def _credentials() -> str:
     sets = [[first(names) for names in credentials] for credentials in _CREDENTIALS]
     complete = next((names for names in sets if None not in names), None)
     there = complete if complete is not None else [name for names in sets for name in names]
-    return ", ".join(f"MONGODB_ATLAS_{name}" for name in there if name is not None) or "none"
+    return [f"MONGODB_ATLAS_{name}" for name in there if name is not None]
 
 
 class Way:
@@ -288,7 +311,7 @@ class Way:
                 if self.proxy is not None:
                     report.note("connection", OK, f"the proxy connects to {self.host}:{self.port}")
                 with context.wrap_socket(connection, server_hostname=self.host) as tls:
-                    report.note("TLS", OK, _described(tls, context))
+                    report.note("TLS", OK, _described(tls))
         except ssl.SSLCertVerificationError as problem:
             report.note("TLS", FAILED, self._distrust(problem))
         except ssl.SSLError as problem:
@@ -350,28 +373,17 @@ def _issuer_of(certificate: Mapping[str, Any]) -> str:
     return _named(certificate.get("issuer", ()))
 
 
-def _described(tls: ssl.SSLSocket, context: ssl.SSLContext) -> str:
+def _described(tls: ssl.SSLSocket) -> str:
     """Whose certificate it is, until when, and which authority it ends in."""
     certificate = tls.getpeercert() or {}
     ends = ssl.cert_time_to_seconds(str(certificate.get("notAfter")))
     days = int((ends - time.time()) // 86400)
     until = datetime.fromtimestamp(ends, timezone.utc)
-    chain = [certificate, *_above(certificate, context)]
-    issuers = " < ".join(dict.fromkeys(_issuer_of(each) for each in chain))
+    # It has a public name from Python 3.13 on, and is there from 3.10 on.
+    verified = getattr(getattr(tls, "_sslobj", None), "get_verified_chain", list)
+    chain = [link.get_info() for link in verified()] or [certificate]
+    issuers = " < ".join(dict.fromkeys(_issuer_of(link) for link in chain))
     return f"{tls.version()}; certificate until {until:%Y-%m-%d} ({days} days), issued by {issuers}"
-
-
-def _above(certificate: Mapping[str, Any], context: ssl.SSLContext) -> Iterator[Mapping[str, Any]]:
-    """The authorities above a certificate that are trusted and known to Python by now."""
-    known = {str(authority.get("subject")): authority for authority in context.get_ca_certs()}
-    seen = set()
-    while True:
-        issuer = str(certificate.get("issuer"))
-        if issuer in seen or issuer not in known or issuer == str(certificate.get("subject")):
-            return
-        seen.add(issuer)
-        certificate = known[issuer]
-        yield certificate
 
 
 def _ask(client: Client, lines: List[Tuple[float, str]], report: Report, options: argparse.Namespace) -> None:
@@ -379,8 +391,7 @@ def _ask(client: Client, lines: List[Tuple[float, str]], report: Report, options
     start = len(lines)
     error: Optional[AtlasError] = None
     count = 0
-    sharded = getattr(options, "sharded", False)
-    listed = client.list_sharded_snapshots if sharded else client.list_snapshots
+    listed = client.list_sharded_snapshots if options.sharded else client.list_snapshots
     try:
         count = len(listed(options.project or NO_PROJECT, options.cluster or NO_CLUSTER))
     except AtlasError as refusal:
@@ -389,30 +400,41 @@ def _ask(client: Client, lines: List[Tuple[float, str]], report: Report, options
     answers = [(at, headers[1]) for at, line in lines[start:] if (headers := _HEADERS.fullmatch(line)) is not None]
     if answers:
         _got_through(report)
-    place = None if error is None else _place(error, report)
     _clock(report, answers)
     _rate(report, answers)
-    authorized = any("/api/oauth/" not in trip["path"] and trip["status"] not in ("401", "no answer") for trip in trips)
-    if authorized:
-        token = [trip for trip in trips if trip["path"].endswith("/api/oauth/token")]
-        how = "with a new token" if token else ""
-        report.note("credentials", OK, f"accepted {how}".strip())
+    to_token, to_api = _split(trips)
+    if any(status not in ("401", "no answer") for status in to_api):
+        report.note("credentials", OK, "accepted with a new token" if to_token else "accepted")
         report.note("address", OK, "accepted; Atlas names it only where it refuses it")
     if options.cluster is None:
         report.note("cluster", UNKNOWN, "not asked for: give PROJECT and CLUSTER")
     elif error is None:
         report.note("cluster", OK, f"{count} snapshot{'' if count == 1 else 's'} can be read")
-    if error is not None and place is not None and (options.cluster is not None or not _is_about_no_project(error, place)):
-        on_shards = "leave out --sharded" if sharded else "add --sharded"
-        advice = hint(error, "allow more time", on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
-        message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", error.message)
-        if report.steps.get(place, ("", ""))[0] != FAILED:  # else Python said more
-            report.note(place, FAILED, message if advice is None else f"{message}; {advice}")
+    if error is not None:
+        _note_failure(report, error, options)
+
+
+def _split(trips: List[re.Match[str]]) -> Tuple[List[str], List[str]]:
+    """The statuses of the requests to the token endpoint, and of the others."""
+    to_token = [trip["status"] for trip in trips if "/api/oauth/" in trip["path"]]
+    return to_token, [trip["status"] for trip in trips if "/api/oauth/" not in trip["path"]]
+
+
+def _note_failure(report: Report, error: AtlasError, options: argparse.Namespace) -> None:
+    place = _place(error, report)
+    if options.cluster is None and place == "cluster" and error.kind in _SAID_OF_NO_PROJECT:
+        return
+    if place in _LOOKED_AT and report.steps.get(place, ("", ""))[0] == FAILED:
+        return  # Python said more
+    message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", error.message)
+    on_shards = "leave out --sharded" if options.sharded else "add --sharded"
+    advice = hint(error, "--timeout allows more time", on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
+    report.note(place, FAILED, message if advice is None else f"{message}; {advice}")
 
 
 def _got_through(report: Report) -> None:
     """What Python could not do, the library could: its connections and certificates are judged by its own rules."""
-    for step in ("name", "proxy", "connection", "TLS"):
+    for step in _LOOKED_AT:
         state, text = report.steps.get(step, (UNKNOWN, ""))
         if state == FAILED:
             report.note(step, OK, f"the library gets through, though Python says: {text}")
@@ -434,12 +456,6 @@ def _place(error: AtlasError, report: Report) -> str:
     return "cluster"
 
 
-def _is_about_no_project(error: AtlasError, place: str) -> bool:
-    """Whether it only says that the project that nobody has is not there for us."""
-    kinds = (ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN, ErrorKind.BAD_REQUEST)
-    return place == "cluster" and error.kind in kinds
-
-
 def _values(headers: str) -> Dict[str, str]:
     """The headers of a log line."""
     return dict(part.split(": ", 1) for part in headers.split("; ") if ": " in part)
@@ -454,7 +470,7 @@ def _clock(report: Report, answers: List[Tuple[float, str]]) -> None:
         report.note("clock", UNKNOWN, "no answer told the time")
         return
     if abs(ahead) <= CLOCK_LIMIT:
-        report.note("clock", OK, f"within {CLOCK_LIMIT} s of Atlas'")
+        report.note("clock", OK, f"{abs(ahead):.0f} s from Atlas'")
         return
     which = "ahead of" if ahead > 0 else "behind"
     report.note("clock", FAILED, f"this machine's is {abs(ahead):.0f} s {which} Atlas': set it (timedatectl set-ntp true)")
