@@ -121,7 +121,8 @@ static inline int time_option(struct common_options *options, const char *name, 
  */
 static inline int common_option(struct common_options *options, int option, char **argv, const struct option *names)
 {
-    const char *word = argv[optind - 1];
+    /* musl goes past the end where the value of a letter is missing. */
+    const char *word = argv[optind - 1] != NULL ? argv[optind - 1] : argv[optind - 2];
     char letter[3] = "-";
     shown_text text;
 
