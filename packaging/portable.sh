@@ -45,18 +45,16 @@ gnu)
     "$zig/python-zig" cc -target "$zig_target" -w -shared -nostdlib -Wl,-soname,libgcc_s.so.1 -o "$LIBGCC_S" \
         "$stub/libgcc_s.c"
     set -- --target "$target.$oldest" "$@"
-    dynamic=
     ;;
 musl)
-    # Both Rust and zig link musl into what they make, unless told otherwise.
+    # Rust links musl into what it makes, unless told otherwise.
     export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-feature=-crt-static"
     set -- --target "$target" "$@"
-    dynamic=-dynamic
     ;;
 esac
 
 packaging/library.sh "$folder" cargo-zigbuild rustc "$@"
-"$MAKE" --no-print-directory -o library tools BUILT="$folder" CC="$zig/python-zig cc -target $zig_target $dynamic" \
+"$MAKE" --no-print-directory -o library tools BUILT="$folder" CC="$zig/python-zig $zig_cc" \
     CPPFLAGS= CFLAGS=-O2 LDFLAGS=-s
 rm -f "$folder"/*.whl
 ATLAS_BACKUP_LIBRARY="$PWD/$folder/libatlas_backup.so" ATLAS_BACKUP_WHEEL_PLATFORM="$wheel" \

@@ -30,6 +30,10 @@ EOF
         dpkg-deb --extract "$package" "$root" || exit
     done
     rm -rf "$state/archives"
+    # Links are meant for a system whose root this is; this machine has other files there, or none.
+    find "$root" -type l -lname '/*' | while IFS= read -r link; do
+        ln -sfn "$root$(readlink "$link")" "$link"
+    done
     touch "$root/.complete"
 )
 
