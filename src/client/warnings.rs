@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderName, HeaderValue};
 
 use crate::error::Redactor;
+use crate::headers::Headers;
 use crate::log::{Level, Logger};
 use crate::snapshot::Snapshot;
 use crate::text::VALUE_SHOWN;
@@ -13,12 +14,12 @@ const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked for.
-pub(super) fn end_of_version(warned: &AtomicBool, headers: &HeaderMap, logger: &Logger) {
-    if warned.load(Ordering::Relaxed) {
+pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Logger) {
+    if warned.load(Ordering::Relaxed) || !headers.has(&DEPRECATION) && !headers.has(&SUNSET) {
         return;
     }
     let (deprecation, sunset) = (headers.get(DEPRECATION), headers.get(SUNSET));
-    if deprecation.or(sunset).is_none() || warned.swap(true, Ordering::Relaxed) {
+    if warned.swap(true, Ordering::Relaxed) {
         return;
     }
     let said = |value: Option<&HeaderValue>| match value {
