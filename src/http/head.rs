@@ -7,6 +7,8 @@ use crate::headers::MAX_HEADERS;
 
 /// By these ureq knows where the body ends and whether the connection can be kept; it looks at the last one, too.
 const FOR_UREQ: [&str; 4] = ["connection", "content-length", "transfer-encoding", "location"];
+/// A longer head is left to ureq, which knows how long one may be.
+const LONGEST: usize = 8 * 1024;
 
 /// If `input` begins with the whole head of a response: how long it is, and what of it ureq needs.
 pub(super) fn reduced(input: &[u8]) -> Option<(usize, Vec<u8>)> {
@@ -28,7 +30,7 @@ pub(super) fn reduced(input: &[u8]) -> Option<(usize, Vec<u8>)> {
     }
     reduced.extend_from_slice(b"\r\n");
     // Blank lines may come first, and lines may end without a carriage return.
-    let is_usual = status_line.starts_with(b"HTTP/") && reduced.len() <= length;
+    let is_usual = status_line.starts_with(b"HTTP/") && (reduced.len()..=LONGEST).contains(&length);
     is_usual.then_some((length, reduced))
 }
 
@@ -86,8 +88,10 @@ mod tests {
                     || !HEAD.is_char_boundary(end)
             );
         }
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(LONGEST));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(65));
         for head in [
+            long.as_str(),
             many.as_str(),
             "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n",
             "HTTP/1.1 100 Continue\r\n\r\n",
