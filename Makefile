@@ -8,10 +8,27 @@ CXXFLAGS ?= $(CFLAGS)
 # Said to cargo whenever it builds: make CARGOFLAGS=--offline
 CARGOFLAGS ?=
 
-# Where `make install` puts things. DESTDIR, for packagers, is put before all of it.
+# Where `make install` puts things, with the names of the GNU Coding Standards, in lower or upper case. DESTDIR, for
+# packagers, is put before all of it.
+DIRECTORIES := prefix exec_prefix bindir libdir libexecdir includedir datarootdir mandir docdir
 PREFIX ?= /usr/local
-LIBDIR ?= $(PREFIX)/lib
-INCLUDEDIR ?= $(PREFIX)/include
+EXEC_PREFIX ?= $(prefix)
+BINDIR ?= $(exec_prefix)/bin
+LIBDIR ?= $(exec_prefix)/lib
+LIBEXECDIR ?= $(exec_prefix)/lib
+INCLUDEDIR ?= $(prefix)/include
+DATAROOTDIR ?= $(prefix)/share
+MANDIR ?= $(datarootdir)/man
+DOCDIR ?= $(datarootdir)/doc/atlas-backup
+prefix ?= $(PREFIX)
+exec_prefix ?= $(EXEC_PREFIX)
+bindir ?= $(BINDIR)
+libdir ?= $(LIBDIR)
+libexecdir ?= $(LIBEXECDIR)
+includedir ?= $(INCLUDEDIR)
+datarootdir ?= $(DATAROOTDIR)
+mandir ?= $(MANDIR)
+docdir ?= $(DOCDIR)
 
 BUILD := build
 # What `make` built, for `make install`, which does not ask cargo; make install BUILT=build/portable takes the other one.
@@ -25,75 +42,100 @@ ask_cargo = $(or $(shell $(CARGO) metadata --format-version 1 --no-deps --locked
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME := libatlas_backup.so.$(firstword $(subst ., ,$(VERSION)))
 
-RELEASE = $(TARGET)/release
+# The library as it is shipped, which cargo may have built anywhere.
+RELEASE = $(abspath $(BUILD)/library)
 SIMULATOR = $(TARGET)/debug/atlas-simulator
 # Programs run from where they were built, without being installed.
 LINK = -L$(RELEASE) -latlas_backup -Wl,-rpath,$(RELEASE)
 
 # Should the environment have one of these names, make would work them out, and ask cargo, for every target.
-unexport TARGET RELEASE SIMULATOR LINK PORTABLE TOLD
+unexport TARGET RELEASE SIMULATOR LINK TOLD
 
+BENCHES := $(BUILD)/bench
 C_PROGRAMS := $(patsubst bindings/c/%.c,$(BUILD)/%,$(wildcard bindings/c/*.c))
+C_HEADERS := include/atlas_backup.h $(wildcard bindings/c/*.h)
 C_TESTS := $(wildcard tests/c/*.c)
 C_TEST_PROGRAMS := $(BUILD)/tests-c99 $(BUILD)/tests-cxx11 $(BUILD)/at_exit
 
-.PHONY: all library simulator programs install uninstall portable header abi docs demo check test bench fuzz soak tsan mutants clean help
+.PHONY: all library tools manuals notices simulator programs install install-debug uninstall portable platforms dist release-check header abi docs demo check test instructions bench fuzz soak tsan mutants clean help
 .DELETE_ON_ERROR:
 
-all: library
+all: library tools manuals
 	@echo
-	@echo "Built $(RELEASE)/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
-	@echo "See them at work: make demo. Install them: make install, with PREFIX=/usr/local unless you say otherwise."
-
-# As it is shipped. The crate is an rlib, too, for its own tests; with an rlib among them cargo silently leaves
-# link-time optimization out, hence the crate types here. Inlining less than rustc does makes it 4 % smaller at
-# 3 % more instructions for a request. rustc writes down what the static library needs to be linked.
-as_shipped = --lib --release --locked $(CARGOFLAGS) --crate-type cdylib,staticlib $(1) -- \
-             -C llvm-args=-inline-threshold=50 --print native-static-libs=$(2)/native-static-libs
-# Each file is copied beside its place and then renamed: a program that has the old library mapped keeps it, where
-# overwritten it would crash.
-keep = mkdir -p $(2) && for file in libatlas_backup.so libatlas_backup.a native-static-libs; do \
-           cp -p $(1)/$$file $(2)/.$$file.new && mv -f $(2)/.$$file.new $(2)/$$file || exit; done
+	@echo "Built $(BUILD)/library/libatlas_backup.so and libatlas_backup.a; the header is include/atlas_backup.h."
+	@echo "See them at work: make demo. Install them: make install, with prefix=/usr/local unless you say otherwise."
 
 library:
-	$(CARGO) rustc $(call as_shipped,,$(RELEASE))
-	@ln -sf libatlas_backup.so $(RELEASE)/$(SONAME)
-	@$(call keep,$(RELEASE),$(BUILD)/library)
+	@CARGO="$(CARGO)" packaging/library.sh $(BUILD)/library $(CARGO) rustc $(CARGOFLAGS)
 
-install uninstall:
-	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
-	    VERSION="$(VERSION)" SONAME="$(SONAME)" BUILT="$(BUILT)" packaging/install.sh $@
+# The programs as they are installed, for the library in BUILT: make tools BUILT=... CC=... builds them for another one.
+TOOLS := $(patsubst bindings/c/%.c,$(BUILT)/programs/%,$(wildcard bindings/c/*.c))
+tools: $(TOOLS)
 
-# For systems as old as glibc 2.17, of 2012, wherever it is built: linked by zig, which knows what was in each glibc.
-GLIBC := 2.17
+$(BUILT)/programs/%: bindings/c/%.c $(C_HEADERS) | library
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -Iinclude $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) -L$(BUILT) -latlas_backup -pthread
+
+# Manual pages and completions, made of what programs and header say of themselves.
+manuals: $(TOOLS)
+	@LD_LIBRARY_PATH="$(BUILT)" packaging/manuals.sh $(BUILD)/share $(TOOLS)
+
+# The symbols are apart: they are as large as the library, and few need them.
+install install-debug uninstall:
+	@$(foreach name,$(DIRECTORIES),$(name)="$($(name))") DESTDIR="$(DESTDIR)" VERSION="$(VERSION)" SONAME="$(SONAME)" \
+	    BUILT="$(BUILT)" MANUALS="$(BUILD)/share" packaging/install.sh $@
+
+# The licences of what is inside the library, and bills of materials.
+notices:
+	$(PYTHON) packaging/notices.py
+	@echo "THIRD-PARTY-NOTICES, packaging/atlas-backup.cdx.json and packaging/crates.zlib are up to date."
+
+# For other machines than this one, and for old systems: make portable ARCH=aarch64 LIBC=musl, as packaging/platforms has
+# them. Both are for the command line alone, since other things are called ARCH in the environment, too.
+ARCH = $(patsubst armv7l,armv7,$(shell uname -m))
+LIBC = gnu
+PLATFORM = $(ARCH)-linux-$(LIBC)
 ZIG := $(BUILD)/zig/bin
-MANYLINUX := manylinux_$(subst .,_,$(GLIBC))_$(shell uname -m)
-PORTABLE = $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release
+# All that packaging/platforms has; make dist PLATFORMS=aarch64-linux-gnu takes one.
+PLATFORMS = $(shell sed -n 's/^\([a-z0-9_-]*\) .*/\1/p' packaging/platforms)
 
 portable: $(ZIG)/cargo-zigbuild
-	PATH="$(abspath $(ZIG)):$$PATH" cargo-zigbuild rustc \
-	    $(call as_shipped,--target $(shell uname -m)-unknown-linux-gnu.$(GLIBC),$(PORTABLE))
-	@$(call keep,$(PORTABLE),$(BUILD)/portable)
-	@rm -f $(BUILD)/portable/*.whl
-	ATLAS_BACKUP_LIBRARY="$(abspath $(BUILD)/portable/libatlas_backup.so)" ATLAS_BACKUP_WHEEL_PLATFORM="$(MANYLINUX)" \
-	    $(ZIG)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/portable ./bindings/python
-	@echo "Built for glibc $(GLIBC): $(BUILD)/portable/libatlas_backup.so and" $(BUILD)/portable/*.whl
-	@echo "Install the library: make install BUILT=$(BUILD)/portable, the Python package: pip install" $(BUILD)/portable/*.whl
+	@$(TOLD) packaging/portable.sh $(PLATFORM) $(CARGOFLAGS)
+
+# Runs the tests on each platform, which takes half an hour or more, and writes down how that went.
+platforms: simulator $(ZIG)/cargo-zigbuild
+	@$(TOLD) RECORD=docs/platforms.md tests/platforms/run $(PLATFORMS)
+
+# What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
+MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+DIST ?= $(BUILD)/dist
+
+dist: manuals $(ZIG)/cargo-zigbuild
+	@for platform in $(PLATFORMS); do \
+	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(DIST) $$platform || exit; \
+	done
+	@echo "See $(DIST)."
 
 $(ZIG)/cargo-zigbuild:
 	@rm -rf $(BUILD)/zig
 	$(PYTHON) -m venv $(BUILD)/zig
 	$(ZIG)/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang auditwheel
 
+# What a release still lacks; CONTRIBUTING.md has what a person does besides.
+release-check:
+	@$(TOLD) packaging/release-check $(CHECKS)
+
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator
 
+# The same with warnings, and a path in them so that they run from where they were built; for tests.
 programs: $(C_PROGRAMS)
 
 $(BUILD):
 	@mkdir -p $@
 
-$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c bindings/c/format.h include/atlas_backup.h | library $(BUILD)
+$(C_PROGRAMS): $(BUILD)/%: bindings/c/%.c $(C_HEADERS) | library $(BUILD)
 	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
 $(BUILD)/tests-c99: $(C_TESTS) $(wildcard tests/c/*.h) include/atlas_backup.h | library $(BUILD)
@@ -110,22 +152,34 @@ $(BUILD)/soak: tests/soak/soak.c tests/soak/control.c tests/soak/control.h inclu
 
 header:
 	$(CARGO) check --quiet --lib --features header
-	@echo "include/atlas_backup.h is up to date."
+	@echo "include/atlas_backup.h and include/atlas_backup.ffi.h are up to date."
 
 # The baseline of the ABI; needs abidw, of Debian's abigail-tools. When may it change? docs/abi-policy.md
 abi:
 	@command -v abidw >/dev/null || { echo "abidw is not installed." >&2; exit 1; }
 	CC="$(CC)" packaging/abi.sh packaging/abi
 
-docs:
+# One folder of HTML, of README, the documents and the references of C and Python; the Rust crate's own lies apart.
+DOCS := $(BUILD)/docs
+DOCS_PYTHON := $(BUILD)/docs-tools/bin/python
+
+docs: library $(DOCS_PYTHON)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked $(CARGOFLAGS) --lib
-	@mkdir -p $(BUILD)/docs
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)
 	doxygen packaging/Doxyfile
-	@echo "See $(BUILD)/docs/html/index.html and $(TARGET)/doc/atlas_backup/index.html."
+	ATLAS_BACKUP_LIBRARY="$(RELEASE)/libatlas_backup.so" PYTHONPATH=bindings/python/src \
+	    $(DOCS_PYTHON) -m pdoc --output-directory $(DOCS)/python atlas_backup
+	$(DOCS_PYTHON) packaging/site.py $(DOCS)
+	@echo "See $(DOCS)/index.html and $(TARGET)/doc/atlas_backup/index.html."
+
+$(DOCS_PYTHON):
+	@rm -rf $(BUILD)/docs-tools
+	$(PYTHON) -m venv $(BUILD)/docs-tools
+	$(BUILD)/docs-tools/bin/pip install --quiet --disable-pip-version-check pdoc typing_extensions markdown-it-py mdit-py-plugins
 
 # What the scripts in tests/ need to know.
-TOLD = MANYLINUX="$(MANYLINUX)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
-       VERSION="$(VERSION)" GLIBC="$(GLIBC)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
+TOLD = PLATFORM="$(PLATFORM)" BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" SONAME="$(SONAME)" \
+       VERSION="$(VERSION)" CARGO="$(CARGO)" CC="$(CC)" CXX="$(CXX)" PYTHON="$(PYTHON)" MAKE="$(MAKE)"
 
 demo: library simulator programs
 	@$(TOLD) tests/demo
@@ -138,8 +192,12 @@ check:
 	$(CARGO) test --workspace --lib --test documents --test fields --locked $(CARGOFLAGS) --quiet
 
 # `make test` runs everything; `make test STEPS="rust python"` only that.
-test: library simulator programs $(C_TEST_PROGRAMS)
+test: library simulator programs tools manuals $(C_TEST_PROGRAMS) $(BENCHES)/ours
 	@$(TOLD) tests/run $(STEPS)
+
+# What `make test` compares with: instructions of the library as it is shipped. Needs valgrind.
+instructions: library simulator $(BENCHES)/ours
+	@$(TOLD) "$(SIMULATOR)" run --env all -- tests/instructions/run --renew
 
 # Not part of `make test`, since it takes as long as one likes; make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="snapshot c_abi".
 FUZZ_SECONDS ?= 60
@@ -152,25 +210,38 @@ $(BUILD)/tools/bin/cargo-%:
 	$(CARGO) install --quiet --root $(BUILD)/tools --locked cargo-$*
 
 # Speed, side by side with what else there is; written to docs/benchmarks.md. Best on a machine that does nothing else.
-BENCH := $(BUILD)/bench
+# make bench BENCH="lists parse" measures only that, and prints it; benches/run has the names.
+BENCH ?=
 
-bench: library simulator programs $(addprefix $(BENCH)/,ours libcurl launch venv/bin/python)
+bench: library simulator programs $(addprefix $(BENCHES)/,ours libcurl launch venv/bin/python)
 	@BUILD="$(BUILD)" SIMULATOR="$(SIMULATOR)" LIBRARY="$(RELEASE)/libatlas_backup.so" VERSION="$(VERSION)" \
-	    CARGO="$(CARGO)" benches/run
+	    CARGO="$(CARGO)" BENCH="$(BENCH)" benches/run
 
-$(BENCH)/%: benches/%.c
-	@mkdir -p $(BENCH)
-	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $< $(USES)
+$(BENCHES)/ours: benches/ours.c include/atlas_backup.h | library
+	@mkdir -p $(BENCHES)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< $(LINK) -pthread
 
-$(BENCH)/ours: include/atlas_backup.h | library
-$(BENCH)/ours: USES = -Iinclude $(LINK) -pthread
-$(BENCH)/libcurl: USES = $(or $(shell pkg-config --cflags --libs libcurl json-c), \
-    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+$(BENCHES)/launch: benches/launch.c
+	@mkdir -p $(BENCHES)
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -o $@ $<
 
-$(BENCH)/venv/bin/python:
-	@rm -rf $(BENCH)/venv
-	$(PYTHON) -m venv $(BENCH)/venv
-	$(BENCH)/venv/bin/pip install --quiet --disable-pip-version-check requests
+$(BENCHES)/libcurl: $(addprefix benches/,libcurl.c json_c.c yyjson.c parser.h) | $(BENCHES)/yyjson/yyjson.c
+	$(CC) -std=c99 $(WARNINGS) $(CFLAGS) -I$(BENCHES) -o $@ $(filter %.c,$^) $(BENCHES)/yyjson/yyjson.c \
+	    $(or $(shell pkg-config --cflags --libs libcurl json-c), \
+	    $(error make bench needs libcurl and json-c; in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config))
+
+# Debian 12 has no yyjson; its Python binding brings the source.
+$(BENCHES)/yyjson/yyjson.c: $(BENCHES)/venv/bin/python
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	$(BENCHES)/venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest $(@D) yyjson==4.0.6
+	tar -xzf $(@D)/yyjson-4.0.6.tar.gz -C $(@D) --strip-components=2 yyjson-4.0.6/yyjson
+	@touch $@
+
+$(BENCHES)/venv/bin/python:
+	@rm -rf $(BENCHES)/venv
+	$(PYTHON) -m venv $(BENCHES)/venv
+	$(BENCHES)/venv/bin/pip install --quiet --disable-pip-version-check requests
 
 # Sixteen threads, every fault there is, for half an hour; what the last run found: docs/test-results.md
 SOAK_MINUTES ?= 30
@@ -198,14 +269,19 @@ help:
 	@echo "make demo     see it fetch a snapshot, from C and from Python, from a simulated Atlas"
 	@echo "make check    formatting, clippy and the unit tests: in seconds, after each change"
 	@echo "make test     run every test there is; STEPS=\"...\" runs some: $$(tests/run --list)"
-	@echo "make bench    measure speed, side by side with libcurl, curl and requests; writes docs/benchmarks.md"
+	@echo "make bench    measure speed, side by side with others; writes docs/benchmarks.md; BENCH=\"...\" prints some: $$(benches/run --list)"
+	@echo "make instructions  write the figures again that make test compares the library's instructions with"
 	@echo "make soak     sixteen threads and every fault for half an hour; SOAK_MINUTES=5 for five minutes"
 	@echo "make tsan     the C tests and some of the soak with ThreadSanitizer; TSAN_MINUTES=10 soaks for longer"
 	@echo "make mutants  put small faults into the code: do tests notice? Takes an hour or more"
 	@echo "make header   write include/atlas_backup.h again, after a change in src/ffi"
 	@echo "make abi      write the baseline of the ABI again, after an addition to the header"
-	@echo "make docs     the manual of the C header and of the Rust crate, as HTML"
-	@echo "make install  PREFIX=/usr/local LIBDIR=... INCLUDEDIR=... DESTDIR=...; make uninstall takes it away"
-	@echo "make portable build a library and a wheel for systems as old as glibc $(GLIBC)"
+	@echo "make docs     all documentation as one folder of HTML: $(BUILD)/docs/index.html"
+	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
+	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
+	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"
+	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; PLATFORMS=\"...\" for some"
+	@echo "make release-check what this version still lacks for a release; CHECKS=\"versions notices\" looks at some"
+	@echo "make platforms run the tests on every platform, and write down in docs/platforms.md how that went"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"
 	@echo "make clean    remove what was built, and the Python tools that the tests installed"

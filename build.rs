@@ -1,5 +1,5 @@
 //! Two jobs: what the shared library promises to the loader, and, with the cargo feature `header`, writing
-//! `include/atlas_backup.h`. Without that feature neither cbindgen is compiled nor the source tree touched.
+//! `include/atlas_backup.h` and `include/atlas_backup.ffi.h`. Without that feature neither cbindgen is compiled nor the source tree touched.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -22,6 +22,8 @@ fn link_arguments() {
         "-Wl,-z,nodelete".to_owned(),
         // Function pointers are resolved at load time and read-only from then on; no stack is executable.
         "-Wl,-z,relro,-z,now,-z,noexecstack".to_owned(),
+        // By which debuggers find the symbols that lie apart; not every linker writes one unasked.
+        "-Wl,--build-id=sha1".to_owned(),
         // Every loader since 2006 reads this table; the older one would only be larger.
         "-Wl,--hash-style=gnu".to_owned(),
     ] {
@@ -35,6 +37,7 @@ mod header {
 
     const TEMPLATE: &str = "src/ffi/header.txt";
     const CONFIG: &str = "cbindgen.toml";
+    const FLAT: &str = "src/ffi/header_flat.txt";
 
     /// Fills the template in: a line `@FILE@` becomes what that source file declares, `@VERSION...@` a number or text.
     ///
@@ -47,14 +50,15 @@ mod header {
         // The test that compares header and code has its copy written elsewhere.
         let target = std::env::var_os("ATLAS_BACKUP_HEADER")
             .map_or_else(|| root.join("include/atlas_backup.h"), PathBuf::from);
-        // If someone edits or deletes the result, the next build writes it again.
-        println!("cargo:rerun-if-changed={}", target.display());
 
+        let version: Vec<&str> = env!("CARGO_PKG_VERSION").split(['.', '-']).collect();
+        let number = format!("{}{:0>3}{:0>3}", version[0], version[1], version[2]);
         let template = read(&root.join(TEMPLATE))
-            .replace("@VERSION_MAJOR@", env!("CARGO_PKG_VERSION_MAJOR"))
-            .replace("@VERSION_MINOR@", env!("CARGO_PKG_VERSION_MINOR"))
-            .replace("@VERSION_PATCH@", env!("CARGO_PKG_VERSION_PATCH"))
-            .replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+            .replace("@VERSION_MAJOR@", version[0])
+            .replace("@VERSION_MINOR@", version[1])
+            .replace("@VERSION_PATCH@", version[2])
+            .replace("@VERSION_NUMBER@", number.trim_start_matches('0'))
+            .replace("@VERSION_STRING@", env!("CARGO_PKG_VERSION"));
         let mut header = String::new();
         for line in template.lines() {
             match line.strip_prefix('@').and_then(|line| line.strip_suffix('@')) {
@@ -63,11 +67,38 @@ mod header {
             }
             header.push('\n');
         }
-        // Written only when it differs, so that nothing that depends on it is built again for nothing.
-        if std::fs::read_to_string(&target).ok().as_deref() != Some(&header) {
-            std::fs::write(&target, header)
-                .unwrap_or_else(|e| panic!("cannot write {}: {e}", target.display()));
+        let flat = flat(&root, &header);
+        for (target, text) in [(target.with_extension("ffi.h"), flat), (target, header)] {
+            // If someone edits or deletes the result, the next build writes it again; but only when it differs, so that
+            // nothing that depends on it is built again for nothing.
+            println!("cargo:rerun-if-changed={}", target.display());
+            if std::fs::read_to_string(&target).ok().as_deref() != Some(&text) {
+                std::fs::write(&target, text)
+                    .unwrap_or_else(|e| panic!("cannot write {}: {e}", target.display()));
+            }
         }
+    }
+
+    /// The same without preprocessor and comments; what was a number by `#define` is an enumerator.
+    fn flat(root: &Path, header: &str) -> String {
+        let code: String = header.split("*/").filter_map(|part| part.split("/*").next()).collect();
+        let (mut conditions, mut numbers, mut declarations) = (0, String::new(), String::new());
+        for line in code.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["#ifdef" | "#ifndef", _] => conditions += 1,
+                ["#endif"] => conditions -= 1,
+                ["#define", name, value] if value.starts_with(|c: char| c.is_ascii_digit()) => {
+                    numbers += &format!("    {name} = {},\n", value.trim_end_matches('u'));
+                }
+                // One is around it all, and within others is nothing but what compilers alone can read.
+                _ if conditions == 1 && !line.starts_with('#') => declarations.extend([line, "\n"]),
+                _ => {}
+            }
+        }
+        read(&root.join(FLAT))
+            .replace("@NUMBERS@", numbers.trim_end_matches(",\n"))
+            .replace("@DECLARATIONS@", declarations.trim_end())
     }
 
     /// What a source file declares, as cbindgen writes it.
@@ -84,8 +115,10 @@ mod header {
             .write(&mut text);
         let text = String::from_utf8(text).expect("cbindgen writes UTF-8");
         // cbindgen qualifies enumerators with the name of their type, and C has no type `atlas_snapshot_type`, since
-        // that is a function.
-        let text = text.replace("ATLAS_SNAPSHOT_TYPE_KIND_", "ATLAS_SNAPSHOT_TYPE_");
+        // that is a function. And it ends the last one with a comma, which C89 and C++98 do not allow.
+        let text = text
+            .replace("ATLAS_SNAPSHOT_TYPE_KIND_", "ATLAS_SNAPSHOT_TYPE_")
+            .replace(",\n}", "\n}");
         let mut lines = text.trim().lines().peekable();
         let mut tidy = String::new();
         while let Some(line) = lines.next() {
@@ -107,6 +140,7 @@ mod header {
     }
 
     fn read(path: &Path) -> String {
+        println!("cargo:rerun-if-changed={}", path.display());
         std::fs::read_to_string(path)
             .unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()))
     }

@@ -27,7 +27,7 @@
  *
  * Check the client before you use it: called with NULL, the next function would report just that in `error`, in place
  * of why there is no client. Whole programs are in bindings/c: get_snapshot.c, list_snapshots.c, wait_for_snapshot.c,
- * check_backup.c.
+ * check_backup.c, export_metrics.c.
  *
  *
  * The conventions, which hold for every function below
@@ -78,7 +78,7 @@
  * Signals     never make a call fail or last longer, so a handler alone does not end one. Threads that the library
  *             starts block all signals, so your handlers run on your threads. SIGPIPE is not raised. No function may be
  *             called from a signal handler, not even atlas_client_cancel(): let a thread take the signal with sigwait()
- *             and cancel, as bindings/c/wait_for_snapshot.c does.
+ *             and cancel, as bindings/c/session.h does.
  *
  * Timeouts    atlas_config_set_timeout_ms() bounds each call as a whole: name lookup, token, retries, pauses, all
  *             pages of a list and the slowest answer, whatever the server does; only reading a document of many MiB may take
@@ -102,8 +102,11 @@
  *
  * Unloading   dlclose() does not remove the library from the process, since a thread of it may still be ending.
  *
- * Versions    Numbers and the layout of atlas_error never change meaning. New functions, error kinds and
- *             enumeration values may be added: give every `switch` a default.
+ * Versions    Numbers and the layout of atlas_error never change meaning. New functions, error kinds, enumeration
+ *             values and members at the end of atlas_snapshot_fields may be added: give every `switch` a default.
+ *
+ * Languages   This header is C89 and C++98, given <stdint.h>. atlas_backup.ffi.h, installed beside it, has the same
+ *             declarations for tools without a preprocessor (LuaJIT, PHP, cffi, Free Pascal's h2pas).
  */
 
 #ifndef ATLAS_BACKUP_H
@@ -119,17 +122,24 @@ extern "C" {
 
 /* ==== Version ================================================================================================ */
 
-/* Of this header; atlas_backup_version() is that of the library which is loaded. */
+/* Of this header; the functions below tell that of the library which is loaded. */
 #define ATLAS_BACKUP_VERSION_MAJOR 0 /**< Names the ABI, and stands in the SONAME. */
-#define ATLAS_BACKUP_VERSION_MINOR 1 /**< Grows when something was added. */
+#define ATLAS_BACKUP_VERSION_MINOR 2 /**< Grows when something was added. */
 #define ATLAS_BACKUP_VERSION_PATCH 0 /**< Grows when something was corrected. */
-#define ATLAS_BACKUP_VERSION "0.1.0" /**< All three. */
+#define ATLAS_BACKUP_VERSION_STRING "0.2.0" /**< All three. */
+#define ATLAS_BACKUP_VERSION_NUMBER 2000 /**< All three as well: major * 1000000 + minor * 1000 + patch. */
 
 /**
- * The version of the library that is loaded, "0.1.0"; ATLAS_BACKUP_VERSION is that of the header you compiled with.
- * Static text: never free it.
+ * The version of the library that is loaded: "1.2.3". ATLAS_BACKUP_VERSION_STRING is that of the header you compiled
+ * with. Static text: never free it.
  */
 const char *atlas_backup_version(void);
+
+/**
+ * The same as a number, major * 1000000 + minor * 1000 + patch: 1002003. For languages where splitting text is work.
+ * ATLAS_BACKUP_VERSION_NUMBER is that of the header you compiled with.
+ */
+int32_t atlas_backup_runtime_version(void);
 
 
 /* ==== Handles ================================================================================================ */
@@ -155,13 +165,14 @@ typedef struct atlas_config atlas_config;
  * It never changes: many threads may read it at once, without a lock. It is independent of the client it came from and
  * may outlive it. What an accessor returns is the same at every call, stays at the same address and lives until the
  * snapshot is freed. Snapshots that you got from `atlas_client_get_...`, `atlas_client_wait_...`, `atlas_snapshot_parse()`
- * or `atlas_snapshot_copy()` are yours: free them with `atlas_snapshot_free()`. Those that come as `const` (from
- * `atlas_snapshot_list_get()` or as the argument of a callback) are lent: never free them, copy them to keep them.
+ * or `atlas_snapshot_copy()` are yours: free them with `atlas_snapshot_free()`. Those that come as `const` (from a list or
+ * as the argument of a callback) are lent: never free them, copy them to keep them.
  */
 typedef struct atlas_snapshot atlas_snapshot;
 
 /**
- * All snapshots of a cluster, in Atlas' order, from `atlas_client_list_snapshots()` or its sharded sibling.
+ * All snapshots of a cluster, in Atlas' order, from `atlas_client_list_snapshots()`, its sharded sibling or
+ * `atlas_snapshot_list_parse()`.
  *
  * It never changes: many threads may read it at once. It is yours: free it with `atlas_snapshot_list_free()`, which
  * frees the snapshots in it as well.
@@ -222,7 +233,7 @@ typedef enum atlas_error_kind {
      * A defect of this library: please report it with the message. Or something that it cannot do without was denied or
      * taken away, which the message names: memory, random numbers, waiting (a sandbox), a file descriptor.
      */
-    ATLAS_ERROR_INTERNAL = 15,
+    ATLAS_ERROR_INTERNAL = 15
 } atlas_error_kind;
 
 /**
@@ -267,9 +278,11 @@ const char *atlas_error_kind_name(int32_t kind);
 /** The size of `atlas_error` in the library that is loaded: 2048. Bindings compare it with their own when they load. */
 size_t atlas_error_size(void);
 
+#ifndef ATLAS_BACKUP_NO_ASSERT
 /**
  * Never used: an array of negative size, hence a compile error, if your compiler's options (packing, say) lay
- * `atlas_error` out otherwise than the library does.
+ * `atlas_error` out otherwise than the library does. A tool that reads C but cannot work this out does without it if
+ * ATLAS_BACKUP_NO_ASSERT is defined.
  */
 typedef char atlas_error_layout_is_frozen[
     sizeof(atlas_error) == 2048 && offsetof(atlas_error, kind) == 0 && offsetof(atlas_error, http_status) == 4 &&
@@ -277,6 +290,7 @@ typedef char atlas_error_layout_is_frozen[
     offsetof(atlas_error, code) == 16 && offsetof(atlas_error, reason) == 112 &&
     offsetof(atlas_error, detail) == 176 && offsetof(atlas_error, parameters) == 944 &&
     offsetof(atlas_error, message) == 1200 && offsetof(atlas_error, reserved) == 1968 ? 1 : -1];
+#endif
 
 
 /* ==== Settings =============================================================================================== */
@@ -315,6 +329,9 @@ atlas_config *atlas_config_new(void);
  *                MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY (or MONGODB_ATLAS_PUBLIC_KEY and
  *                MONGODB_ATLAS_PRIVATE_KEY), else MONGODB_ATLAS_ACCESS_TOKEN. The first complete one counts; half a
  *                pair is an error only when nothing is complete.
+ * Secrets in     MONGODB_ATLAS_CLIENT_SECRET_FILE, MONGODB_ATLAS_PRIVATE_API_KEY_FILE (or
+ * files:         MONGODB_ATLAS_PRIVATE_KEY_FILE) and MONGODB_ATLAS_ACCESS_TOKEN_FILE, each in the place of the variable
+ *                without _FILE: see `atlas_config_set_service_account_file()`. Both of a pair set are an error.
  * Base URL:      MONGODB_ATLAS_OPS_MANAGER_URL, else MONGODB_ATLAS_BASE_URL, else MONGODB_ATLAS_SERVICE ("cloud", or
  *                "cloudgov" for https://cloud.mongodbgov.com).
  * Others:        MONGODB_ATLAS_API_VERSION, MONGODB_ATLAS_CA_FILE, MONGODB_ATLAS_TOKEN_CACHE,
@@ -333,7 +350,7 @@ void atlas_config_free(atlas_config *config);
 
 /**
  * Authenticates as a service account (OAuth 2.0 client credentials; "mdb_sa_id_…" and "mdb_sa_sk_…"). Of this and the
- * next two functions the last one called wins and forgets the others.
+ * next five functions the last one called wins and forgets the others.
  *
  * NULL, empty or otherwise unusable text is reported by `atlas_client_new()`, so that a getenv() that found nothing
  * does not vanish silently. A newline at the end, the commonest slip, is named there.
@@ -348,6 +365,32 @@ void atlas_config_set_api_key(atlas_config *config, const char *public_key, cons
  * service account.
  */
 void atlas_config_set_access_token(atlas_config *config, const char *access_token);
+
+/**
+ * Authenticates as a service account whose secret is in a file: a container's secret, a credential of systemd, or one
+ * that is replaced while the program runs. `atlas_client_new()` reads the file, and it is read again when Atlas has
+ * refused what it held; if it then holds something else, the call goes on with that, once, and no call fails for a
+ * secret that was replaced in time. A token that has merely ended reads nothing.
+ *
+ * One newline at the end (LF or CRLF) is not part of the secret. A file of more than 16 KiB, or that cannot be read, is
+ * an error of `atlas_client_new()`; at a later reading it leaves the refusal as it was, and the message names the file.
+ * Replace the file whole, by renaming another to its name. No permission is demanded of it; one that every user may
+ * read is a warning for the logger. A symbolic link is followed.
+ *
+ * It may be a pipe, such as `<(command)` of a shell or /dev/stdin: `atlas_client_new()` waits for its end at most as
+ * long as a call may take. A pipe can be read once: a second client, or a second reading, finds nothing in it. Other
+ * devices, a terminal among them, are refused.
+ */
+void atlas_config_set_service_account_file(atlas_config *config, const char *client_id, const char *client_secret_path);
+
+/** Authenticates with an API key whose private half is in a file, as `atlas_config_set_service_account_file()` says. */
+void atlas_config_set_api_key_file(atlas_config *config, const char *public_key, const char *private_key_path);
+
+/**
+ * Authenticates with an access token in a file that somebody else keeps fresh, as
+ * `atlas_config_set_service_account_file()` says.
+ */
+void atlas_config_set_access_token_file(atlas_config *config, const char *access_token_path);
 
 /**
  * Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:
@@ -700,7 +743,7 @@ typedef enum atlas_status {
     /** The snapshot can be restored. */
     ATLAS_STATUS_COMPLETED = 3,
     /** The snapshot could not be taken. */
-    ATLAS_STATUS_FAILED = 4,
+    ATLAS_STATUS_FAILED = 4
 } atlas_status;
 
 /** Who stores a snapshot: what `atlas_snapshot_cloud_provider_code()` returns. New values may be added. */
@@ -712,7 +755,7 @@ typedef enum atlas_cloud_provider {
     /** Microsoft Azure. */
     ATLAS_CLOUD_PROVIDER_AZURE = 2,
     /** Google Cloud. */
-    ATLAS_CLOUD_PROVIDER_GCP = 3,
+    ATLAS_CLOUD_PROVIDER_GCP = 3
 } atlas_cloud_provider;
 
 /**
@@ -733,7 +776,7 @@ typedef enum atlas_frequency {
     /** The yearly rule. */
     ATLAS_FREQUENCY_YEARLY = 5,
     /** None: somebody asked for the snapshot. Live Atlas says so, its specification does not list it. */
-    ATLAS_FREQUENCY_ON_DEMAND = 6,
+    ATLAS_FREQUENCY_ON_DEMAND = 6
 } atlas_frequency;
 
 /** Why a snapshot was taken: what `atlas_snapshot_snapshot_type_code()` returns. New values may be added. */
@@ -745,7 +788,7 @@ typedef enum atlas_snapshot_type_kind {
     /** The backup policy asked for it. */
     ATLAS_SNAPSHOT_TYPE_SCHEDULED = 2,
     /** Atlas took it in place of one that it could not take as planned. */
-    ATLAS_SNAPSHOT_TYPE_FALLBACK = 3,
+    ATLAS_SNAPSHOT_TYPE_FALLBACK = 3
 } atlas_snapshot_type_kind;
 
 /** What was saved: what `atlas_snapshot_type_code()` returns. New values may be added. */
@@ -755,7 +798,7 @@ typedef enum atlas_cluster_type {
     /** A replica set. */
     ATLAS_CLUSTER_TYPE_REPLICA_SET = 1,
     /** A sharded cluster, whose snapshot has members. */
-    ATLAS_CLUSTER_TYPE_SHARDED_CLUSTER = 2,
+    ATLAS_CLUSTER_TYPE_SHARDED_CLUSTER = 2
 } atlas_cluster_type;
 
 /** `atlas_snapshot_status()` as an `atlas_status`, compared without case. */
@@ -872,6 +915,110 @@ size_t atlas_snapshot_snapshot_id_count(const atlas_snapshot *snapshot);
 /** The id of the member's snapshot number `i`, 24 hexadecimal digits. NULL if there are not that many. */
 const char *atlas_snapshot_snapshot_id(const atlas_snapshot *snapshot, size_t i);
 
+/* ---- All of these fields in one call ---- */
+
+/** A link of a snapshot. This struct stays as it is, since there are arrays of it. */
+typedef struct atlas_link {
+    /** `atlas_snapshot_link_href()` */
+    const char *href;
+    /** `atlas_snapshot_link_rel()` */
+    const char *rel;
+} atlas_link;
+
+/** A member of a sharded cluster's snapshot. This struct stays as it is, since there are arrays of it. */
+typedef struct atlas_member {
+    /** `atlas_snapshot_member_id()` */
+    const char *id;
+    /** `atlas_snapshot_member_cloud_provider()` */
+    const char *cloud_provider;
+    /** `atlas_snapshot_member_replica_set_name()` */
+    const char *replica_set_name;
+} atlas_member;
+
+/**
+ * What `atlas_snapshot_read_fields()` fills: each member is what the function named beside it returns, and absent as that
+ * says. An empty array is a count of 0 and NULL. Members are only ever added at the end.
+ */
+typedef struct atlas_snapshot_fields {
+    /** `atlas_snapshot_id()` */
+    const char *id;
+    /** `atlas_snapshot_cloud_provider()` */
+    const char *cloud_provider;
+    /** `atlas_snapshot_config_server_type()` */
+    const char *config_server_type;
+    /** `atlas_snapshot_created_at()` */
+    const char *created_at;
+    /** `atlas_snapshot_description()` */
+    const char *description;
+    /** `atlas_snapshot_expires_at()` */
+    const char *expires_at;
+    /** `atlas_snapshot_frequency_type()` */
+    const char *frequency_type;
+    /** `atlas_snapshot_master_key_uuid()` */
+    const char *master_key_uuid;
+    /** `atlas_snapshot_mongod_version()` */
+    const char *mongod_version;
+    /** `atlas_snapshot_replica_set_name()` */
+    const char *replica_set_name;
+    /** `atlas_snapshot_snapshot_type()` */
+    const char *snapshot_type;
+    /** `atlas_snapshot_status()` */
+    const char *status;
+    /** `atlas_snapshot_type()` */
+    const char *type;
+    /** `atlas_snapshot_storage_size_bytes()` */
+    int64_t storage_size_bytes;
+    /** `atlas_snapshot_created_at_ms()` */
+    int64_t created_at_ms;
+    /** `atlas_snapshot_expires_at_ms()` */
+    int64_t expires_at_ms;
+    /** `atlas_snapshot_status_code()` */
+    int32_t status_code;
+    /** `atlas_snapshot_cloud_provider_code()` */
+    int32_t cloud_provider_code;
+    /** `atlas_snapshot_frequency_type_code()` */
+    int32_t frequency_type_code;
+    /** `atlas_snapshot_snapshot_type_code()` */
+    int32_t snapshot_type_code;
+    /** `atlas_snapshot_type_code()` */
+    int32_t type_code;
+    /** `atlas_snapshot_http_status()` */
+    int32_t http_status;
+    /** `atlas_snapshot_copy_region_count()` */
+    size_t copy_region_count;
+    /** `atlas_snapshot_copy_region()` of each */
+    const char *const *copy_regions;
+    /** `atlas_snapshot_policy_item_count()` */
+    size_t policy_item_count;
+    /** `atlas_snapshot_policy_item()` of each */
+    const char *const *policy_items;
+    /** `atlas_snapshot_snapshot_id_count()` */
+    size_t snapshot_id_count;
+    /** `atlas_snapshot_snapshot_id()` of each */
+    const char *const *snapshot_ids;
+    /** `atlas_snapshot_link_count()` */
+    size_t link_count;
+    /** Each link */
+    const struct atlas_link *links;
+    /** `atlas_snapshot_member_count()` */
+    size_t member_count;
+    /** Each member */
+    const struct atlas_member *members;
+} atlas_snapshot_fields;
+
+/**
+ * Reads all documented fields at once, which for languages where a call costs much is cheaper than the accessors above.
+ *
+ * `size` is `sizeof(atlas_snapshot_fields)` in your program. So many bytes of `*fields` are filled: with what this version
+ * of the library knows, which may be less than a later header has, and zeros behind it. Pointers live as long as the
+ * snapshot, and are the same at every call. Many threads may call it at once. Without memory for the arrays of pointers,
+ * which the first call makes, these arrays are empty.
+ *
+ * Returns `sizeof(atlas_snapshot_fields)` in the library. Returns 0 if `snapshot` is NULL; everything is absent then. If
+ * `fields` is NULL nothing is written.
+ */
+size_t atlas_snapshot_read_fields(const atlas_snapshot *snapshot, struct atlas_snapshot_fields *fields, size_t size);
+
 /* ---- Everything else: nothing that Atlas sends is lost ---- */
 
 /**
@@ -928,6 +1075,18 @@ const char *atlas_snapshot_header_value(const atlas_snapshot *snapshot, size_t i
 
 /* ---- Lists ---- */
 
+/**
+ * Reads a page of a list that you kept, plain or enveloped: an object with an array "results". Needs no client and no
+ * network.
+ *
+ * `json` are `length` bytes of UTF-8, as for `atlas_snapshot_parse()`: at most 16 MiB, copied, without a NUL at the end.
+ * The page may have 50,000 snapshots.
+ *
+ * Returns a list that is yours (`atlas_snapshot_list_free()`), or NULL with `*error` filled, as by
+ * `atlas_snapshot_parse()`; a page without "results" is ATLAS_ERROR_INVALID_RESPONSE.
+ */
+atlas_snapshot_list *atlas_snapshot_list_parse(const char *json, size_t length, atlas_error *error);
+
 /** How many snapshots are in the list; 0 if `list` is NULL. */
 size_t atlas_snapshot_list_count(const atlas_snapshot_list *list);
 
@@ -943,6 +1102,20 @@ int64_t atlas_snapshot_list_total_count(const atlas_snapshot_list *list);
  * not that many.
  */
 const atlas_snapshot *atlas_snapshot_list_get(const atlas_snapshot_list *list, size_t i);
+
+/**
+ * The newest snapshot of the list, by "createdAt", of those whose codes are these: `atlas_snapshot_status_code()`
+ * (ATLAS_STATUS_COMPLETED for what can be restored), `atlas_snapshot_frequency_type_code()` and
+ * `atlas_snapshot_snapshot_type_code()`; 0 takes any. NULL if there is none.
+ *
+ * Those without a readable date are older than all that have one. Of several at the same time, or without a date, it is
+ * the one with the greatest id, whose first eight digits are a time; one without an id comes last. The snapshot belongs
+ * to the list, as in `atlas_snapshot_list_get()`.
+ */
+const atlas_snapshot *atlas_snapshot_list_newest(const atlas_snapshot_list *list,
+                                                 int32_t status,
+                                                 int32_t frequency_type,
+                                                 int32_t snapshot_type);
 
 /** Frees a list and the snapshots in it. NULL does nothing. Nobody may be using them any more. */
 void atlas_snapshot_list_free(atlas_snapshot_list *list);

@@ -23,6 +23,7 @@ use crate::retry::RateLimits;
 use crate::runtime::fork::{self, PerProcess};
 use crate::snapshot::{Snapshot, SnapshotList, Status};
 use crate::target::Target;
+use crate::text::system_reason;
 
 pub use crate::snapshot::ClusterType;
 pub use crate::target::Format;
@@ -60,7 +61,7 @@ impl Client {
     /// `Config`, naming the setting that is missing, contradictory or unreadable.
     pub fn new(config: &Config) -> Result<Client> {
         fork::watch(http::initialise_ureq).map_err(|error| {
-            let cause = format!("pthread_atfork failed: {error}");
+            let cause = format!("pthread_atfork failed: {}", system_reason(&error));
             Error::new(ErrorKind::Internal, cause)
         })?;
         http::initialise_ureq();

@@ -1,5 +1,7 @@
 //! Text for people and logs.
 
+use std::io;
+
 /// How much of a value from a snapshot or from the caller a message shows, in bytes.
 pub(crate) const VALUE_SHOWN: usize = 64;
 
@@ -18,6 +20,26 @@ pub(crate) fn one_line(text: &str) -> String {
 #[inline(never)]
 pub(crate) fn find(text: &str, what: &str) -> Option<usize> {
     text.find(what)
+}
+
+/// Why a text cannot stand in a header line, said without showing it; `None` if it can.
+pub(crate) fn unprintable(text: &str) -> Option<String> {
+    let at = text.bytes().position(|byte| !(b' '..=b'~').contains(&byte))?;
+    Some(match &text[at..] {
+        "\n" | "\r\n" | "\r" => {
+            "ends with a newline; strip it (a file read whole has one)".to_owned()
+        }
+        _ => format!("has a character at position {} that is not printable ASCII", at + 1),
+    })
+}
+
+/// What the system says of a failure, without what Rust adds to it: " (os error 2)".
+pub(crate) fn system_reason(error: &io::Error) -> String {
+    let mut reason = error.to_string();
+    if let Some(at) = find(&reason, " (os error") {
+        reason.truncate(at);
+    }
+    reason
 }
 
 /// The end of the last whole character in the first `limit` bytes of a text.

@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
@@ -15,10 +16,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use atlas_backup::ErrorKind;
+use atlas_backup::{Client, ErrorKind};
 use atlas_simulator::{CLIENT_ID, CLIENT_SECRET, Simulator};
 use common::{
-    client, config_for, get, get_of, in_child, is_child, overrun, read_head, server, until,
+    Directory, client, config_for, get, get_of, in_child, is_child, overrun, read_head, server,
+    until,
 };
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
@@ -234,6 +236,8 @@ fn no_descriptor_is_0_1_or_2_though_they_are_free() {
     if is_child() {
         let url = env::var("ATLAS_URL").unwrap();
         let cache = env::var("ATLAS_CACHE").unwrap();
+        let pipe = env::var("ATLAS_PIPE").unwrap();
+        let _writer = File::options().read(true).write(true).open(&pipe).unwrap();
         let seen = Mutex::new(Vec::new());
         let look = |when: &str| {
             let found = standard_ones();
@@ -252,6 +256,18 @@ fn no_descriptor_is_0_1_or_2_though_they_are_free() {
             config.set_token_cache(Some(cache.as_bytes()));
             let client = client(&config);
             look("a client");
+            // A pipe without an end.
+            let mut waiting = config.clone();
+            waiting.set_access_token_file(Some(pipe.as_bytes()));
+            waiting.set_timeout_ms(300);
+            thread::scope(|scope| {
+                let reading = scope.spawn(|| Client::new(&waiting).unwrap_err());
+                while !reading.is_finished() {
+                    thread::sleep(Duration::from_millis(50));
+                    look("during the reading of a secret");
+                }
+                assert!(reading.join().unwrap().message().contains("is a pipe"));
+            });
             get(&client).unwrap();
             look("after a call");
             // Calls, on connections new and kept, that wait for the token endpoint or the API.
@@ -275,10 +291,16 @@ fn no_descriptor_is_0_1_or_2_though_they_are_free() {
     let atlas = Simulator::start();
     let cache = env::temp_dir().join(format!("atlas-connections-{}", std::process::id()));
     let url = atlas.base_url();
-    let variables: [(&str, &OsStr); 3] = [
+    let place = Directory::new();
+    let pipe = format!("{}/pipe", place.path());
+    let name = CString::new(pipe.as_bytes()).unwrap();
+    // SAFETY: the path is NUL-terminated.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let variables: [(&str, &OsStr); 4] = [
         ("ATLAS_URL", url.as_ref()),
         ("ATLAS_CA", atlas.ca_file().as_ref()),
         ("ATLAS_CACHE", cache.as_ref()),
+        ("ATLAS_PIPE", pipe.as_ref()),
     ];
     in_child(TEST, &variables);
     fs::remove_dir_all(cache).unwrap();

@@ -161,3 +161,27 @@ fn no_file_of_tests_has_more_than_800_lines() {
         assert!(lines <= 800, "{}: {lines} lines", file.display());
     }
 }
+
+#[test]
+fn each_error_kind_and_code_that_the_library_knows_is_explained() {
+    let explained = read("docs/error-codes.md");
+    let hints = read("src/error/message.rs");
+    let of_response = hints.split("fn of_response").nth(1).unwrap().split("#[cfg(test)]");
+    let codes: Vec<&str> = (of_response.take(1).flat_map(|it| it.split('"')))
+        .filter(|it| it.contains('_') && it.bytes().all(|b| b == b'_' || b.is_ascii_alphabetic()))
+        .collect();
+    assert!(codes.len() > 5, "{codes:?}");
+    for code in codes {
+        assert!(explained.contains(&format!("`{code}`")), "{code}");
+    }
+    let classes = read("bindings/python/src/atlas_backup/_errors.py");
+    let kinds: Vec<_> = (classes.split("\nclass ").skip(1))
+        .filter_map(|it| Some((it.split('(').next()?, it.split("kind=ErrorKind.").nth(1)?)))
+        .collect();
+    assert!(kinds.len() > 12, "{kinds:?}");
+    for (class, kind) in kinds {
+        let kind = kind.split(')').next().unwrap();
+        let found = explained.lines().find(|line| line.contains(&format!(" `{kind}` |")));
+        assert!(found.is_some_and(|line| line.contains(&format!("`{class}`"))), "{kind}, {class}");
+    }
+}

@@ -61,6 +61,11 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 format!("fn atlas_snapshot_{c}("),
                 "with a comment for the header that ends with: Atlas' field \"NAME\".",
             ),
+            (
+                "src/ffi/snapshot/fields.rs",
+                format!("/// `atlas_snapshot_{c}()`\n    pub "),
+                "at the end of atlas_snapshot_fields, and where that is filled",
+            ),
             ("include/atlas_backup.h", format!("atlas_snapshot_{c}("), "not by hand: make header"),
             (
                 "packaging/abi/functions",
@@ -68,9 +73,14 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 "not by hand: make abi (it needs abidw)",
             ),
             (
+                "bindings/python/src/atlas_backup/_library.py",
+                format!("(\"{c}\", c_char_p),"),
+                "at the end of SnapshotFields",
+            ),
+            (
                 "bindings/python/src/atlas_backup/_snapshot.py",
-                format!("    {c} = "),
-                "in class Snapshot: Text(\"\"\"What it is.\"\"\")",
+                format!("    {c}: Field["),
+                "in class Snapshot: Field[Optional[str]] = Text(\"\"\"What it is.\"\"\")",
             ),
             (
                 "bindings/c/get_snapshot.c",
@@ -85,7 +95,11 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 format!("atlas_snapshot_{c}(snapshot);"),
                 "in the calls named reading",
             ),
-            ("fuzz/src/lib.rs", format!("(\"{name}\", atlas_snapshot_{c}),"), "in TEXTS"),
+            (
+                "fuzz/src/lib.rs",
+                format!("(\"{name}\", atlas_snapshot_{c}, |fields| fields."),
+                "in TEXTS",
+            ),
         ];
         for (file, text, hint) in places {
             if !read(file).contains(&text) {

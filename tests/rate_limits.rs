@@ -174,3 +174,25 @@ fn that_a_version_of_the_api_will_end_is_one_warning_for_each_client() {
     get(&client(&config)).unwrap();
     assert_eq!(lines.all(), []);
 }
+
+#[test]
+fn the_log_tells_the_time_and_the_limits_of_each_answer() {
+    let atlas = Simulator::start();
+    let lines = Lines::default();
+    let mut settings = config(&atlas);
+    settings.set_logger(4, lines.sink());
+    let client = client(&settings);
+    get(&client).unwrap();
+    get_of(&client, "error-404").unwrap_err();
+    let told = lines.with("answered with");
+    assert_eq!(told.len(), 2, "{told:?}");
+    for line in told {
+        for part in [" date: ", "GMT", " ratelimit-limit: 1200;", " ratelimit-remaining: "] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+    settings.set_logger(3, lines.sink());
+    lines.clear();
+    get(&common::client(&settings)).unwrap();
+    assert!(lines.with("answered with").is_empty());
+}

@@ -252,6 +252,11 @@ fn secrets_are_wiped_before_their_memory_is_freed() {
     let granted =
         format!(r#"{{"access_token":"{ACCESS_TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#);
     atlas.script_forever(Target::Token, [Act::respond(200, &granted)]);
+    // Once refused.
+    let refused = Act::respond(401, r#"{"error":"invalid_client"}"#);
+    let path = |path: &str| Target::Path(format!("/once/api/{path}"));
+    atlas.script_forever(path("oauth/token"), [refused, Act::respond(200, &granted)]);
+    atlas.script_forever(path("atlas"), [Act::respond(200, "{}")]);
 
     let (plain, url) = (atlas.plain_url(), atlas.base_url());
     let to = url.trim_start_matches("https://").to_owned();
@@ -313,6 +318,19 @@ const KINDS: [(&str, LogIn); 3] = [
         config.set_api_key(Some(PUBLIC_KEY.as_bytes()), Some(PRIVATE_KEY.as_bytes()));
     }),
     ("an access token", |config| config.set_access_token(Some(ACCESS_TOKEN.as_bytes()))),
+];
+
+type SetFile = fn(&mut Config, &[u8]);
+
+/// The same with secrets in a file.
+const FILES: [(&str, &str, SetFile); 3] = [
+    ("a service account", CLIENT_SECRET, |config, path| {
+        config.set_service_account_file(Some(CLIENT_ID.as_bytes()), Some(path));
+    }),
+    ("an API key", PRIVATE_KEY, |config, path| {
+        config.set_api_key_file(Some(PUBLIC_KEY.as_bytes()), Some(path));
+    }),
+    ("an access token", ACCESS_TOKEN, |config, path| config.set_access_token_file(Some(path))),
 ];
 
 /// Settings that say much, for what they are told.
@@ -396,6 +414,29 @@ fn in_the_child() {
         client(&config).revoke_token().unwrap();
         assert!(!entry.exists());
     });
+
+    let secret_file = unwatched(|| format!("{}/secret", variable("ATLAS_CACHE")));
+    let write = |text: &str| unwatched(|| fs::write(&secret_file, format!("{text}\n")).unwrap());
+    for (kind, secret, set) in FILES {
+        assert_wiped(&format!("{kind} in a file"), || {
+            let is_account = secret == CLIENT_SECRET;
+            let mut config =
+                talkative(&if is_account { format!("{url}/once") } else { url.clone() });
+            set(&mut config, secret_file.as_bytes());
+            // It is refused and read again.
+            write("wrong");
+            let client = client(&config);
+            write(secret);
+            get(&client).unwrap();
+            // It is the same still, or two of them.
+            let _ = get_of(&client, "error-401");
+            let twice = unwatched(|| format!("{secret}\n{secret}"));
+            write(&twice);
+            unwatched(|| drop(twice));
+            let _ = get_of(&client, "error-401");
+            Client::new(&config).unwrap_err();
+        });
+    }
 
     let proxies = variable("ATLAS_PROXIES");
     for (number, proxy) in proxies.split(' ').enumerate() {

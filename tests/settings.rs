@@ -59,16 +59,29 @@ fn obeys_the_environment(expected: bool) {
     assert_eq!(told(config).contains("proxy none"), expected);
 }
 
-/// The variables that are obeyed or not.
-fn variables(atlas: &Simulator, proxy: &str) -> Vec<(&'static str, String)> {
+/// The variables that are obeyed or not: with secrets in them, or with files of this one.
+fn variables(
+    atlas: &Simulator,
+    proxy: &str,
+    secret_file: Option<&str>,
+) -> Vec<(&'static str, String)> {
     let of = |name, value: &str| (name, value.to_owned());
-    vec![
+    let secrets = match secret_file {
+        None => [
+            of("MONGODB_ATLAS_CLIENT_SECRET", "secret"),
+            of("MONGODB_ATLAS_PRIVATE_API_KEY", "private"),
+            of("MONGODB_ATLAS_ACCESS_TOKEN", "token"),
+        ],
+        Some(path) => [
+            of("MONGODB_ATLAS_CLIENT_SECRET_FILE", path),
+            of("MONGODB_ATLAS_PRIVATE_API_KEY_FILE", path),
+            of("MONGODB_ATLAS_ACCESS_TOKEN_FILE", path),
+        ],
+    };
+    let mut variables = vec![
         of("ATLAS_URL", &atlas.base_url()),
         of("MONGODB_ATLAS_CLIENT_ID", "id"),
-        of("MONGODB_ATLAS_CLIENT_SECRET", "secret"),
         of("MONGODB_ATLAS_PUBLIC_API_KEY", "public"),
-        of("MONGODB_ATLAS_PRIVATE_API_KEY", "private"),
-        of("MONGODB_ATLAS_ACCESS_TOKEN", "token"),
         of("MONGODB_ATLAS_BASE_URL", "http://127.0.0.1:9"),
         of("MONGODB_ATLAS_API_VERSION", "2023-02-01"),
         of("MONGODB_ATLAS_TIMEOUT_MS", "4321"),
@@ -76,7 +89,9 @@ fn variables(atlas: &Simulator, proxy: &str) -> Vec<(&'static str, String)> {
         of("https_proxy", proxy),
         of("all_proxy", proxy),
         of("no_proxy", "bypassed.example"),
-    ]
+    ];
+    variables.extend(secrets);
+    variables
 }
 
 fn run(program: &Path, test: &str, privileged: bool, variables: &[(&str, String)]) {
@@ -127,12 +142,19 @@ fn a_program_with_anothers_rights_obeys_no_variable() {
     let place = Directory::with_mode(0o755);
     let ca_file = place.0.join("ca.pem");
     fs::copy(atlas.ca_file(), &ca_file).unwrap();
-    let mut variables = variables(&atlas, &proxy);
-    for (name, value) in &mut variables {
-        if *name == "SSL_CERT_FILE" {
-            *value = ca_file.to_str().unwrap().to_owned();
+    let secret_file = place.write("secret", "s3cret");
+    let all = [None, Some(secret_file.as_str())].map(|secret_file| {
+        let mut variables = variables(&atlas, &proxy, secret_file);
+        for (name, value) in &mut variables {
+            if *name == "SSL_CERT_FILE" {
+                *value = ca_file.to_str().unwrap().to_owned();
+            }
         }
-    }
+        variables
+    });
+    let run = |program: &Path, privileged| {
+        all.iter().for_each(|variables| run(program, TEST, privileged, variables));
+    };
     let copy = |name: &str, mode| {
         let program = place.0.join(name);
         // By a process of its own: a child of another test could have the descriptor it is written with, and a program
@@ -144,14 +166,14 @@ fn a_program_with_anothers_rights_obeys_no_variable() {
         fs::set_permissions(&program, Permissions::from_mode(mode)).unwrap();
         program
     };
-    run(&copy("ordinary", 0o755), TEST, false, &variables);
-    run(&copy("set-user-id", 0o4755), TEST, true, &variables);
-    run(&copy("set-group-id", 0o2755), TEST, true, &variables);
+    run(&copy("ordinary", 0o755), false);
+    run(&copy("set-user-id", 0o4755), true);
+    run(&copy("set-group-id", 0o2755), true);
     let capable = copy("capable", 0o755);
     let setcap =
         Command::new("/usr/sbin/setcap").arg("cap_net_bind_service+ep").arg(&capable).output();
     match setcap {
-        Ok(output) if output.status.success() => run(&capable, TEST, true, &variables),
+        Ok(output) if output.status.success() => run(&capable, true),
         _ => println!("skipped: a program with capabilities: setcap does not work here"),
     }
     assert!(trap.accept().is_err(), "the caller's proxy was asked");
@@ -234,4 +256,37 @@ fn brackets_in_a_base_url_are_for_ipv6_addresses_alone() {
             assert!(error.message().contains("base_url"), "{error}");
         }
     }
+}
+
+#[test]
+fn what_the_system_says_of_a_file_is_told_without_a_number() {
+    const TEST: &str = "what_the_system_says_of_a_file_is_told_without_a_number";
+    let missing = "/no/such/place";
+    if is_child() {
+        let mut config = config_for("https://localhost:1");
+        if let Ok(setting) = env::var("ATLAS_SETTING") {
+            match setting.as_str() {
+                "ca_file" => config.set_ca_file(Some(missing.as_bytes())),
+                _ => config.set_access_token_file(Some(missing.as_bytes())),
+            }
+        }
+        let error = Client::new(&config).unwrap_err().message();
+        assert!(error.contains(missing), "{error}");
+        assert!(error.ends_with("No such file or directory"), "{error}");
+        return;
+    }
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        in_child(TEST, &[(name, missing.as_ref())]);
+    }
+    for setting in ["ca_file", "access_token_file"] {
+        in_child(TEST, &[("ATLAS_SETTING", setting.as_ref())]);
+    }
+    let lines = Lines::default();
+    let atlas = Simulator::start();
+    let mut config = common::service_account(common::config(&atlas));
+    config.set_logger(2, lines.sink());
+    config.set_token_cache(Some(b"/no/such/place/at/all"));
+    get(&client(&config)).unwrap();
+    let line = lines.all().remove(0).1;
+    assert!(line.ends_with("is not used: No such file or directory"), "{line}");
 }

@@ -5,8 +5,9 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
-use std::ffi::{OsStr, c_void};
+use std::ffi::{OsStr, c_char, c_void};
 use std::fs;
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -83,11 +84,63 @@ mod abi {
     unsafe extern "C" {
         pub fn atlas_snapshot_copy(snapshot: *const c_void) -> *mut c_void;
         pub fn atlas_snapshot_free(snapshot: *mut c_void);
+        pub fn atlas_snapshot_read_fields(
+            snapshot: *const c_void,
+            fields: *mut super::Fields,
+            size: usize,
+        ) -> usize;
         pub fn atlas_snapshot_parse(
             json: *const u8,
             length: usize,
             error: *mut c_void,
         ) -> *mut c_void;
+    }
+}
+
+/// The struct atlas_snapshot_fields.
+#[repr(C)]
+struct Fields {
+    texts: [*const c_char; 13],
+    numbers: [i64; 3],
+    codes: [i32; 6],
+    arrays: [Array; 5],
+}
+
+#[repr(C)]
+struct Array {
+    count: usize,
+    elements: *const c_void,
+}
+
+#[test]
+fn arrays_of_pointers_without_memory_for_them_are_empty() {
+    let list = |name: &str, element: &str| {
+        format!(r#"{{"id":"a","{name}":[{}]}}"#, vec![element; 10_000].join(","))
+    };
+    for (at, name, element) in
+        [(0, "copyRegions", "\"\""), (3, "links", "{}"), (4, "members", r#"{"id":"b"}"#)]
+    {
+        let snapshot = Snapshot::parse(list(name, element)).unwrap();
+        let read = || {
+            let mut fields = MaybeUninit::<Fields>::uninit();
+            let handle: *const c_void = ptr::from_ref(&snapshot).cast();
+            // SAFETY: behind the handle of the ABI is a Snapshot; the struct is filled whatever happens.
+            unsafe {
+                let size = size_of::<Fields>();
+                let known = abi::atlas_snapshot_read_fields(handle, fields.as_mut_ptr(), size);
+                assert_eq!(known, size);
+                fields.assume_init()
+            }
+        };
+        let without = in_small_blocks(read);
+        assert!(!without.texts[0].is_null(), "{name}");
+        for array in &without.arrays {
+            assert!(array.count == 0 && array.elements.is_null(), "{name}");
+        }
+        let with = read();
+        assert_eq!(with.arrays[at].count, 10_000, "{name}");
+        assert!(!with.arrays[at].elements.is_null(), "{name}");
+        assert_eq!((with.numbers[0], with.codes[5]), (i64::MIN, 0), "{name}");
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * format.h - what the programs in this folder share: sizes, dates and errors for people
+ * format.h - what the programs in this folder share: texts, sizes, dates and errors for people
  *
  * It is apart from them so that each program shows how the library is used and little else. Copy it with them.
  *
@@ -20,24 +20,6 @@
 
 /* Exit codes, which a script can tell apart. To 10 the atlas_error_kind is added. */
 enum { EXIT_OK = 0, EXIT_OUTPUT = 1, EXIT_USAGE = 2, EXIT_ERROR = 10 };
-
-#define HELP_ON_CREDENTIALS                                                                            \
-    "Credentials come from the environment; the first complete set counts:\n"                          \
-    "  MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET         a service account\n"            \
-    "  MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY  an API key\n"                   \
-    "  MONGODB_ATLAS_ACCESS_TOKEN                                      a token you fetched yourself\n"
-
-#define HELP_ON_EXIT_CODES                                                     \
-    "Exit codes:\n"                                                            \
-    "   0  success                      17  too many requests\n"               \
-    "   1  could not write the output   18  trouble at Atlas\n"                \
-    "   2  wrong usage                  19  time was up\n"                     \
-    "  11  malformed argument           20  network\n"                         \
-    "  12  settings                     21  TLS certificate or handshake\n"    \
-    "  13  credentials refused          22  not an answer Atlas should give\n" \
-    "  14  not allowed                  25  defect of the library\n"           \
-    "  15  no such project, cluster or snapshot\n"                             \
-    "  16  Atlas did not accept the request\n"
 
 /*
  * How many bytes the character at `at` has if it steers a terminal, ends a line or turns the direction of writing, so
@@ -71,6 +53,46 @@ static inline void put_text(const char *text, FILE *out)
         putc(length > 0 ? ' ' : *at, out);
         at += length > 0 ? length : 1;
     }
+}
+
+/* How many bytes the character at `at` has; 0 if it is none in UTF-8. */
+static inline int character_length(const unsigned char *at)
+{
+    int length = *at < 0x80 ? 1 : *at < 0xC2 ? 0 : *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : *at < 0xF5 ? 4 : 0, i;
+
+    for (i = 1; i < length; i++)
+        if ((at[i] & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
+/* Room for what the next function writes. */
+typedef char shown_text[288];
+
+/*
+ * An argument of the command line or a name from a file, for a message: in quotes, with escapes for what steers a
+ * terminal or is no character, and cut after 64 bytes.
+ */
+static inline const char *shown(const char *argument, shown_text text)
+{
+    const unsigned char *at = (const unsigned char *)argument, *end = at + 64;
+    char *out = text;
+
+    *out++ = '"';
+    while (*at != '\0' && at < end) {
+        int length = character_length(at);
+
+        if (length == 0 || control_length(at) > 0) {
+            out += sprintf(out, "\\x%02x", *at++);
+            continue;
+        }
+        if (*at == '"' || *at == '\\')
+            *out++ = '\\';
+        for (; length > 0; length--)
+            *out++ = (char)*at++;
+    }
+    strcpy(out, *at != '\0' ? "...\"" : "\"");
+    return text;
 }
 
 /*
@@ -119,6 +141,22 @@ static inline int64_t seconds_of(int64_t milliseconds)
     return milliseconds / 1000 - (milliseconds % 1000 < 0);
 }
 
+/*
+ * When Atlas took a snapshot, in milliseconds. Of one that is not taken yet or failed Atlas does not tell; there it is
+ * when it was asked for, with which its id begins. ATLAS_ABSENT if it has neither.
+ */
+static inline int64_t moment_of(const atlas_snapshot *snapshot)
+{
+    int64_t created_ms = atlas_snapshot_created_at_ms(snapshot);
+    const char *id = atlas_snapshot_id(snapshot);
+    unsigned long seconds;
+
+    if (created_ms != ATLAS_ABSENT || id == NULL || strspn(id, "0123456789abcdef") != 24 ||
+        sscanf(id, "%8lx", &seconds) != 1)
+        return created_ms;
+    return (int64_t)seconds * 1000;
+}
+
 /* "2026-08-10 03:27:08 UTC"; NULL if absent or beyond this machine's calendar. */
 static inline const char *date_text(int64_t milliseconds, short_text text)
 {
@@ -133,22 +171,47 @@ static inline const char *date_text(int64_t milliseconds, short_text text)
     return text;
 }
 
+/* How many milliseconds a letter stands for; 0 if for none. */
+static inline double milliseconds_in(char letter)
+{
+    switch (letter) {
+    case 's': return 1e3;
+    case 'm': return 60e3;
+    case 'h': return 3600e3;
+    case 'd': return 86400e3;
+    case 'w': return 604800e3;
+    default: return 0;
+    }
+}
+
 /*
- * "90", "1.5h", "2d": a number, then s, m, h or d; `unit` stands for the letter if there is none. Returns milliseconds,
- * or 0 if it is no such text, less than a millisecond or more than `longest`.
+ * Reads "90", "1.5h" or "2d", and moves `*text` behind it: a number and a letter that multiplies it; `letter` stands for
+ * one that is missing. Returns 0 if it is no such text, or more than 64 bits hold.
+ */
+static inline int read_amount(const char **text, double (*factor_of)(char), char letter, double *amount)
+{
+    const char *at = *text;
+    char *end;
+
+    if (*at < '0' || *at > '9' || (at[0] == '0' && (at[1] | 0x20) == 'x')) /* no blank, sign, "nan" or hexadecimal */
+        return 0;
+    *amount = strtod(at, &end);
+    if (factor_of(*end) != 0)
+        letter = *end++;
+    *amount *= factor_of(letter);
+    *text = end;
+    return *amount < 9e18;
+}
+
+/*
+ * A whole text of that kind as milliseconds, `unit` being the letter if there is none; 0 if it is no such text, less
+ * than a millisecond or more than `longest`.
  */
 static inline int64_t read_duration(const char *text, char unit, int64_t longest)
 {
-    char *end;
     double value;
 
-    if (*text < '0' || *text > '9' || strpbrk(text, "xX") != NULL) /* no blank, sign, "nan" or hexadecimal number */
-        return 0;
-    value = strtod(text, &end);
-    if (*end != '\0')
-        unit = *end++;
-    value *= unit == 's' ? 1e3 : unit == 'm' ? 60e3 : unit == 'h' ? 3600e3 : unit == 'd' ? 86400e3 : 0;
-    if (*end != '\0' || value < 1 || value > (double)longest)
+    if (!read_amount(&text, milliseconds_in, unit, &value) || *text != '\0' || value < 1 || value > (double)longest)
         return 0;
     return (int64_t)(value + 0.5);
 }
@@ -169,7 +232,8 @@ static inline int mentions(const char *text, const char *word)
 
 /*
  * What helps against an error in the words of a program, which has options where the library has calls and settings:
- * `on_timeout` when the time was up, `on_shards` when Atlas says that the cluster is sharded or is not. NULL for others.
+ * `on_timeout` when the time was up, `on_shards` when Atlas says that the cluster is sharded or is not, and the token
+ * cache when a service account has too many tokens. NULL for others.
  */
 static inline const char *hint_on(const atlas_error *error, const char *on_timeout, const char *on_shards)
 {
@@ -177,15 +241,10 @@ static inline const char *hint_on(const atlas_error *error, const char *on_timeo
 
     if (error->kind == ATLAS_ERROR_TIMEOUT && error->http_status == 0)
         return on_timeout;
+    if (error->kind == ATLAS_ERROR_FORBIDDEN && strcmp(error->code, "access_denied") == 0)
+        return "--token-cache shares one token between runs";
     /* Atlas does not document how it refuses the wrong kind of cluster, so any mention of shards is taken for it. */
     return refused && (mentions(error->code, "shard") || mentions(error->detail, "shard")) ? on_shards : NULL;
-}
-
-static inline void print_unknown_option(const char *program, const char *option)
-{
-    fprintf(stderr, "%s: unknown option ", program);
-    put_text(option, stderr);
-    fputs("\n\n", stderr);
 }
 
 /* The message first, which says what to do; then the facts that a ticket to the support should quote. */
@@ -217,7 +276,7 @@ static inline void print_error(const char *program, const atlas_error *error, co
     else if (error->flags & ATLAS_ERROR_FLAG_RETRYABLE)
         fputs("\n  try again   the same command may succeed later", stderr);
     else if (error->kind == ATLAS_ERROR_CONFIG || error->kind == ATLAS_ERROR_UNAUTHENTICATED)
-        fprintf(stderr, "\n  settings    come from the environment: %s --help", program);
+        fprintf(stderr, "\n  settings    come from the environment or --env-file: see %s --help", program);
     putc('\n', stderr);
 }
 

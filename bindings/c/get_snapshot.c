@@ -1,45 +1,46 @@
 /*
  * get_snapshot - show one cloud backup snapshot of MongoDB Atlas
  *
- *     get_snapshot [--json] PROJECT CLUSTER SNAPSHOT
+ *     get_snapshot [OPTION]... PROJECT CLUSTER SNAPSHOT
  *
- * The credentials come from the environment, as for the Atlas CLI; `get_snapshot --help` lists the variables.
- * Build it with
+ * `get_snapshot --help` is the manual. Build it with
  *
- *     cc -std=c99 -o get_snapshot get_snapshot.c -latlas_backup
+ *     cc -std=c99 -o get_snapshot get_snapshot.c -latlas_backup -pthread
  *
- * with format.h, which the programs in this folder share, beside it.
- *
- * Exit codes, which a script can tell apart:
- *
- *      0  the snapshot was printed
- *      1  it was read, but could not be written to standard output (disk full, say)
- *      2  wrong usage
- *     10 + the atlas_error_kind of atlas_backup.h: 12 settings, 13 credentials refused, 14 forbidden, 15 no such
- *         project, cluster or snapshot, 17 too many requests, 18 trouble at Atlas, 19 time was up, 20 network, ...
+ * with format.h, options.h and session.h, which the programs in this folder share, beside it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include "format.h"
+#define _XOPEN_SOURCE 700
+
+#include "session.h"
 
 #define PROGRAM "get_snapshot"
 #define LABEL_WIDTH 18
 
-static void usage(FILE *out)
-{
-    fputs("usage: get_snapshot [--json] PROJECT CLUSTER SNAPSHOT\n"
-          "\n"
-          "Shows one cloud backup snapshot of MongoDB Atlas.\n"
-          "\n"
-          "  PROJECT   the project's id, 24 hexadecimal digits\n"
-          "  CLUSTER   the cluster's name\n"
-          "  SNAPSHOT  the snapshot's id, 24 hexadecimal digits\n"
-          "  --json    print what Atlas sent, byte for byte, instead of a table\n"
-          "\n"
-          HELP_ON_CREDENTIALS "\n" HELP_ON_EXIT_CODES,
-          out);
-}
+static const char HELP[] =
+    "Usage: get_snapshot [OPTION]... PROJECT CLUSTER SNAPSHOT\n"
+    "Show one cloud backup snapshot of MongoDB Atlas.\n"
+    "\n"
+    HELP_ON_IDS
+    "  SNAPSHOT                 the snapshot's id; list_snapshots lists them\n"
+    "\n"
+    "Options:\n"
+    "      --json               print what Atlas sent, byte for byte\n"
+    "  -t, --timeout TIME       give up after so many seconds, or 2m; 30 if not given\n"
+    HELP_ON_COMMON_OPTIONS;
+
+static const char EXIT_STATUS[] =
+    "   0  the snapshot was printed\n"
+    "   1  it could not be printed: a full disk, say\n"
+    "   2  wrong usage\n"
+    HELP_ON_ERRORS;
+
+static const char EXAMPLES[] =
+    "  get_snapshot 32b6e34b3d91647abb20e7b8 Cluster0 5f4007f327a3bd7b6f4103c5\n"
+    "  get_snapshot --env-file /etc/atlas-backup.env --json \\\n"
+    "      32b6e34b3d91647abb20e7b8 Cluster0 5f4007f327a3bd7b6f4103c5 | jq .status\n";
 
 static void print_label(const char *label)
 {
@@ -184,48 +185,54 @@ static void print_table(const atlas_snapshot *s)
 
 int main(int argc, char **argv)
 {
-    const char *ids[3];
-    int count = 0, json = 0, options = 1, i;
-    atlas_config *config;
+    enum { OPTION_JSON = OPTION_OWN };
+    static const struct option names[] = { { "json", no_argument, NULL, OPTION_JSON }, COMMON_NAMES };
+    struct common_options options;
+    struct session session;
+    int json = 0, option, good = 1;
     atlas_client *client;
     atlas_snapshot *snapshot = NULL;
     atlas_error error;
 
-    for (i = 1; i < argc; i++) {
-        if (options && strcmp(argv[i], "--json") == 0) {
+    memset(&options, 0, sizeof options);
+    opterr = 0; /* getopt_long() would show an unknown option as it is */
+    while (good && (option = getopt_long(argc, argv, COMMON_LETTERS, names, NULL)) != -1) {
+        switch (option) {
+        case OPTION_JSON:
             json = 1;
-        } else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
-            usage(stdout);
+            break;
+        case 'h':
+            print_help(HELP, EXIT_STATUS, EXAMPLES);
             return finish_output(PROGRAM);
-        } else if (options && strcmp(argv[i], "--") == 0) {
-            options = 0;
-        } else if (options && argv[i][0] == '-') {
-            print_unknown_option(PROGRAM, argv[i]);
-            usage(stderr);
-            return EXIT_USAGE;
-        } else if (count < 3) {
-            ids[count++] = argv[i];
-        } else {
-            count = 4;
+        case 'V':
+            print_version(PROGRAM);
+            return finish_output(PROGRAM);
+        default:
+            good = common_option(&options, option, argv, names);
         }
     }
-    if (count != 3) {
-        fprintf(stderr, PROGRAM ": %s\n\n", count < 3 ? "too few arguments" : "too many arguments");
-        usage(stderr);
-        return EXIT_USAGE;
-    }
+    if (good && argc - optind == 2) {
+        shown_text project, cluster;
 
-    config = atlas_config_from_env();
-    client = atlas_client_new(config, &error);
-    atlas_config_free(config); /* the client has its own copy */
-    if (client != NULL) {
-        snapshot = atlas_client_get_snapshot(client, ids[0], ids[1], ids[2], 0, &error);
-        atlas_client_free(client); /* the snapshot does not need it any more */
+        wrong(&options, "no id of a snapshot; list_snapshots%s %s %s lists them", options.sharded ? " --sharded" : "",
+              shown(argv[optind], project), shown(argv[optind + 1], cluster));
+        return wrong_usage(PROGRAM, options.problem, HELP);
     }
+    if (!good || !count_is(&options, argc, argv, 3, 3))
+        return wrong_usage(PROGRAM, options.problem, HELP);
+
+    client = open_session(&session, PROGRAM, &options, &error);
+    if (client != NULL) {
+        begin_call(&session, 0);
+        snapshot = (options.sharded ? atlas_client_get_sharded_snapshot : atlas_client_get_snapshot)(
+            client, argv[optind], argv[optind + 1], argv[optind + 2], 0, &error);
+        end_call(&session);
+    }
+    close_session(&session); /* the snapshot does not need the client any more */
     if (snapshot == NULL) {
         print_error(PROGRAM, &error,
-                    hint_on(&error, "MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take",
-                            "snapshots of sharded clusters are shown by list_snapshots --sharded"));
+                    hint_on(&error, "--timeout sets how long it may take",
+                            options.sharded ? "leave out --sharded" : "add --sharded"));
         return EXIT_ERROR + error.kind;
     }
 

@@ -1,128 +1,51 @@
 /*
  * wait_for_snapshot - wait until a cloud backup snapshot of MongoDB Atlas is completed
  *
- *     wait_for_snapshot [--sharded] [--interval SECONDS] [--timeout SECONDS] PROJECT CLUSTER SNAPSHOT
+ *     wait_for_snapshot [OPTION]... PROJECT CLUSTER SNAPSHOT
  *
  * Tells the progress on standard error: on a terminal in one line that changes, elsewhere in a line for each change of
- * status. In the end the completed snapshot is printed. The credentials come from the environment;
- * `wait_for_snapshot --help` lists the variables. Build it with
+ * status. In the end the completed snapshot is printed. `wait_for_snapshot --help` is the manual. Build it with
  *
  *     cc -std=c99 -o wait_for_snapshot wait_for_snapshot.c -latlas_backup -pthread
  *
- * with format.h, which the programs in this folder share, beside it.
- *
- * Exit codes: 0 it is completed; 1 that could not be written; 2 wrong usage; 10 + atlas_error_kind, so 15 when it was
- * deleted meanwhile, 19 when the time was up, 24 when it failed. Ctrl-C and SIGTERM end it as they end any program,
- * which shells show as 130 and 143.
+ * with format.h, options.h and session.h, which the programs in this folder share, beside it; the last shows how Ctrl-C
+ * and SIGTERM end a call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include "format.h"
+#include "session.h"
 
 #define PROGRAM "wait_for_snapshot"
 
-static void usage(FILE *out)
-{
-    fputs("usage: wait_for_snapshot [--sharded] [--interval SECONDS] [--timeout SECONDS] PROJECT CLUSTER SNAPSHOT\n"
-          "\n"
-          "Waits until a cloud backup snapshot of MongoDB Atlas is completed, and prints it.\n"
-          "\n"
-          "  PROJECT             the project's id, 24 hexadecimal digits\n"
-          "  CLUSTER             the cluster's name\n"
-          "  SNAPSHOT            the snapshot's id, 24 hexadecimal digits\n"
-          "  --sharded           the cluster is a sharded one\n"
-          "  --interval SECONDS  the pause between two looks, 4 if not given, at least 0.5; also 1m\n"
-          "  --timeout SECONDS   give up after so long, never if not given; also 30m, 2h, 1.5d\n"
-          "\n"
-          HELP_ON_CREDENTIALS "\n" HELP_ON_EXIT_CODES
-          "  24  the snapshot failed\n"
-          " 130  interrupted (Ctrl-C)\n",
-          out);
-}
+static const char HELP[] =
+    "Usage: wait_for_snapshot [OPTION]... PROJECT CLUSTER SNAPSHOT\n"
+    "Wait until a cloud backup snapshot of MongoDB Atlas is completed, and show it.\n"
+    "\n"
+    HELP_ON_IDS
+    "  SNAPSHOT                 the snapshot's id; list_snapshots lists them\n"
+    "\n"
+    "Options:\n"
+    "      --interval TIME      the pause between two looks: seconds, or 1m; 4 if not\n"
+    "                           given, at least 0.5\n"
+    "  -t, --timeout TIME       give up after so many seconds, or 30m, 2h, 1.5d; never if\n"
+    "                           not given; MONGODB_ATLAS_TIMEOUT_MS is for each look\n"
+    HELP_ON_COMMON_OPTIONS;
 
-/*
- * Signals. atlas_client_cancel() must not be called from a signal handler, so there is none: the signals are blocked
- * and a thread takes them with sigwait(). Being a thread, it may call what it likes.
- */
-struct watch {
-    pthread_t thread;
-    sigset_t signals;
-    atlas_client *client;
-    pthread_mutex_t lock; /* of the rest */
-    int over;             /* the call has returned */
-    int caught;           /* the signal that came before, or 0 */
-};
+static const char EXIT_STATUS[] =
+    "   0  the snapshot is completed\n"
+    "   1  it could not be printed: a full disk, say\n"
+    "   2  wrong usage\n"
+    HELP_ON_ERRORS
+    "  24  the snapshot failed\n"
+    " 130  interrupted (Ctrl-C); 143 by SIGTERM\n"
+    "  A snapshot that was deleted meanwhile is 15.\n";
 
-static void *watch_signals(void *argument)
-{
-    struct watch *watch = (struct watch *)argument;
-    const struct timespec pause = { 0, 50 * 1000 * 1000 };
-    int number, over;
-
-    sigwait(&watch->signals, &number);
-    pthread_mutex_lock(&watch->lock);
-    over = watch->over;
-    if (!over)
-        watch->caught = number;
-    pthread_mutex_unlock(&watch->lock);
-
-    while (!over) { /* a cancellation only ends calls that were entered before, and ours might be about to be */
-        atlas_client_cancel(watch->client);
-        nanosleep(&pause, NULL);
-        pthread_mutex_lock(&watch->lock);
-        over = watch->over;
-        pthread_mutex_unlock(&watch->lock);
-    }
-    return NULL;
-}
-
-/* Before any thread is started, since threads inherit what is blocked. */
-static void block_signals(struct watch *watch)
-{
-    struct sigaction inherited;
-
-    sigemptyset(&watch->signals);
-    sigaddset(&watch->signals, SIGTERM);
-    if (sigaction(SIGINT, NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN) /* as in `... &` of a script */
-        sigaddset(&watch->signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &watch->signals, NULL);
-}
-
-static int begin_watch(struct watch *watch, atlas_client *client)
-{
-    watch->client = client;
-    watch->over = watch->caught = 0;
-    pthread_mutex_init(&watch->lock, NULL);
-    return pthread_create(&watch->thread, NULL, watch_signals, watch) == 0;
-}
-
-/* Afterwards the client may be freed. Returns the signal that came, or 0. */
-static int end_watch(struct watch *watch)
-{
-    pthread_mutex_lock(&watch->lock);
-    watch->over = 1;
-    pthread_mutex_unlock(&watch->lock);
-    pthread_kill(watch->thread, SIGTERM); /* blocked everywhere: it only wakes sigwait() */
-    pthread_join(watch->thread, NULL);
-    pthread_mutex_destroy(&watch->lock);
-    return watch->caught;
-}
-
-/* So that a shell knows, and ends its script too. */
-static int die_of(int number, const struct watch *watch)
-{
-    signal(number, SIG_DFL);
-    raise(number);
-    pthread_sigmask(SIG_UNBLOCK, &watch->signals, NULL);
-    return 128 + number; /* not reached */
-}
+static const char EXAMPLES[] =
+    "  wait_for_snapshot --timeout 2h \\\n"
+    "      32b6e34b3d91647abb20e7b8 Cluster0 5f4007f327a3bd7b6f4103c5 && ./migrate\n";
 
 struct progress {
     time_t begin;
@@ -169,81 +92,60 @@ static void print_snapshot(const atlas_snapshot *s)
 
 int main(int argc, char **argv)
 {
-    const char *ids[3];
-    int count = 0, sharded = 0, options = 1, number = 0, i;
-    uint32_t interval_ms = 0, timeout_ms = 0;
+    enum { OPTION_INTERVAL = OPTION_OWN };
+    static const struct option names[] = { { "interval", required_argument, NULL, OPTION_INTERVAL }, COMMON_NAMES };
+    struct common_options options;
+    struct session session;
+    int64_t interval_ms = 0, timeout_ms;
     struct progress progress;
-    struct watch watch;
-    atlas_config *config;
+    int option, good = 1;
     atlas_client *client;
     atlas_snapshot *snapshot = NULL;
     atlas_error error;
 
-    for (i = 1; i < argc; i++) {
-        uint32_t *time_ms = !options                              ? NULL
-                            : strcmp(argv[i], "--interval") == 0 ? &interval_ms
-                            : strcmp(argv[i], "--timeout") == 0  ? &timeout_ms
-                                                                 : NULL;
-
-        if (time_ms != NULL) {
-            *time_ms = i + 1 < argc ? (uint32_t)read_duration(argv[i + 1], 's', UINT32_MAX) : 0;
-            if (*time_ms == 0) {
-                fprintf(stderr, PROGRAM ": %s needs a time of at most 49 days, such as 30, 5m or 2h\n\n", argv[i]);
-                usage(stderr);
-                return EXIT_USAGE;
-            }
-            i++;
-        } else if (options && strcmp(argv[i], "--sharded") == 0) {
-            sharded = 1;
-        } else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
-            usage(stdout);
+    memset(&options, 0, sizeof options);
+    opterr = 0; /* getopt_long() would show an unknown option as it is */
+    while (good && (option = getopt_long(argc, argv, COMMON_LETTERS, names, NULL)) != -1) {
+        switch (option) {
+        case OPTION_INTERVAL:
+            good = time_option(&options, "--interval", 's', UINT32_MAX, &interval_ms);
+            break;
+        case 'h':
+            print_help(HELP, EXIT_STATUS, EXAMPLES);
             return finish_output(PROGRAM);
-        } else if (options && strcmp(argv[i], "--") == 0) {
-            options = 0;
-        } else if (options && argv[i][0] == '-') {
-            print_unknown_option(PROGRAM, argv[i]);
-            usage(stderr);
-            return EXIT_USAGE;
-        } else if (count < 3) {
-            ids[count++] = argv[i];
-        } else {
-            count = 4;
+        case 'V':
+            print_version(PROGRAM);
+            return finish_output(PROGRAM);
+        default:
+            good = common_option(&options, option, argv, names);
         }
     }
-    if (count != 3) {
-        fprintf(stderr, PROGRAM ": %s\n\n", count < 3 ? "too few arguments" : "too many arguments");
-        usage(stderr);
-        return EXIT_USAGE;
-    }
+    if (!good || !count_is(&options, argc, argv, 3, 3))
+        return wrong_usage(PROGRAM, options.problem, HELP);
+    timeout_ms = options.timeout_ms; /* of the wait; that of each look is the settings' */
+    options.timeout_ms = 0;
 
     memset(&progress, 0, sizeof progress);
     progress.begin = time(NULL);
     progress.terminal = isatty(STDERR_FILENO);
 
-    block_signals(&watch);
-    config = atlas_config_from_env();
-    client = atlas_client_new(config, &error);
-    atlas_config_free(config); /* the client has its own copy */
+    client = open_session(&session, PROGRAM, &options, &error);
     if (client != NULL) {
-        if (!begin_watch(&watch, client)) {
-            fputs(PROGRAM ": cannot start a thread\n", stderr);
-            return EXIT_OUTPUT;
-        }
-        snapshot = (sharded ? atlas_client_wait_for_sharded_snapshot : atlas_client_wait_for_snapshot)(
-            client, ids[0], ids[1], ids[2], 0, interval_ms, timeout_ms, tell, &progress, &error);
-        number = end_watch(&watch);
-        atlas_client_free(client); /* the snapshot does not need it any more */
+        begin_call(&session, 0);
+        snapshot = (options.sharded ? atlas_client_wait_for_sharded_snapshot : atlas_client_wait_for_snapshot)(
+            client, argv[optind], argv[optind + 1], argv[optind + 2], 0, (uint32_t)interval_ms, (uint32_t)timeout_ms,
+            tell, &progress, &error);
+        end_call(&session);
     }
     if (progress.shown)
         putc('\n', stderr);
-    if (snapshot == NULL && number != 0) {
+    if (snapshot == NULL && session.caught != 0)
         fputs(PROGRAM ": interrupted; Atlas goes on with the snapshot\n", stderr);
-        return die_of(number, &watch);
-    }
+    close_session(&session); /* the snapshot does not need the client any more */
     if (snapshot == NULL) {
         print_error(PROGRAM, &error,
                     hint_on(&error, "--timeout sets how long to wait, MONGODB_ATLAS_TIMEOUT_MS how long a look may take",
-                            sharded ? "leave out --sharded" : "add --sharded"));
+                            options.sharded ? "leave out --sharded" : "add --sharded"));
         return EXIT_ERROR + error.kind;
     }
 

@@ -4,7 +4,8 @@ The Rust sources are those of the repository; in an sdist they are in the folder
 without the tests and the simulator, and with a Cargo.lock that is right for that.
 
 Environment:
-    ATLAS_BACKUP_LIBRARY         a library that was built already, to be packed instead of building one
+    ATLAS_BACKUP_LIBRARY         a library that was built already, to be packed instead of building one; or "system":
+                                 none is packed, and the package loads the one that is installed, as distributions do it
     ATLAS_BACKUP_WHEEL_PLATFORM  the platform in the wheel's name, "manylinux_2_17_x86_64" say, if the library is more
                                  portable than this machine's
     CARGO                        the cargo to run
@@ -29,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 PACKED = HERE / "rust"
 NAME = "libatlas_backup.so"
+BILL = "atlas-backup.cdx.json"
 
 
 class Problem(SystemExit):
@@ -44,6 +46,8 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: Dict[str, Any]) -> None:
         if self.target_name == "sdist":
             self._pack_sources(build_data)
+        elif os.environ.get("ATLAS_BACKUP_LIBRARY") == "system":
+            self.app.display_info("Packing no library: the package will load the one that is installed")
         elif self.target_name == "wheel":
             library = self._library()
             build_data["pure_python"] = False
@@ -55,7 +59,13 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
                 link.unlink(missing_ok=True)
                 link.symlink_to(library)
             else:
-                build_data["force_include"][str(library)] = f"atlas_backup/{NAME}"
+                include = build_data["force_include"]
+                include[str(library)] = f"atlas_backup/{NAME}"
+                # Whoever gets the library gets the licences of what is inside it.
+                root = PACKED if PACKED.exists() else REPOSITORY
+                about = f"{self.build_config.builder.project_id}.dist-info"
+                include[str(root / "THIRD-PARTY-NOTICES")] = f"{about}/licenses/THIRD-PARTY-NOTICES"
+                include[str(root / "packaging" / BILL)] = f"{about}/sboms/{BILL}"
 
     def finalize(self, version: str, build_data: Dict[str, Any], artifact_path: str) -> None:
         if self.scratch:

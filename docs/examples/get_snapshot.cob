@@ -22,8 +22,7 @@
            05  ERROR-MESSAGE       PIC X(768).
            05  ERROR-RESERVED      PIC X(80).
        01  ERROR-SIZE              USAGE BINARY-LONG.
-       01  VERSION-MAJOR           PIC 9(4).
-       01  VERSION-MINOR           PIC 9(4).
+       01  VERSION-NUMBER          USAGE BINARY-LONG.
 
       *> What a CALL that is RETURNING a number brings is an int of 32
       *> bits, whatever the size of the receiver; only a pointer comes
@@ -55,13 +54,10 @@
        PROCEDURE DIVISION.
        MAIN.
            CALL "atlas_error_size" RETURNING ERROR-SIZE
-           CALL "atlas_backup_version" RETURNING RESULT
-           PERFORM TAKE-TEXT
-           UNSTRING TEXT-BUFFER DELIMITED BY "."
-               INTO VERSION-MAJOR VERSION-MINOR
+           CALL "atlas_backup_runtime_version" RETURNING VERSION-NUMBER
            IF ERROR-SIZE NOT = FUNCTION LENGTH(ATLAS-ERROR)
-              OR VERSION-MAJOR NOT = 0 OR VERSION-MINOR < 1
-               DISPLAY "This program needs libatlas_backup 0.1 "
+              OR VERSION-NUMBER < 2000 OR VERSION-NUMBER >= 1000000
+               DISPLAY "This program needs libatlas_backup 0.2 "
                    "or a later 0.x" UPON SYSERR
                MOVE 1 TO RETURN-CODE
                STOP RUN

@@ -12,7 +12,7 @@ ffi.cdef [[
         uint8_t reserved[80];
     } atlas_error;
 
-    const char *atlas_backup_version(void);
+    int32_t atlas_backup_runtime_version(void);
     size_t atlas_error_size(void);
     atlas_config *atlas_config_from_env(void);
     void atlas_config_free(atlas_config *);
@@ -29,9 +29,9 @@ ffi.cdef [[
 local atlas = ffi.load("libatlas_backup.so.0")
 local ABSENT = -9223372036854775807LL - 1
 
-local major, minor = ffi.string(atlas.atlas_backup_version()):match("^(%d+)%.(%d+)")
-if atlas.atlas_error_size() ~= ffi.sizeof("atlas_error") or tonumber(major) ~= 0 or tonumber(minor) < 1 then
-    error("This program needs libatlas_backup 0.1 or a later 0.x", 0)
+local version = atlas.atlas_backup_runtime_version()
+if atlas.atlas_error_size() ~= ffi.sizeof("atlas_error") or version < 2000 or version >= 1000000 then
+    error("This program needs libatlas_backup 0.2 or a later 0.x", 0)
 end
 
 -- What Atlas did not send is a hyphen. A description may not steer the terminal: control characters become blanks.

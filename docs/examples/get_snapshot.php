@@ -15,7 +15,7 @@ $atlas = FFI::cdef('
         uint8_t reserved[80];
     } atlas_error;
 
-    const char *atlas_backup_version(void);
+    int32_t atlas_backup_runtime_version(void);
     size_t atlas_error_size(void);
     atlas_config *atlas_config_from_env(void);
     void atlas_config_free(atlas_config *);
@@ -31,9 +31,9 @@ $atlas = FFI::cdef('
 ', 'libatlas_backup.so.0');
 
 $error = $atlas->new('atlas_error');
-[$major, $minor] = explode('.', $atlas->atlas_backup_version());
-if (FFI::sizeof($error) !== $atlas->atlas_error_size() || $major != 0 || $minor < 1) {
-    fwrite(STDERR, "This program needs libatlas_backup 0.1 or a later 0.x\n");
+$version = $atlas->atlas_backup_runtime_version();
+if (FFI::sizeof($error) !== $atlas->atlas_error_size() || $version < 2000 || $version >= 1000000) {
+    fwrite(STDERR, "This program needs libatlas_backup 0.2 or a later 0.x\n");
     exit(1);
 }
 

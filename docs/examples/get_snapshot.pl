@@ -8,7 +8,7 @@ use FFI::Platypus::Buffer qw(scalar_to_buffer);
 # 'opaque' is a pointer and undef is NULL; 'string' is a copy of C text, or undef.
 my $ffi = FFI::Platypus->new(api => 1, lib => 'libatlas_backup.so.0');
 my @declarations = (
-    [atlas_backup_version               => []                                                            => 'string'],
+    [atlas_backup_runtime_version       => []                                                            => 'sint32'],
     [atlas_error_size                   => []                                                            => 'size_t'],
     [atlas_config_from_env              => []                                                            => 'opaque'],
     [atlas_config_free                  => ['opaque']                                                    => 'void'],
@@ -26,9 +26,9 @@ $ffi->attach(@$_) for @declarations;
 use constant ERROR_SIZE => 2048;
 use constant ABSENT     => -9223372036854775807 - 1;
 
-my ($major, $minor) = split /\./, atlas_backup_version();
-die "This program needs libatlas_backup 0.1 or a later 0.x\n"
-    if atlas_error_size() != ERROR_SIZE || $major != 0 || $minor < 1;
+my $version = atlas_backup_runtime_version();
+die "This program needs libatlas_backup 0.2 or a later 0.x\n"
+    if atlas_error_size() != ERROR_SIZE || $version < 2_000 || $version >= 1_000_000;
 
 # What Atlas did not send is a hyphen. A description may not steer the terminal: control characters become blanks.
 sub text {

@@ -6,7 +6,7 @@ module Atlas
   extend Fiddle::Importer
   dlload "libatlas_backup.so.0"
 
-  extern "const char *atlas_backup_version()"
+  extern "int atlas_backup_runtime_version()"
   extern "size_t atlas_error_size()"
   extern "void *atlas_config_from_env()"
   extern "void atlas_config_free(void *)"
@@ -23,9 +23,8 @@ module Atlas
   ERROR = "l l l L Z96 Z64 Z768 Z256 Z768" # kind, http_status, retry_after, flags, code, reason, detail, ...
   ABSENT = -2**63
 
-  major, minor = atlas_backup_version.to_s.split(".").map(&:to_i)
-  if atlas_error_size != ERROR_SIZE || major != 0 || minor < 1
-    abort "This program needs libatlas_backup 0.1 or a later 0.x"
+  if atlas_error_size != ERROR_SIZE || !atlas_backup_runtime_version.between?(2_000, 999_999)
+    abort "This program needs libatlas_backup 0.2 or a later 0.x"
   end
 
   # What Atlas did not send is a hyphen. A description may not steer the terminal: control characters become blanks.

@@ -133,6 +133,9 @@ enum Setting {
     Agent(Text),
     Cache(Text),
     Logger(i8, bool),
+    AccountFile(Text, Text),
+    KeyFile(Text, Text),
+    TokenFile(Text),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -188,6 +191,10 @@ enum Step {
         json: Vec<u8>,
         error: bool,
     },
+    ParseList {
+        json: Vec<u8>,
+        error: bool,
+    },
     Copy {
         snapshot: u8,
     },
@@ -200,12 +207,21 @@ enum Step {
         i: usize,
         name: Text,
     },
+    /// The struct by a program of another header.
+    ReadFields {
+        snapshot: u8,
+        size: u16,
+    },
     FreeSnapshot {
         snapshot: u8,
     },
     ReadList {
         list: u8,
         i: usize,
+    },
+    Newest {
+        list: u8,
+        codes: [i8; 3],
     },
     FreeList {
         list: u8,
@@ -431,6 +447,14 @@ impl World {
                     let snapshot = ask(*error, parse, |snapshot| snapshot.is_null());
                     self.keep(snapshot);
                 }
+                Step::ParseList { json, error } => {
+                    let parse =
+                        |error| atlas_snapshot_list_parse(json.as_ptr().cast(), json.len(), error);
+                    let list = ask(*error, parse, |list| list.is_null());
+                    if !list.is_null() {
+                        self.lists.push(list);
+                    }
+                }
                 Step::Copy { snapshot } => {
                     let original = pick(&mut self.snapshots, *snapshot)
                         .map_or(null_mut(), |snapshot| snapshot.0);
@@ -461,6 +485,22 @@ impl World {
                         check_snapshot(snapshot);
                     }
                 }
+                Step::ReadFields { snapshot, size } => {
+                    let snapshot = pick(&mut self.snapshots, *snapshot)
+                        .map_or(null(), |snapshot| snapshot.0.cast_const());
+                    let size = usize::from(*size) % 1024;
+                    let mut bytes = vec![0xa5; size + 1];
+                    atlas_snapshot_read_fields(snapshot, bytes.as_mut_ptr().cast(), size);
+                    let fields = read_fields(snapshot);
+                    let known = std::slice::from_raw_parts(
+                        (&raw const fields).cast::<u8>(),
+                        size_of_val(&fields),
+                    );
+                    let both = size.min(known.len());
+                    assert_eq!(bytes[..both], known[..both]);
+                    assert!(bytes[both..size].iter().all(|byte| *byte == 0));
+                    assert_eq!(bytes[size], 0xa5);
+                }
                 Step::FreeSnapshot { snapshot } => match take(&mut self.snapshots, *snapshot) {
                     Some(snapshot) => drop(snapshot),
                     None => atlas_snapshot_free(null_mut()),
@@ -473,6 +513,10 @@ impl World {
                     for i in 0..count.min(8) {
                         check_snapshot(atlas_snapshot_list_get(list, i));
                     }
+                }
+                Step::Newest { list, codes } => {
+                    let list = pick(&mut self.lists, *list).map_or(null_mut(), |list| *list);
+                    newest(list, codes.map(i32::from));
                 }
                 Step::FreeList { list } => {
                     atlas_snapshot_list_free(take(&mut self.lists, *list).unwrap_or(null_mut()));
@@ -530,6 +574,34 @@ fn check_hidden(text: &CStr) {
     }
 }
 
+/// The newest of those with these codes is in the list, has the codes, and none of them is newer.
+///
+/// # Safety
+/// `list` is NULL or alive.
+unsafe fn newest(list: *const atlas_snapshot_list, wanted: [i32; 3]) {
+    // SAFETY: NULL or alive, as demanded above, and so what is in it.
+    unsafe {
+        let fits = |snapshot: *const atlas_snapshot| {
+            let codes = [
+                atlas_snapshot_status_code(snapshot),
+                atlas_snapshot_frequency_type_code(snapshot),
+                atlas_snapshot_snapshot_type_code(snapshot),
+            ];
+            codes.iter().zip(wanted).all(|(code, wanted)| wanted == 0 || *code == wanted)
+        };
+        let age = |snapshot: *const atlas_snapshot| {
+            (atlas_snapshot_created_at_ms(snapshot), text(atlas_snapshot_id(snapshot)))
+        };
+        let items = (0..atlas_snapshot_list_count(list)).map(|i| atlas_snapshot_list_get(list, i));
+        let items: Vec<_> = items.filter(|item| fits(*item)).collect();
+        let [status, frequency_type, snapshot_type] = wanted;
+        let newest = atlas_snapshot_list_newest(list, status, frequency_type, snapshot_type);
+        assert_eq!(newest.is_null(), items.is_empty());
+        assert!(newest.is_null() || items.contains(&newest));
+        assert!(items.iter().all(|item| age(*item) <= age(newest)));
+    }
+}
+
 fn nulls() {
     // SAFETY: NULL is allowed everywhere.
     unsafe {
@@ -540,6 +612,9 @@ fn nulls() {
         atlas_client_cancel(null_mut());
         assert!(atlas_snapshot_copy(null()).is_null());
         assert!(atlas_snapshot_list_get(null(), 0).is_null());
+        assert!(atlas_snapshot_list_newest(null(), 0, 0, 0).is_null());
+        assert_eq!(atlas_snapshot_read_fields(null(), null_mut(), 8), 0);
+        assert_eq!(read_fields(null()).storage_size_bytes, ATLAS_ABSENT);
         assert_eq!(atlas_snapshot_list_count(null()), 0);
         assert_eq!(atlas_snapshot_list_total_count(null()), ATLAS_ABSENT);
         assert_eq!(atlas_snapshot_storage_size_bytes(null()), ATLAS_ABSENT);
@@ -551,6 +626,9 @@ fn nulls() {
         assert_eq!(length, 0);
         let (_, error) =
             call(|error| atlas_snapshot_parse(null(), 7, error), |snapshot| snapshot.is_null());
+        assert_eq!(error.kind, 1);
+        let (_, error) =
+            call(|error| atlas_snapshot_list_parse(null(), 7, error), |list| list.is_null());
         assert_eq!(error.kind, 1);
         let (_, error) = call(|error| atlas_client_new(null(), error), |client| client.is_null());
         assert_eq!(error.kind, 1);
@@ -573,6 +651,19 @@ impl Config {
                 }
                 Setting::Token(token) => {
                     atlas_config_set_access_token(config, pointer(&token.given(SECRET)))
+                }
+                // Never of the root, as for certificates.
+                Setting::AccountFile(id, path) => {
+                    let (id, path) = (id.given(c"fuzzer"), relative(path.given(c"secret")));
+                    atlas_config_set_service_account_file(config, pointer(&id), pointer(&path));
+                }
+                Setting::KeyFile(public, path) => {
+                    let (public, path) = (public.given(c"public"), relative(path.given(c"secret")));
+                    atlas_config_set_api_key_file(config, pointer(&public), pointer(&path));
+                }
+                Setting::TokenFile(path) => {
+                    let path = relative(path.given(c"secret"));
+                    atlas_config_set_access_token_file(config, pointer(&path));
                 }
                 Setting::Base(base) => {
                     let scheme = match base {

@@ -92,21 +92,23 @@ type Accessor = unsafe extern "C" fn(*const atlas_snapshot) -> *const c_char;
 type Counter = unsafe extern "C" fn(*const atlas_snapshot) -> usize;
 type Element = unsafe extern "C" fn(*const atlas_snapshot, usize) -> *const c_char;
 
+type InStruct = fn(&atlas_snapshot_fields) -> *const c_char;
+
 /// The text fields by their JSON names.
-pub const TEXTS: &[(&str, Accessor)] = &[
-    ("id", atlas_snapshot_id),
-    ("cloudProvider", atlas_snapshot_cloud_provider),
-    ("configServerType", atlas_snapshot_config_server_type),
-    ("createdAt", atlas_snapshot_created_at),
-    ("description", atlas_snapshot_description),
-    ("expiresAt", atlas_snapshot_expires_at),
-    ("frequencyType", atlas_snapshot_frequency_type),
-    ("masterKeyUUID", atlas_snapshot_master_key_uuid),
-    ("mongodVersion", atlas_snapshot_mongod_version),
-    ("replicaSetName", atlas_snapshot_replica_set_name),
-    ("snapshotType", atlas_snapshot_snapshot_type),
-    ("status", atlas_snapshot_status),
-    ("type", atlas_snapshot_type),
+pub const TEXTS: &[(&str, Accessor, InStruct)] = &[
+    ("id", atlas_snapshot_id, |fields| fields.id),
+    ("cloudProvider", atlas_snapshot_cloud_provider, |fields| fields.cloud_provider),
+    ("configServerType", atlas_snapshot_config_server_type, |fields| fields.config_server_type),
+    ("createdAt", atlas_snapshot_created_at, |fields| fields.created_at),
+    ("description", atlas_snapshot_description, |fields| fields.description),
+    ("expiresAt", atlas_snapshot_expires_at, |fields| fields.expires_at),
+    ("frequencyType", atlas_snapshot_frequency_type, |fields| fields.frequency_type),
+    ("masterKeyUUID", atlas_snapshot_master_key_uuid, |fields| fields.master_key_uuid),
+    ("mongodVersion", atlas_snapshot_mongod_version, |fields| fields.mongod_version),
+    ("replicaSetName", atlas_snapshot_replica_set_name, |fields| fields.replica_set_name),
+    ("snapshotType", atlas_snapshot_snapshot_type, |fields| fields.snapshot_type),
+    ("status", atlas_snapshot_status, |fields| fields.status),
+    ("type", atlas_snapshot_type, |fields| fields.r#type),
 ];
 
 type Array = (&'static str, Counter, &'static [(&'static str, Element)]);
@@ -159,19 +161,31 @@ impl Drop for Owned {
 pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
     // SAFETY: alive, as demanded above, and so what the accessors hand out.
     unsafe {
-        for &(_, accessor) in TEXTS {
+        let fields = read_fields(snapshot);
+        for &(_, accessor, in_struct) in TEXTS {
             let pointer = accessor(snapshot);
             text(pointer);
             assert_eq!(pointer, accessor(snapshot), "always at the same address");
+            assert_eq!(pointer, in_struct(&fields));
             assert!(accessor(null()).is_null());
         }
-        for (_, count, parts) in ARRAYS {
+        // In the struct an element is as many pointers as it has texts.
+        let arrays = [
+            (fields.copy_region_count, fields.copy_regions),
+            (fields.policy_item_count, fields.policy_items),
+            (fields.link_count, fields.links.cast()),
+            (fields.member_count, fields.members.cast()),
+            (fields.snapshot_id_count, fields.snapshot_ids),
+        ];
+        for ((_, count, parts), (in_struct, pointers)) in ARRAYS.iter().zip(arrays) {
             let count = count(snapshot);
-            for (name, element) in parts {
+            assert_eq!((in_struct, pointers.is_null()), (count, count == 0));
+            for (part, (name, element)) in parts.iter().enumerate() {
                 for i in 0..count {
                     let pointer = element(snapshot, i);
                     assert!(text(pointer).is_some() || !name.is_empty());
                     assert_eq!(pointer, element(snapshot, i));
+                    assert_eq!(pointer, *pointers.add(i * parts.len() + part));
                 }
                 assert!(element(snapshot, count).is_null());
                 assert!(element(snapshot, usize::MAX).is_null());
@@ -179,6 +193,7 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
             }
         }
 
+        let mut codes = Vec::new();
         for (code, accessor, names) in [
             (
                 atlas_snapshot_status_code as unsafe extern "C" fn(_) -> _,
@@ -206,15 +221,26 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
                 .and_then(|text| names.iter().position(|name| name.eq_ignore_ascii_case(text)))
                 .map_or(0, |position| position as i32 + 1);
             assert_eq!(code(snapshot), expected);
+            codes.push(expected);
         }
-        for (ms, accessor) in [
+        let in_struct = [
+            fields.status_code,
+            fields.cloud_provider_code,
+            fields.frequency_type_code,
+            fields.snapshot_type_code,
+            fields.type_code,
+        ];
+        assert_eq!(codes, in_struct);
+        for (ms, accessor, in_struct) in [
             (
                 atlas_snapshot_created_at_ms as unsafe extern "C" fn(_) -> _,
                 atlas_snapshot_created_at as Accessor,
+                fields.created_at_ms,
             ),
-            (atlas_snapshot_expires_at_ms, atlas_snapshot_expires_at),
+            (atlas_snapshot_expires_at_ms, atlas_snapshot_expires_at, fields.expires_at_ms),
         ] {
             let date = text(accessor(snapshot));
+            assert_eq!(ms(snapshot), in_struct);
             match ms(snapshot) {
                 ATLAS_ABSENT => {}
                 // Years 0 to 9999, and an offset of less than a day.
@@ -223,7 +249,8 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
                 ),
             }
         }
-        atlas_snapshot_storage_size_bytes(snapshot);
+        assert_eq!(atlas_snapshot_storage_size_bytes(snapshot), fields.storage_size_bytes);
+        assert_eq!(atlas_snapshot_http_status(snapshot), fields.http_status);
 
         let mut length = usize::MAX;
         let json = text(atlas_snapshot_json(snapshot, &mut length)).expect("there is a body");
@@ -272,6 +299,22 @@ pub unsafe fn check_snapshot(snapshot: *const atlas_snapshot) {
     }
 }
 
+/// All fields, of which each is written.
+///
+/// # Safety
+/// `snapshot` is NULL or alive.
+pub unsafe fn read_fields(snapshot: *const atlas_snapshot) -> atlas_snapshot_fields {
+    let mut fields = MaybeUninit::<atlas_snapshot_fields>::uninit();
+    let size = size_of::<atlas_snapshot_fields>();
+    // SAFETY: room for the struct; any bytes are a valid one, and those that are not overwritten would be seen.
+    unsafe {
+        fields.as_mut_ptr().write_bytes(0xa5, 1);
+        let known = atlas_snapshot_read_fields(snapshot, fields.as_mut_ptr(), size);
+        assert_eq!(known, if snapshot.is_null() { 0 } else { size });
+        fields.assume_init()
+    }
+}
+
 /// Checks a snapshot's fields against serde_json's reading of the same object.
 ///
 /// # Safety
@@ -284,7 +327,7 @@ pub unsafe fn check_fields(snapshot: *const atlas_snapshot, object: &str) {
     let member = |name: &str| members.get(name).map_or("null", |raw| raw.get());
     // SAFETY: alive, as demanded above.
     unsafe {
-        for &(name, accessor) in TEXTS {
+        for &(name, accessor, _) in TEXTS {
             check_text(text(accessor(snapshot)), member(name));
         }
         for (name, counter, parts) in ARRAYS {

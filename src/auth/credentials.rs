@@ -3,30 +3,44 @@
 use zeroize::Zeroizing;
 
 use super::secret::{Secret, basic};
+use super::secret_file::SecretFile;
+
+/// Who we are, and the secret that proves it.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    pub(crate) identity: Identity,
+    pub(crate) secret: Secret,
+    /// Where the secret was read, if in a file.
+    pub(crate) file: Option<SecretFile>,
+}
 
 #[derive(Debug, Clone)]
-pub(crate) enum Credentials {
+pub(crate) enum Identity {
     /// OAuth 2.0 client credentials.
-    ServiceAccount { client_id: String, client_secret: Secret },
+    ServiceAccount { client_id: String },
     /// HTTP Digest.
-    ApiKey { public_key: String, private_key: Secret },
+    ApiKey { public_key: String },
     /// A bearer token that somebody else fetched.
-    AccessToken(Secret),
+    AccessToken,
 }
 
 impl Credentials {
-    /// What of them nobody may see, in each form in which it is sent.
+    /// What of them nobody may see.
     pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
-        match self {
-            Credentials::ServiceAccount { client_id, client_secret } => {
-                let basic = basic(client_id, client_secret);
-                // Without the padding it is the whole secret, too.
-                let unpadded = Zeroizing::new(basic.trim_end_matches('=').to_owned());
-                vec![client_secret.0.clone(), basic, unpadded]
-            }
-            Credentials::ApiKey { private_key: secret, .. } | Credentials::AccessToken(secret) => {
-                vec![secret.0.clone()]
-            }
+        self.identity.forms(&self.secret)
+    }
+}
+
+impl Identity {
+    /// A secret of this identity in each form in which it is sent.
+    pub(super) fn forms(&self, secret: &Secret) -> Vec<Zeroizing<String>> {
+        let mut forms = vec![secret.0.clone()];
+        if let Identity::ServiceAccount { client_id } = self {
+            let basic = basic(client_id, secret);
+            // Without the padding it is the whole secret, too.
+            forms.push(Zeroizing::new(basic.trim_end_matches('=').to_owned()));
+            forms.push(basic);
         }
+        forms
     }
 }

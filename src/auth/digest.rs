@@ -13,38 +13,61 @@ use ring::digest;
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
-use super::{Secret, Send, challenge, hex};
+use super::secret_in_use::{Held, SecretInUse};
+use super::{Credentials, Secret, Send, challenge, hex};
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
 use crate::runtime::context::Context;
+use crate::text::system_reason;
 
 /// How often a nonce may turn out stale within one request before we stop: other threads may use it up
 /// meanwhile, and a strict server may accept it for a moment only.
 const STALE_LIMIT: u32 = 3;
 
+type KeptNonce = Mutex<Option<Arc<Nonce>>>;
+
 /// An API key and the nonce that all threads share.
 #[derive(Debug)]
 pub(crate) struct Digest {
     pub(super) public_key: String,
-    private_key: Secret,
-    kept: Mutex<Option<Arc<Nonce>>>,
+    private_key: SecretInUse<KeptNonce>,
     redactor: Arc<Redactor>,
 }
 
 impl Digest {
-    pub(super) fn new(public_key: String, private_key: Secret, redactor: Arc<Redactor>) -> Digest {
-        Digest { public_key, private_key, redactor, kept: Mutex::new(None) }
+    pub(super) fn new(
+        public_key: &str,
+        credentials: &Credentials,
+        redactor: Arc<Redactor>,
+    ) -> Digest {
+        let private_key = SecretInUse::new(credentials, KeptNonce::default());
+        Digest { public_key: public_key.to_owned(), private_key, redactor }
     }
 
-    /// Sends `request` signed; a response of 401 means that the key was refused.
+    /// Sends `request` signed; a response of 401 means that the key was refused, also what its file holds now.
     pub(super) fn send(
         &self,
         context: &Context,
         request: &Request,
         send: &mut Send,
-    ) -> Result<Response> {
+    ) -> Result<(Response, Option<Hint>)> {
+        self.private_key.send(
+            request,
+            |_| Ok(KeptNonce::default()),
+            |private_key, request| self.send_with(private_key, context, request, send),
+        )
+    }
+
+    /// Sends `request` signed with this key; true if the key was refused.
+    fn send_with(
+        &self,
+        private_key: &Held<KeptNonce>,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<(Response, bool)> {
         let mut attempt = Attempt {
-            nonce: self.kept().clone(),
+            nonce: kept(private_key).clone(),
             is_ours: false,
             stale: 0,
             retry_reason: request.retry_reason,
@@ -54,25 +77,25 @@ impl Digest {
             let (response, was_resent) = self.send_signed(&attempt, context, request, send)?;
             if response.status != 401 {
                 if attempt.is_ours {
-                    *self.kept() = attempt.nonce;
+                    *kept(private_key) = attempt.nonce;
                 }
-                return Ok(response);
+                return Ok((response, false));
             }
-            let Some(fresh) = self.challenged(&response.headers)? else {
+            let Some(fresh) = self.challenged(&private_key.secret, &response.headers)? else {
                 return match attempt.nonce {
-                    Some(_) => Ok(response),
+                    Some(_) => Ok((response, true)),
                     None => Err(unusable(&response, &self.redactor)),
                 };
             };
             // A nonce that was refused on another connection than the one it was given out for says nothing of the key.
             let is_refused = attempt.is_ours && !fresh.stale && !was_resent;
             if is_refused || attempt.stale == STALE_LIMIT {
-                return Ok(response);
+                return Ok((response, is_refused));
             }
             // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
             // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
             attempt.may_resend &= !was_resent;
-            self.renew(&mut attempt, fresh);
+            attempt.renew(fresh, private_key);
         }
     }
 
@@ -101,45 +124,24 @@ impl Digest {
         Ok((response, times_sent.get() > 1))
     }
 
-    /// Chooses the nonce for the next attempt, after the server has given out a `fresh` one.
-    fn renew(&self, attempt: &mut Attempt, fresh: Nonce) {
-        attempt.retry_reason = "the server challenged";
-        if let Some(used) = &attempt.nonce {
-            attempt.retry_reason = "the nonce was stale";
-            attempt.stale += 1;
-            // Another thread may have had the same response and already a nonce that works. The last attempt has a nonce
-            // of its own, which no other thread can use up.
-            if let Some(kept) = self.kept().clone()
-                && attempt.stale < STALE_LIMIT
-                && !attempt.is_ours
-                && !Arc::ptr_eq(&kept, used)
-            {
-                attempt.nonce = Some(kept);
-                return;
-            }
-        }
-        attempt.nonce = Some(Arc::new(fresh));
-        attempt.is_ours = true;
-    }
-
     /// The strongest challenge that we can answer, of several the first.
-    fn challenged(&self, headers: &HeaderMap) -> Result<Option<Nonce>> {
+    fn challenged(&self, private_key: &Secret, headers: &HeaderMap) -> Result<Option<Nonce>> {
         let challenges = challenge::of(headers);
         let mut digests = challenges.iter().filter(|challenge| challenge.is("Digest")).peekable();
         if digests.peek().is_none() {
             return Ok(None);
         }
         let client_nonce = client_nonce()?;
-        let (public_key, private_key) = (&self.public_key, &self.private_key);
+        let public_key = &self.public_key;
         Ok(digests
             .filter_map(|digest| Nonce::new(digest, public_key, private_key, &client_nonce))
             .min_by_key(|nonce| Reverse(nonce.algorithm)))
     }
+}
 
-    /// The nonce that worked last.
-    fn kept(&self) -> MutexGuard<'_, Option<Arc<Nonce>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The nonce that worked last with this key.
+fn kept(private_key: &Held<KeptNonce>) -> MutexGuard<'_, Option<Arc<Nonce>>> {
+    private_key.made.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How a request is sent next, and what came of it so far.
@@ -152,6 +154,29 @@ struct Attempt<'a> {
     stale: u32,
     retry_reason: &'a str,
     may_resend: bool,
+}
+
+impl Attempt<'_> {
+    /// Chooses the nonce for the next attempt, after the server has given out a `fresh` one.
+    fn renew(&mut self, fresh: Nonce, private_key: &Held<KeptNonce>) {
+        self.retry_reason = "the server challenged";
+        if let Some(used) = &self.nonce {
+            self.retry_reason = "the nonce was stale";
+            self.stale += 1;
+            // Another thread may have had the same response and already a nonce that works. The last attempt has a nonce
+            // of its own, which no other thread can use up.
+            if let Some(kept) = kept(private_key).clone()
+                && self.stale < STALE_LIMIT
+                && !self.is_ours
+                && !Arc::ptr_eq(&kept, used)
+            {
+                self.nonce = Some(kept);
+                return;
+            }
+        }
+        self.nonce = Some(Arc::new(fresh));
+        self.is_ours = true;
+    }
 }
 
 /// The weakest first.
@@ -323,8 +348,9 @@ fn push_quoted(header: &mut String, value: &str) {
 fn client_nonce() -> Result<String> {
     let mut bytes = [0; 8];
     getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|errno| {
+        let why = system_reason(&errno.into());
         let message = format!(
-            "the API key was not used, since there are no random numbers (getrandom: {errno})"
+            "the API key was not used, since there are no random numbers (getrandom: {why})"
         );
         Error::new(ErrorKind::Internal, message)
     })?;

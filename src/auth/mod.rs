@@ -6,6 +6,8 @@ mod credentials;
 mod digest;
 mod oauth;
 mod secret;
+mod secret_file;
+mod secret_in_use;
 
 use std::path::Path;
 
@@ -18,9 +20,11 @@ use crate::runtime::context::Context;
 use digest::Digest;
 use oauth::ServiceAccount;
 use secret::secret_header;
+use secret_in_use::SecretInUse;
 
-pub(crate) use credentials::Credentials;
+pub(crate) use credentials::{Credentials, Identity};
 pub(crate) use secret::Secret;
+pub(crate) use secret_file::SecretFile;
 
 /// Sends a request once.
 pub(crate) type Send<'a> = dyn FnMut(&Context, &Request) -> Result<Response> + 'a;
@@ -30,7 +34,7 @@ pub(crate) type Send<'a> = dyn FnMut(&Context, &Request) -> Result<Response> + '
 pub(crate) enum Auth {
     ServiceAccount(Box<ServiceAccount>),
     ApiKey(Digest),
-    AccessToken(HeaderValue),
+    AccessToken(SecretInUse<HeaderValue>),
 }
 
 impl Auth {
@@ -41,40 +45,45 @@ impl Auth {
         token_cache: Option<&Path>,
         logger: &Logger,
     ) -> Result<Auth> {
-        Ok(match credentials {
-            Credentials::ServiceAccount { client_id, client_secret } => {
-                Auth::ServiceAccount(Box::new(ServiceAccount::new(
-                    client_id,
-                    client_secret,
-                    base_url,
-                    token_cache,
-                    logger,
-                )?))
-            }
-            Credentials::ApiKey { public_key, private_key } => Auth::ApiKey(Digest::new(
-                public_key.clone(),
-                private_key.clone(),
-                logger.redactor().clone(),
+        Ok(match &credentials.identity {
+            Identity::ServiceAccount { client_id } => Auth::ServiceAccount(Box::new(
+                ServiceAccount::new(client_id, credentials, base_url, token_cache, logger)?,
             )),
-            Credentials::AccessToken(token) => {
-                Auth::AccessToken(secret_header("Bearer ", token.expose())?)
+            Identity::ApiKey { public_key } => {
+                Auth::ApiKey(Digest::new(public_key, credentials, logger.redactor().clone()))
+            }
+            Identity::AccessToken => {
+                Auth::AccessToken(SecretInUse::new(credentials, bearer(&credentials.secret)?))
             }
         })
     }
 
-    /// Sends `request` with our credentials. A response of 401 means that they were refused after all that could be
-    /// done about it.
+    /// Sends `request` with our credentials. That they were refused, after all that could be done about it, is an error.
     pub(crate) fn send(
         &self,
         context: &Context,
         request: &Request,
         send: &mut Send,
     ) -> Result<Response> {
-        match self {
-            Auth::ServiceAccount(account) => account.send(context, request, send),
-            Auth::ApiKey(digest) => digest.send(context, request, send),
-            Auth::AccessToken(header) => send_with(header, context, request, send),
+        let (response, hint) = match self {
+            Auth::ServiceAccount(account) => (account.send(context, request, send)?, None),
+            Auth::ApiKey(digest) => digest.send(context, request, send)?,
+            Auth::AccessToken(token) => token.send(request, bearer, |token, request| {
+                let response = send_with(&token.made, context, request, send)?;
+                let is_refused = response.status == 401;
+                Ok((response, is_refused))
+            })?,
+        };
+        if response.status != 401 {
+            return Ok(response);
         }
+        let redactor = request.logger.redactor();
+        let Response { status, headers, body } = &response;
+        let error = self.refused(Error::from_response(*status, Some(headers), body, redactor));
+        Err(match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
     }
 
     /// Revokes a service account's token. An API key has none, and one that the caller fetched is the caller's to
@@ -91,7 +100,9 @@ impl Auth {
         }
     }
 
-    /// Completes the error for a response of 401: which credentials were refused, and what to do.
+    /// Completes the error for an answer of 401: which credentials were refused, and what to do. Not inlined, since it
+    /// is large and seldom called.
+    #[inline(never)]
     pub(crate) fn refused(&self, error: Error) -> Error {
         error.hint(match self {
             Auth::ServiceAccount(account) => {
@@ -101,6 +112,10 @@ impl Auth {
             Auth::AccessToken(_) => Hint::ACCESS_TOKEN_REFUSED,
         })
     }
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue> {
+    secret_header("Bearer ", token.expose())
 }
 
 /// Sends `request` with `header` as its `Authorization`.

@@ -9,6 +9,10 @@ use bytes::Bytes;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::unprintable;
+
+/// In bytes: longer than any credential or token of Atlas, and short enough for one header line.
+pub(crate) const LONGEST: usize = 8 * 1024;
 
 /// A client secret, a private key, a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +21,24 @@ pub(crate) struct Secret(pub(super) Zeroizing<String>);
 impl Secret {
     pub(crate) fn new(text: &str) -> Secret {
         Secret(Zeroizing::new(text.to_owned()))
+    }
+
+    /// A credential as it was given. What is wrong with it is said without showing it.
+    pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<Secret, String> {
+        let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
+        if let Some(why) = unprintable(text) {
+            return Err(why);
+        }
+        if text.is_empty() {
+            return Err("is empty".into());
+        }
+        if text.len() > LONGEST {
+            return Err("is longer than any credential of Atlas".into());
+        }
+        if text.starts_with(' ') || text.ends_with(' ') {
+            return Err("begins or ends with a space".into());
+        }
+        Ok(Secret::new(text))
     }
 
     pub(crate) fn expose(&self) -> &str {

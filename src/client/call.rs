@@ -212,6 +212,7 @@ impl Client {
     /// the parent's, like the connection and what the request was signed with.
     fn send(&self, parts: &Parts, context: &Context, request: &Request) -> Result<Response> {
         let response = parts.http.send(context, request)?;
+        warnings::clock_and_limits(&response.headers, request.logger);
         warnings::end_of_version(&self.warned_of_end, &response.headers, request.logger);
         match ptr::eq(self.parts()?, parts) {
             true => Ok(response),

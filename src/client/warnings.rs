@@ -1,7 +1,8 @@
-//! What a client warns of in the log.
+//! What a client tells the log of answers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ::http::header::DATE;
 use ::http::{HeaderName, HeaderValue};
 
 use crate::error::Redactor;
@@ -12,6 +13,24 @@ use crate::text::VALUE_SHOWN;
 
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
+
+/// Tells at the highest level what an answer says of the time and of the limits on requests: only the headers of a
+/// snapshot reach the caller, and a clock that is wrong or a limit that is near shows elsewhere too.
+pub(super) fn clock_and_limits(headers: &Headers, logger: &Logger) {
+    logger.log(Level::Debug, || {
+        let mut line = String::from("answered with");
+        let told = |name: &HeaderName| *name == DATE || name.as_str().starts_with("ratelimit-");
+        for (name, value) in headers.iter().filter(|(name, _)| told(name)) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let value = logger.redactor().redact(&value, VALUE_SHOWN);
+            line.push_str(&format!(" {name}: {value};"));
+        }
+        match line.pop() {
+            Some(';') => line,
+            _ => "answered without Date and RateLimit headers".to_owned(),
+        }
+    });
+}
 
 /// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked for.
 pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Logger) {

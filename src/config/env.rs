@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Config, Login, Text};
+use super::{Config, Login, SecretText, Text};
 use crate::runtime::env::env;
 
 impl Config {
     /// The defaults, then the `MONGODB_ATLAS_*` variables as the Atlas CLI and the Terraform provider name them. An
-    /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token. In
-    /// a program with rights its caller does not have no variable counts.
+    /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token. A
+    /// secret may be in the file that the variable with `_FILE` at its end names. In a program with rights its caller does
+    /// not have no variable counts.
     pub fn from_env() -> Config {
         Config {
-            login: login(),
+            login: login().unwrap_or_else(Some),
             base_url: first(&["MONGODB_ATLAS_OPS_MANAGER_URL", "MONGODB_ATLAS_BASE_URL"]),
             service: text("MONGODB_ATLAS_SERVICE"),
             api_version: text("MONGODB_ATLAS_API_VERSION"),
             timeout: text("MONGODB_ATLAS_TIMEOUT_MS").map(|text| {
-                let number =
-                    std::str::from_utf8(&text.bytes).ok().and_then(|text| text.trim().parse().ok());
-                number.ok_or(text)
+                let number = str::from_utf8(&text.bytes).ok();
+                let number = number.and_then(|text| text.trim().parse().ok());
+                number.filter(|number| *number > 0).ok_or(text)
             }),
             ca_file: text("MONGODB_ATLAS_CA_FILE"),
             token_cache: text("MONGODB_ATLAS_TOKEN_CACHE"),
@@ -31,25 +32,43 @@ impl Config {
     }
 }
 
-fn login() -> Option<Login> {
+/// The credentials; what is wrong with them in place of an error, since that is reported later.
+fn login() -> Result<Option<Login>, Login> {
     const ID: &str = "MONGODB_ATLAS_CLIENT_ID";
     const SECRET: &str = "MONGODB_ATLAS_CLIENT_SECRET";
     const PUBLIC: &str = "MONGODB_ATLAS_PUBLIC_API_KEY";
     const PRIVATE: &str = "MONGODB_ATLAS_PRIVATE_API_KEY";
-    let account = (text(ID), text(SECRET));
+    let account = (text(ID), secret(&[SECRET], &["MONGODB_ATLAS_CLIENT_SECRET_FILE"])?);
     let key = (
         first(&[PUBLIC, "MONGODB_ATLAS_PUBLIC_KEY"]),
-        first(&[PRIVATE, "MONGODB_ATLAS_PRIVATE_KEY"]),
+        secret(
+            &[PRIVATE, "MONGODB_ATLAS_PRIVATE_KEY"],
+            &["MONGODB_ATLAS_PRIVATE_API_KEY_FILE", "MONGODB_ATLAS_PRIVATE_KEY_FILE"],
+        )?,
     );
-    match (account, key, text("MONGODB_ATLAS_ACCESS_TOKEN")) {
-        ((id @ Some(_), secret @ Some(_)), ..) => Some(Login::ServiceAccount(id, secret)),
-        (_, (public @ Some(_), private @ Some(_)), _) => Some(Login::ApiKey(public, private)),
-        (.., token @ Some(_)) => Some(Login::AccessToken(token)),
-        ((Some(half), _), ..) => Some(Login::Half(half.name, SECRET)),
-        ((_, Some(half)), ..) => Some(Login::Half(half.name, ID)),
-        (_, (Some(half), _), _) => Some(Login::Half(half.name, PRIVATE)),
-        (_, (_, Some(half)), _) => Some(Login::Half(half.name, PUBLIC)),
-        _ => None,
+    let token = secret(&["MONGODB_ATLAS_ACCESS_TOKEN"], &["MONGODB_ATLAS_ACCESS_TOKEN_FILE"])?;
+    Ok(Some(match (account, key, token) {
+        ((id @ Some(_), Some((_, secret))), ..) => Login::ServiceAccount(id, secret),
+        (_, (public @ Some(_), Some((_, secret))), _) => Login::ApiKey(public, secret),
+        (.., Some((_, token))) => Login::AccessToken(token),
+        ((Some(half), _), ..) => Login::Half(half.name, SECRET),
+        ((_, Some((half, _))), ..) => Login::Half(half, ID),
+        (_, (Some(half), _), _) => Login::Half(half.name, PRIVATE),
+        (_, (_, Some((half, _))), _) => Login::Half(half, PUBLIC),
+        _ => return Ok(None),
+    }))
+}
+
+/// A secret or its file, with the name of the variable that has it.
+fn secret(
+    values: &[&'static str],
+    files: &[&'static str],
+) -> Result<Option<(&'static str, SecretText)>, Login> {
+    match (first(values), first(files)) {
+        (Some(value), Some(file)) => Err(Login::Twice(value.name, file.name)),
+        (Some(value), None) => Ok(Some((value.name, SecretText::Value(Some(value))))),
+        (None, Some(file)) => Ok(Some((file.name, SecretText::File(Some(file))))),
+        (None, None) => Ok(None),
     }
 }
 
@@ -85,6 +104,8 @@ fn first(names: &[&'static str]) -> Option<Text> {
     names.iter().find_map(|name| text(name))
 }
 
+/// Not inlined: each variable is read once.
+#[inline(never)]
 fn text(name: &'static str) -> Option<Text> {
     env(name).map(|value| Text { name, bytes: Zeroizing::new(value.into_vec()) })
 }

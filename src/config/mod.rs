@@ -6,7 +6,7 @@
 mod base_url;
 mod builder;
 mod env;
-mod resolve;
+mod settings;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,8 +18,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Sink;
+use crate::text::unprintable;
 
-pub(crate) use resolve::Settings;
+pub(crate) use settings::Settings;
 
 /// Text as it was given, with the name under which a person would look for it.
 #[derive(Clone)]
@@ -28,13 +29,22 @@ struct Text {
     bytes: Zeroizing<Vec<u8>>,
 }
 
+/// A secret as it was given: itself, or the path of the file that holds it.
+#[derive(Clone)]
+enum SecretText {
+    Value(Option<Text>),
+    File(Option<Text>),
+}
+
 #[derive(Clone)]
 enum Login {
-    ServiceAccount(Option<Text>, Option<Text>),
-    ApiKey(Option<Text>, Option<Text>),
-    AccessToken(Option<Text>),
+    ServiceAccount(Option<Text>, SecretText),
+    ApiKey(Option<Text>, SecretText),
+    AccessToken(SecretText),
     /// The environment has half of a pair and nothing complete: what is there, what is missing.
     Half(&'static str, &'static str),
+    /// The environment has a secret and a file for it.
+    Twice(&'static str, &'static str),
 }
 
 /// How to reach Atlas and as whom. Setters never fail: a bad value is reported by [`crate::Client::new`].
@@ -86,16 +96,7 @@ impl Text {
     /// The text if it can stand in a header line. What is wrong is said without showing the text.
     fn printable(&self) -> Result<&str> {
         let text = self.as_str()?;
-        match text.bytes().position(|byte| !(b' '..=b'~').contains(&byte)) {
-            None => Ok(text),
-            Some(at) if matches!(&text[at..], "\n" | "\r\n" | "\r") => {
-                Err(self.wrong("ends with a newline; strip it (a file read whole has one)"))
-            }
-            Some(at) => Err(self.wrong(&format!(
-                "has a character at position {} that is not printable ASCII",
-                at + 1
-            ))),
-        }
+        unprintable(text).map_or(Ok(text), |why| Err(self.wrong(&why)))
     }
 }
 

@@ -24,7 +24,8 @@ const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 impl Error {
     /// What an answer other than the promised one means: `{"detail","error","errorCode","parameters","reason"}` of
     /// Atlas, enveloped or not, `{"error","error_description"}` of OAuth, or something a gateway said.
-    /// `redactor` knows what it may echo.
+    /// `redactor` knows what it may echo. Not inlined, since it is large and several ask for it.
+    #[inline(never)]
     pub(crate) fn from_response(
         status: u16,
         headers: Option<&HeaderMap>,
@@ -197,8 +198,10 @@ impl<'a> ApiErrorBody<'a> {
     /// Atlas puts the time to wait into the parameters of a 429: `[path, 55, 10, 5, 60]` means 55 seconds.
     fn seconds_to_wait(&self) -> Option<u32> {
         let raw = self.parameter(1)?;
-        let seconds = json::integer(raw).or_else(|| json::integer(&json::wiped_text(raw)?))?;
-        let seconds = u32::try_from(seconds).ok()?;
+        // As JSON has whole numbers, also in a text: "+55" and "055" are none.
+        let text = json::wiped_text(raw).unwrap_or_else(|| Zeroizing::new(raw.to_owned()));
+        let is_plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds: u32 = text.parse().ok().filter(|_| is_plain)?;
         (1..=retry_after::LONGEST).contains(&seconds).then_some(seconds)
     }
 

@@ -111,6 +111,18 @@ impl Hint {
         Hint(sentence.into())
     }
 
+    pub(crate) fn secret_is_the_same(file: &dyn fmt::Display) -> Hint {
+        Hint(format!("{file} still holds what was refused").into())
+    }
+
+    pub(crate) fn secret_not_read_again(why: &str) -> Hint {
+        Hint(format!("read again after that, {why}").into())
+    }
+
+    pub(crate) fn secret_refused_again(file: &dyn fmt::Display) -> Hint {
+        Hint(format!("{file} was read again, and what it holds now was refused, too").into())
+    }
+
     pub(crate) fn service_account_token_refused(client_id: &str) -> Hint {
         let sentence = format!(
             "an access token of the service account {client_id} was refused: check that it belongs to this project's \
@@ -132,8 +144,8 @@ impl Hint {
                 return Some(Hint(sentence.into()));
             }
             (ErrorKind::Forbidden, "access_denied") => {
-                "the service account may have too many live access tokens (100): share a token cache between processes \
-                 or revoke tokens"
+                "the service account probably has too many live access tokens (Atlas allows 100, and each lives an \
+                 hour): share a token cache between processes, or have each program give its token back before it ends"
             }
             (ErrorKind::Forbidden, _) => {
                 "the credentials need the role Project Read Only or Project Backup Manager in this project"

@@ -24,8 +24,9 @@ use crate::text::{boundary, find};
 
 /// What stands in the place of secrets.
 const MARK: &str = "[secret]";
-/// Tokens are remembered up to this many, the newest: a client that lives for years gets one an hour.
-const TOKENS: usize = 32;
+/// Tokens are remembered up to this many, the newest: a client that lives for years gets one an hour. So are the forms
+/// of secrets that were read from a file while it lives.
+const REMEMBERED: usize = 32;
 /// No text of ours has a word of this many bytes.
 const LONGER_THAN_WORDS: usize = 20;
 /// How many bytes an escape takes at most: `&#x000002F;`.
@@ -36,9 +37,16 @@ type Secret = Zeroizing<String>;
 /// Every secret of a client: those of its settings, and the tokens it has seen.
 pub(crate) struct Redactor {
     configured: Vec<Secret>,
-    tokens: Mutex<VecDeque<Secret>>,
+    seen: Mutex<Seen>,
     /// In which process the lock is sure to be given back.
     process: Process,
+}
+
+/// What became known later, the newest last.
+#[derive(Default)]
+struct Seen {
+    tokens: VecDeque<Secret>,
+    secrets: VecDeque<Secret>,
 }
 
 impl Default for Redactor {
@@ -55,43 +63,43 @@ impl Redactor {
 
     pub(crate) fn new(mut secrets: Vec<Secret>) -> Redactor {
         secrets.retain(|secret| !secret.is_empty());
-        Redactor { configured: secrets, tokens: Mutex::default(), process: Process::current() }
+        Redactor { configured: secrets, seen: Mutex::default(), process: Process::current() }
     }
 
     /// `None` in a child of a fork that happened while another thread was looking; that child soon has its own.
-    fn tokens(&self) -> Option<MutexGuard<'_, VecDeque<Secret>>> {
+    fn seen(&self) -> Option<MutexGuard<'_, Seen>> {
         if self.process.is_current() {
-            return Some(self.tokens.lock().unwrap_or_else(PoisonError::into_inner));
+            return Some(self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        match self.tokens.try_lock() {
-            Ok(tokens) => Some(tokens),
-            Err(TryLockError::Poisoned(tokens)) => Some(tokens.into_inner()),
+        match self.seen.try_lock() {
+            Ok(seen) => Some(seen),
+            Err(TryLockError::Poisoned(seen)) => Some(seen.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    /// Calls `each` with every secret; false if the tokens are not to be had.
+    /// Calls `each` with every secret; false if those seen are not to be had.
     fn for_each(&self, each: &mut dyn FnMut(&str)) -> bool {
-        let tokens = self.tokens();
-        let tokens = tokens.as_deref();
-        for secret in self.configured.iter().chain(tokens.into_iter().flatten()) {
+        let seen = self.seen();
+        let later = seen.iter().flat_map(|seen| seen.secrets.iter().chain(&seen.tokens));
+        for secret in self.configured.iter().chain(later) {
             each(secret);
         }
-        tokens.is_some()
+        seen.is_some()
     }
 
     /// Remembers an access token. It stays a secret after it was refused or replaced.
     pub(crate) fn add_token(&self, token: &str) {
-        let Some(mut tokens) = self.tokens() else {
-            return;
-        };
-        if token.is_empty() || tokens.iter().any(|known| **known == token) {
-            return;
+        if let Some(mut seen) = self.seen() {
+            remember(&mut seen.tokens, token);
         }
-        if tokens.len() == TOKENS {
-            tokens.pop_front();
+    }
+
+    /// Remembers a secret that took the place of a configured one, which stays a secret.
+    pub(crate) fn add_secret(&self, secret: &str) {
+        if let Some(mut seen) = self.seen() {
+            remember(&mut seen.secrets, secret);
         }
-        tokens.push_back(Zeroizing::new(token.to_owned()));
     }
 
     /// A text from outside without secrets, cut to `limit` bytes. Of a text that is much longer only what is shown is
@@ -185,7 +193,7 @@ impl Redactor {
             }
         });
         if !is_complete && shortest == 0 && !text.is_empty() {
-            // Without the list of tokens no text from outside is shown.
+            // Without those seen no text from outside is shown.
             mark(0..text.len());
         }
         found
@@ -196,6 +204,16 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor")
     }
+}
+
+fn remember(list: &mut VecDeque<Secret>, secret: &str) {
+    if secret.is_empty() || list.iter().any(|known| **known == secret) {
+        return;
+    }
+    if list.len() == REMEMBERED {
+        list.pop_front();
+    }
+    list.push_back(Zeroizing::new(secret.to_owned()));
 }
 
 fn each_place(text: &str, secret: &str, each: &mut dyn FnMut(usize)) {
@@ -362,13 +380,14 @@ mod tests {
     #[test]
     fn the_newest_tokens_are_remembered_once_each() {
         let redactor = redactor(&[]);
-        for number in 0..TOKENS + 10 {
+        redactor.add_secret("<secret>");
+        for number in 0..REMEMBERED + 10 {
             redactor.add_token(&format!("<{number}>"));
             redactor.add_token(&format!("<{number}>"));
         }
         redactor.add_token("");
-        let last = format!("<9> <10> <{}>", TOKENS + 9);
-        assert_eq!(redactor.redact(&last, 1000), "<9> [secret] [secret]");
+        let last = format!("<9> <10> <{}> <secret>", REMEMBERED + 9);
+        assert_eq!(redactor.redact(&last, 1000), "<9> [secret] [secret] [secret]");
     }
 
     #[test]
@@ -386,7 +405,7 @@ mod tests {
         redactor.add_token("a-token");
         redactor.process = Process::another();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret] and more");
-        let held = redactor.tokens.lock();
+        let held = redactor.seen.lock();
         assert_eq!(redactor.redact("a-token and more", 99), "[secret]");
         assert_eq!(redactor.redact("", 99), "");
         assert_eq!(redactor.redact_whole("our own words"), "our own words");

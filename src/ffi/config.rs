@@ -23,6 +23,9 @@ pub extern "C" fn atlas_config_new() -> *mut atlas_config {
 ///                MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY (or MONGODB_ATLAS_PUBLIC_KEY and
 ///                MONGODB_ATLAS_PRIVATE_KEY), else MONGODB_ATLAS_ACCESS_TOKEN. The first complete one counts; half a
 ///                pair is an error only when nothing is complete.
+/// Secrets in     MONGODB_ATLAS_CLIENT_SECRET_FILE, MONGODB_ATLAS_PRIVATE_API_KEY_FILE (or
+/// files:         MONGODB_ATLAS_PRIVATE_KEY_FILE) and MONGODB_ATLAS_ACCESS_TOKEN_FILE, each in the place of the variable
+///                without _FILE: see `atlas_config_set_service_account_file()`. Both of a pair set are an error.
 /// Base URL:      MONGODB_ATLAS_OPS_MANAGER_URL, else MONGODB_ATLAS_BASE_URL, else MONGODB_ATLAS_SERVICE ("cloud", or
 ///                "cloudgov" for https://cloud.mongodbgov.com).
 /// Others:        MONGODB_ATLAS_API_VERSION, MONGODB_ATLAS_CA_FILE, MONGODB_ATLAS_TOKEN_CACHE,
@@ -69,7 +72,7 @@ unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
 }
 
 /// Authenticates as a service account (OAuth 2.0 client credentials; "mdb_sa_id_…" and "mdb_sa_sk_…"). Of this and the
-/// next two functions the last one called wins and forgets the others.
+/// next five functions the last one called wins and forgets the others.
 ///
 /// NULL, empty or otherwise unusable text is reported by `atlas_client_new()`, so that a getenv() that found nothing
 /// does not vanish silently. A newline at the end, the commonest slip, is named there.
@@ -100,6 +103,48 @@ pub unsafe extern "C" fn atlas_config_set_access_token(
     access_token: *const c_char,
 ) {
     set!(config, Config::set_access_token, access_token)
+}
+
+/// Authenticates as a service account whose secret is in a file: a container's secret, a credential of systemd, or one
+/// that is replaced while the program runs. `atlas_client_new()` reads the file, and it is read again when Atlas has
+/// refused what it held; if it then holds something else, the call goes on with that, once, and no call fails for a
+/// secret that was replaced in time. A token that has merely ended reads nothing.
+///
+/// One newline at the end (LF or CRLF) is not part of the secret. A file of more than 16 KiB, or that cannot be read, is
+/// an error of `atlas_client_new()`; at a later reading it leaves the refusal as it was, and the message names the file.
+/// Replace the file whole, by renaming another to its name. No permission is demanded of it; one that every user may
+/// read is a warning for the logger. A symbolic link is followed.
+///
+/// It may be a pipe, such as `<(command)` of a shell or /dev/stdin: `atlas_client_new()` waits for its end at most as
+/// long as a call may take. A pipe can be read once: a second client, or a second reading, finds nothing in it. Other
+/// devices, a terminal among them, are refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_service_account_file(
+    config: *mut atlas_config,
+    client_id: *const c_char,
+    client_secret_path: *const c_char,
+) {
+    set!(config, Config::set_service_account_file, client_id, client_secret_path)
+}
+
+/// Authenticates with an API key whose private half is in a file, as `atlas_config_set_service_account_file()` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_api_key_file(
+    config: *mut atlas_config,
+    public_key: *const c_char,
+    private_key_path: *const c_char,
+) {
+    set!(config, Config::set_api_key_file, public_key, private_key_path)
+}
+
+/// Authenticates with an access token in a file that somebody else keeps fresh, as
+/// `atlas_config_set_service_account_file()` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_config_set_access_token_file(
+    config: *mut atlas_config,
+    access_token_path: *const c_char,
+) {
+    set!(config, Config::set_access_token_file, access_token_path)
 }
 
 /// Where Atlas is: `https://host[:port][/path]`, without user info, query or fragment. NULL:

@@ -40,14 +40,15 @@ pub struct atlas_client {
 /// It never changes: many threads may read it at once, without a lock. It is independent of the client it came from and
 /// may outlive it. What an accessor returns is the same at every call, stays at the same address and lives until the
 /// snapshot is freed. Snapshots that you got from `atlas_client_get_...`, `atlas_client_wait_...`, `atlas_snapshot_parse()`
-/// or `atlas_snapshot_copy()` are yours: free them with `atlas_snapshot_free()`. Those that come as `const` (from
-/// `atlas_snapshot_list_get()` or as the argument of a callback) are lent: never free them, copy them to keep them.
+/// or `atlas_snapshot_copy()` are yours: free them with `atlas_snapshot_free()`. Those that come as `const` (from a list or
+/// as the argument of a callback) are lent: never free them, copy them to keep them.
 #[allow(non_camel_case_types)]
 pub struct atlas_snapshot {
     _opaque: [u8; 0],
 }
 
-/// All snapshots of a cluster, in Atlas' order, from `atlas_client_list_snapshots()` or its sharded sibling.
+/// All snapshots of a cluster, in Atlas' order, from `atlas_client_list_snapshots()`, its sharded sibling or
+/// `atlas_snapshot_list_parse()`.
 ///
 /// It never changes: many threads may read it at once. It is yours: free it with `atlas_snapshot_list_free()`, which
 /// frees the snapshots in it as well.

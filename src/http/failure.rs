@@ -11,6 +11,7 @@ use super::response::Response;
 use super::tls_error;
 use crate::error::{Error, ErrorKind, Hint, Redactor};
 use crate::runtime::interrupted::Interrupted;
+use crate::text::system_reason;
 
 /// How much of a header a message shows.
 const HEADER_SHOWN: usize = 256;
@@ -56,11 +57,7 @@ impl Peer {
                 return error.clone();
             }
         }
-        let mut why = error.to_string();
-        // Without what Rust adds to the system's words: " (os error 111)".
-        if let Some(at) = why.find(" (os error") {
-            why.truncate(at);
-        }
+        let why = system_reason(&error);
         Error::transient(ErrorKind::Network, format!("{what} ({why})")).hint(Hint::CHECK_NETWORK)
     }
 

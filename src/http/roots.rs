@@ -18,6 +18,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::runtime::descriptor::keep_off_stdio;
+use crate::text::system_reason;
 
 /// Where distributions keep all authorities in one file. Reading it alone takes a seventh of reading the directory of
 /// single files beside it, which a cron job's cold start notices.
@@ -62,14 +63,17 @@ pub(crate) fn load(sources: &Sources) -> Result<Arc<RootCertStore>, String> {
         return Ok(base);
     };
     let mut roots = RootCertStore::clone(&base);
-    let certificates = read_pem(extra)
-        .map_err(|error| format!("{name} {} cannot be used: {error}", extra.display()))?;
+    let certificates = read_pem(extra).map_err(|error| unusable(name, extra, &error))?;
     for certificate in certificates {
         roots.add(certificate).map_err(|error| {
             format!("{name} {} holds a certificate that cannot be used: {error}", extra.display())
         })?;
     }
     Ok(Arc::new(roots))
+}
+
+fn unusable(name: &str, path: &Path, error: &io::Error) -> String {
+    format!("{name} {} cannot be used: {}", path.display(), system_reason(error))
 }
 
 fn system() -> Result<RootCertStore, String> {
@@ -98,7 +102,8 @@ fn system() -> Result<RootCertStore, String> {
 fn refuse_if_short(error: &io::Error) -> Result<(), String> {
     let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
     if no_descriptor || error.kind() == io::ErrorKind::OutOfMemory {
-        return Err(format!("the certificate authorities cannot be read: {error}"));
+        let why = system_reason(error);
+        return Err(format!("the certificate authorities cannot be read: {why}"));
     }
     Ok(())
 }
@@ -113,8 +118,8 @@ fn or_mozillas(mut roots: RootCertStore) -> RootCertStore {
 fn from_environment(sources: &Sources) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = &sources.file {
-        let certificates = read_pem(file)
-            .map_err(|error| format!("SSL_CERT_FILE {} cannot be used: {error}", file.display()))?;
+        let certificates =
+            read_pem(file).map_err(|error| unusable("SSL_CERT_FILE", file, &error))?;
         roots.add_parsable_certificates(certificates);
     }
     let mut seen = BTreeSet::new();
@@ -126,7 +131,7 @@ fn from_environment(sources: &Sources) -> Result<RootCertStore, String> {
         // As in OpenSSL, one that is missing does not spoil the others.
         if let Err(error) = add_directory(&mut roots, &directory, &mut seen) {
             refuse_if_short(&error)?;
-            why = format!(": {}: {error}", directory.display());
+            why = format!(": {}: {}", directory.display(), system_reason(&error));
         }
     }
     if roots.is_empty() {

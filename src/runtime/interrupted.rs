@@ -6,6 +6,8 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::text::system_reason;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interrupted {
     /// `atlas_client_cancel` was called.
@@ -29,10 +31,12 @@ impl fmt::Display for Interrupted {
             Interrupted::DeadlinePassed => "the time set for the call was up",
             Interrupted::Forked => "the process was forked during the call",
             Interrupted::NoDescriptor(errno) => {
-                return write!(f, "no file descriptor to wait with: {errno}");
+                let why = system_reason(&(*errno).into());
+                return write!(f, "no file descriptor to wait with: {why}");
             }
             Interrupted::Refused(errno) => {
-                return write!(f, "the system refused to wait (ppoll: {errno})");
+                let why = system_reason(&(*errno).into());
+                return write!(f, "the system refused to wait (ppoll: {why})");
             }
             Interrupted::Closed => {
                 "this program closed a file descriptor of the library; it may close only its own"

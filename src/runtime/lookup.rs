@@ -38,8 +38,8 @@ pub(crate) fn look_up<T>(body: impl FnOnce() -> T) -> T {
 }
 
 fn enter_lookup() -> Option<&'static AtomicU32> {
-    // SAFETY: asks for a number.
-    let thread = unsafe { libc::gettid() } as u32;
+    // SAFETY: asks for a number. glibc has no function for it before 2.30.
+    let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
     LOOKUPS.iter().find(|slot| {
         let old = slot.load(Ordering::SeqCst);
         (old == 0 || old & ENDING != 0 && !is_alive(old))

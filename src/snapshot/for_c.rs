@@ -1,10 +1,16 @@
 //! What a snapshot says, for the C ABI: texts that end in a NUL, elements by number.
 
+use std::collections::TryReserveError;
+use std::ffi::c_char;
+use std::ptr::null_mut;
+use std::sync::atomic::AtomicPtr;
+
 use super::Snapshot;
 use super::arena::{Place, Text};
 use super::field_table::FieldTable;
 use super::fields::{ArrayField, Link, Member, TextField};
 use super::headers::HeaderTable;
+use crate::runtime::memory;
 
 impl Snapshot {
     pub(crate) fn text(&self, field: TextField) -> Option<Text<'_>> {
@@ -48,6 +54,38 @@ impl Snapshot {
     ) -> Option<[Option<Text<'_>>; N]> {
         let places = self.array(array).get(index)?;
         Some(places.map(|place| self.body.text(place)))
+    }
+
+    /// The texts of all arrays, so that C can read these as arrays: regions, policy items and snapshot ids, of each link
+    /// href and rel, of each member id, provider and name. Made when first asked for; `None` if there is no memory for it.
+    ///
+    /// Nobody changes them: they are atomic since only such pointers may be shared between threads.
+    pub(crate) fn pointers(&self) -> Option<&[AtomicPtr<c_char>]> {
+        let texts =
+            self.copy_regions().len() + self.policy_items().len() + self.snapshot_ids().len();
+        let count = texts + 2 * self.links().len() + 3 * self.members().len();
+        if count == 0 {
+            return Some(&[]);
+        }
+        let made = self.pointers.get_or_try_init(|| {
+            let mut pointers = memory::vec(count)?;
+            let mut push = |text: Option<Text<'_>>| {
+                let text = text.map_or(null_mut(), |text| text.as_ptr().cast_mut());
+                pointers.push(AtomicPtr::new(text));
+            };
+            (0..self.copy_regions().len()).for_each(|i| push(self.copy_region(i)));
+            (0..self.policy_items().len()).for_each(|i| push(self.policy_item(i)));
+            (0..self.snapshot_ids().len()).for_each(|i| push(self.snapshot_id(i)));
+            for link in (0..self.links().len()).filter_map(|i| self.link(i)) {
+                [link.href, link.rel].into_iter().for_each(&mut push);
+            }
+            for member in (0..self.members().len()).filter_map(|i| self.member(i)) {
+                let texts = [member.id, member.cloud_provider, member.replica_set_name];
+                texts.into_iter().for_each(&mut push);
+            }
+            Ok::<_, TryReserveError>(Box::new(pointers))
+        });
+        made.ok().map(Vec::as_slice)
     }
 
     pub(crate) fn json_text(&self) -> Text<'_> {

@@ -125,6 +125,24 @@ impl SnapshotList {
         self.items.iter()
     }
 
+    /// The latest by `createdAt` of those that `is_wanted` says. Those without a readable date are older than all that
+    /// have one. Of several at the same time, or without a date, it is the one with the greatest id, whose first eight
+    /// digits are a time; one without an id comes last. Of equal ones it is the first.
+    ///
+    /// ```
+    /// use atlas_backup::{SnapshotList, snapshot::Status};
+    ///
+    /// let list = SnapshotList::parse(r#"{"results":[{"id":"a","status":"completed"},{"id":"b"}]}"#)?;
+    /// let newest = list.newest(|snapshot| snapshot.status_code() == Status::Completed);
+    /// assert_eq!(newest.and_then(|snapshot| snapshot.id()), Some("a"));
+    /// # Ok::<(), atlas_backup::Error>(())
+    /// ```
+    pub fn newest(&self, is_wanted: impl Fn(&Snapshot) -> bool) -> Option<&Snapshot> {
+        // From the end, since `max_by_key` takes the last of equal ones.
+        let wanted = self.iter().rev().filter(|snapshot| is_wanted(snapshot));
+        wanted.max_by_key(|snapshot| (snapshot.created_at_ms(), snapshot.id()))
+    }
+
     /// How many there are by Atlas' own estimate; `None` if it gave none. Atlas' `totalCount`.
     pub fn total_count(&self) -> Option<i64> {
         self.total_count

@@ -22,9 +22,11 @@ mod table;
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::collections::TryReserveError;
+use std::ffi::c_char;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 
 use once_cell::race::OnceBox;
 
@@ -55,6 +57,7 @@ pub struct Snapshot {
     fields: Fields,
     // "race", here and below: a fork()ed child must never wait for an initialisation that a thread of its parent began.
     field_table: OnceBox<FieldTable>,
+    pointers: OnceBox<Vec<AtomicPtr<c_char>>>,
 }
 
 impl Snapshot {
@@ -114,7 +117,8 @@ impl Snapshot {
     }
 
     fn new(body: Arc<Body>, json: Range<u32>, fields: Fields) -> Snapshot {
-        Snapshot { body, json, fields, field_table: OnceBox::new() }
+        let (field_table, pointers) = (OnceBox::new(), OnceBox::new());
+        Snapshot { body, json, fields, field_table, pointers }
     }
 
     /// A copy, unless there is no memory for it.

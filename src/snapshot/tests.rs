@@ -69,5 +69,5 @@ fn an_enveloped_error_keeps_what_the_headers_say() {
 
 #[test]
 fn a_list_item_owns_no_more_than_its_bytes() {
-    assert!(size_of::<Snapshot>() <= 136, "{}", size_of::<Snapshot>());
+    assert!(size_of::<Snapshot>() <= 144, "{}", size_of::<Snapshot>());
 }

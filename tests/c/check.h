@@ -69,6 +69,8 @@ void null_tests(void);
 void setting_tests(void);
 void parse_tests(void);
 void snapshot_tests(void);
+void fields_tests(void);
+void list_tests(void);
 void argument_tests(void);
 void error_tests(void);
 void call_tests(void);

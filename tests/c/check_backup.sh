@@ -9,18 +9,20 @@ one_line() {
     [ "$(wc -l <"$out")" -eq 1 ] && [ ! -s "$err" ]
 }
 
-# snapshots "ID STATUS AGE SIZE"...: what Atlas has for Cluster0; the age in seconds; a hyphen for what it does not send.
+# snapshots "ID STATUS AGE SIZE [TYPE FREQUENCY]"...: what Atlas has for Cluster0; the age in seconds; a hyphen for what it
+# does not send.
 snapshots() {
     "$PYTHON" - "$@" <<'END_OF_PYTHON' | serve Cluster0
 import json, sys, time
 page = []
 for text in sys.argv[1:]:
-    id, status, age, size = text.split()
+    id, status, age, size, *sorts = text.split()
     item = {"id": id, "status": status}
     if age != "-":
         item["createdAt"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - int(age)))
     if size != "-":
         item["storageSizeBytes"] = int(size)
+    item.update(zip(["snapshotType", "frequencyType"], sorts))
     page.append({name: value for name, value in item.items() if value != "-"})
 print(json.dumps({"results": page, "totalCount": len(page)}))
 END_OF_PYTHON
@@ -99,6 +101,98 @@ thresholds 26h 93600 2d 172800
 thresholds 90m 5400 1.5h 5400
 thresholds 3600s 3600 400d 34560000
 thresholds 0.5 1800 1e3 3600000
+thresholds 1w 604800 2w 1209600
+# As the Monitoring Plugins guidelines have them.
+thresholds 10: 36000: 5: 18000:
+thresholds ~:10 ~:36000 ~:20h ~:72000
+thresholds 10:20 36000:72000 1h:1d 3600:86400
+thresholds @10:20 @36000:72000 @30m:2h @1800:7200
+thresholds @10 @36000 :20 72000
+thresholds 0:10 36000 ~:1w ~:604800
+
+# judged CODE WARNING CRITICAL: of a backup that is 10 hours old.
+judged() {
+    ask -w "$2" -c "$3" "$project" Cluster0
+    is "$1" "is 10.0 hours old"
+    ok $? "10 hours are state $1 by -w $2 -c $3"
+}
+snapshots "$A completed 36010 1000000"
+judged 0 11 12
+judged 1 9 12
+judged 2 8 9
+judged 0 9: 8:
+judged 1 11: 8:
+judged 2 12: 11:
+judged 0 9:11 8:12
+judged 1 11:13 8:12
+judged 2 9:11 11:13
+judged 1 @9:11 24
+judged 0 @11:13 24
+judged 2 24 @9:11
+judged 2 24 @11
+judged 0 ~:11 ~:12
+judged 1 ~:9 ~:12
+
+# sized CODE RANGE: of one that has a million bytes.
+sized() {
+    ask -w 26 -c 48 --size "$2" "$project" Cluster0
+    is "$1" "(976.6 KiB" "$3"
+    ok $? "a million bytes are state $1 by --size $2"
+}
+sized 0 1: "size=1000000B;1:;;0 count=1"
+sized 0 100k:1M "size=1000000B;102400:1048576;;0 count=1"
+sized 1 1M: "(976.6 KiB); its size is an alert by --size 1M: | age="
+sized 1 10K "size=1000000B;10240;;0"
+sized 1 @0:2G "size=1000000B;@2147483648;;0"
+sized 0 @0 "size=1000000B;@0;;0"
+snapshots "$A completed 36000 0"
+ask -w 26 -c 48 --size 1: "$project" Cluster0
+is 1 "(0 bytes); its size is an alert by --size 1:"
+ok $? "an empty backup is noticed by --size 1:"
+snapshots "$A completed 36000 -"
+ask -w 26 -c 48 --size 1: "$project" Cluster0
+is 3 "(size unknown)" "size=U;1:;;0"
+ok $? "a size that Atlas did not send cannot be judged"
+ask -w 1 -c 48 --size 1: "$project" Cluster0
+is 1 "(size unknown)"
+ok $? "which does not hide a warning"
+
+# Which snapshots count.
+snapshots "$A completed 90000 1 scheduled daily" "$B completed 3600 1 onDemand ondemand" "$C completed 50000 1 scheduled hourly" \
+    "$D failed - 0 onDemand ondemand"
+ask -w 26 -c 48 "$project" Cluster0
+is 0 "newest completed snapshot $B is 1.0 hours old" "; snapshot $D failed" "count=3"
+ok $? "every snapshot counts unless options say which"
+ask -w 12 -c 48 --scheduled "$project" Cluster0
+is 1 "newest completed scheduled snapshot $C is 13.9 hours old (1 bytes) | age=" "count=2"
+ok $? "--scheduled is not deceived by a snapshot on demand"
+ask -w 12 -c 24 --scheduled --frequency daily "$project" Cluster0
+is 2 "newest completed scheduled daily snapshot $A is 25.0 hours old (1 bytes) | age=" "count=1"
+ok $? "--frequency looks at one rule of the policy"
+ask -w 12 -c 24 --frequency Hourly "$project" Cluster0
+is 1 "newest completed hourly snapshot $C is"
+ok $? "--frequency works alone"
+ask -w 12 -c 24 --scheduled --frequency weekly "$project" Cluster0
+is 2 "BACKUP CRITICAL - no completed scheduled weekly snapshot | count=0"
+ok $? "a rule that has taken none is critical"
+
+# What failed since.
+snapshots "$C failed - 0 scheduled daily" "$B completed 3600 1000 scheduled daily" "$A failed - 0"
+for state in 1:warning 2:critical 2:CRITICAL; do
+    ask -w 26 -c 48 --failed "${state#*:}" "$project" Cluster0
+    is "${state%:*}" "newest completed snapshot $B is 1.0 hours old (1000 bytes); snapshot $C failed | age="
+    ok $? "--failed ${state#*:} makes a newer failure state ${state%:*}"
+done
+ask -w 26m -c 30m --failed warning "$project" Cluster0
+is 2 "; snapshot $C failed"
+ok $? "--failed warning leaves what is critical critical"
+ask -w 26 -c 48 --failed critical --frequency hourly "$project" Cluster0
+is 2 "no completed hourly snapshot | count=0"
+ok $? "failures of other rules do not count"
+snapshots "$C completed 3600 1000" "$B failed - 0"
+ask -w 26 -c 48 --failed critical "$project" Cluster0
+is 0 "(1000 bytes) | age="
+ok $? "an older failure does not count"
 
 snapshots "$A completed 100000 1"
 ask --warning=1d --critical=2d --timeout=20 "$project" Cluster0
@@ -201,6 +295,50 @@ ask -w 26 -c 48 "$project" Cluster0
 is 3 "BACKUP UNKNOWN - " "A/B" "one/ two" && [ "$(tr -cd '|' <"$out")" = "" ]
 ok $? "neither does an error"
 
+# Several clusters.
+# lines_are EXPECTED: the output, with ids, times and numbers of seconds as they are in every run.
+lines_are() {
+    sed "s/age=[0-9]*s/age=0s/g; s/is [0-9.]* [a-z]* old/is old/" "$out" >"$scratch/lines"
+    printf '%s\n' "$@" | diff - "$scratch/lines"
+}
+snapshots "$A completed 3600 1000"
+ask -w 26 -c 48 "$project" Cluster0 empty odd error-404
+exits 2 && [ ! -s "$err" ] && lines_are \
+    "BACKUP CRITICAL - 4 clusters: 2 CRITICAL (empty odd), 1 UNKNOWN (error-404), 1 OK | Cluster0_age=0s;93600;172800;0 Cluster0_size=1000B Cluster0_count=1 empty_count=0 odd_age=0s;93600;172800;0 odd_size=1610612736B odd_count=2" \
+    "Cluster0 OK - newest completed snapshot $A is old (1000 bytes)" \
+    "empty CRITICAL - no completed snapshot" \
+    "odd CRITICAL - newest completed snapshot 6a0000000000000000000000 is old (1.5 GiB)" \
+    "error-404 UNKNOWN - list snapshots of cluster error-404 in project $project: Atlas answered 404 CLUSTER_NOT_FOUND Not Found (No cluster named error-404 exists in group $project); check the cluster's name and that it is in this project"
+ok $? "of several clusters the worst counts, and each has a line"
+ask -w 26 -c 999999 "$project" Cluster0 odd error-404
+is_several() { exits "$1" && [ "$(wc -l <"$out")" -eq 4 ] && says "$out" "$2"; }
+is_several 1 "BACKUP WARNING - 3 clusters: 1 WARNING (odd), 1 UNKNOWN (error-404), 1 OK | "
+ok $? "a warning is worse than unknown"
+ask -w 999999 -c 999999 "$project" Cluster0 error-404 odd
+is_several 3 "BACKUP UNKNOWN - 3 clusters: 1 UNKNOWN (error-404), 2 OK | "
+ok $? "unknown is worse than OK"
+ask -w 999999 -c 999999 "$project" Cluster0 odd many-3
+is_several 0 "BACKUP OK - 3 clusters: 3 OK | "
+ok $? "all OK is OK"
+changes=$NO_CREDENTIALS
+ask -w 26 -c 48 "$project" Cluster0 odd many-3
+is_several 3 "BACKUP UNKNOWN - 3 clusters: 3 UNKNOWN (Cluster0 odd many-3)" && ! grep -q '|' "$out"
+ok $? "without credentials all are unknown"
+changes=
+ask -w 26 -c 48 "$project" Cluster0 "x|y" "$(printf '\033[31mred\nred')"
+exits 3 && [ "$(wc -l <"$out")" -eq 4 ] && [ "$(tr -cd '|' <"$out")" = "|" ] && ! grep -q "$(printf '\033')" "$out" &&
+    says "$out" '2 UNKNOWN ("x/y" "\x1b[31mred\x0ared"), 1 OK | Cluster0_age='
+ok $? "a name that is none neither steers the terminal nor begins another line"
+begin=$(date +%s)
+ask -w 999999 -c 999999 -t 8 "$project" silent Cluster0
+[ $(($(date +%s) - begin)) -le 8 ] && exits 3 &&
+    says "$out" "1 UNKNOWN (silent), 1 OK" 'silent UNKNOWN - list snapshots of cluster "silent": no answer within 5.0 seconds; -t sets'
+ok $? "a cluster that does not answer leaves time for the others"
+begin=$(date +%s)
+ask -w 999999 -c 999999 -t 3 "$project" silent Cluster0 closing
+[ $(($(date +%s) - begin)) -le 5 ] && exits 3 && says "$out" "3 UNKNOWN" 'cluster "Cluster0": the others took all the time; -t sets'
+ok $? "-t bounds the run, however many clusters there are"
+
 # Everything that keeps it from judging.
 unknown() {
     cluster=$1
@@ -230,9 +368,13 @@ ok $? "-t is stronger than the environment"
 changes=
 
 for arguments in "" "$project Cluster0" "-w 1 $project Cluster0" "-c 1 $project Cluster0" "-w 1 -c 2" "-w 1 -c 2 $project" \
-    "-w 1 -c 2 $project Cluster0 more" "-w 3 -c 2 $project Cluster0" "-w 2d -c 47 $project Cluster0" "-w 1 -c" \
+    "-w 1 -c 2 $project Cluster0 Cluster0" "-w 3 -c 2 $project Cluster0" "-w 2d -c 47 $project Cluster0" "-w 1 -c" \
     "-w 0 -c 2 $project Cluster0" "-w -1 -c 2 $project Cluster0" "-w 1x -c 2 $project Cluster0" "-w nan -c 2 $project Cluster0" \
-    "-w 1:2 -c 2 $project Cluster0" "-w 1 -c inf $project Cluster0" "-w 1 -c 2 -t 0 $project Cluster0" \
+    "-w 1:2:3 -c 2 $project Cluster0" "-w 2:1 -c 2 $project Cluster0" "-w : -c 2 $project Cluster0" "-w ~: -c 2 $project Cluster0" \
+    "-w @ -c 2 $project Cluster0" "-w ~ -c 2 $project Cluster0" "-w 1:x -c 2 $project Cluster0" "-w 1~:2 -c 2 $project Cluster0" \
+    "-w @@1 -c 2 $project Cluster0" "-w -1:2 -c 3 $project Cluster0" "-w 0x10 -c 20 $project Cluster0" "-w 1e99 -c 1e99 $project Cluster0" \
+    "-w 1 -c 2 --size 1x $project Cluster0" "-w 1 -c 2 --size 1: --failed ok $project Cluster0" "-w 1 -c 2 --frequency often $project Cluster0" \
+    "-w 1 -c 2 --scheduled=no $project Cluster0" "-w 1 -c inf $project Cluster0" "-w 1 -c 2 -t 0 $project Cluster0" \
     "-w 1 -c 2 -t 99d $project Cluster0" "-w 1 -c 2 -x $project Cluster0" "-w 1 -c 2 --nonsense $project Cluster0" \
     "-w 1 -c 2 --sharded=yes $project Cluster0"; do
     ask $arguments
@@ -243,17 +385,6 @@ done
 ask -w 5 -c 5 "$project" empty
 is 2 "no completed snapshot"
 ok $? "both thresholds may be the same"
-
-for option in -h --help; do
-    ask $option
-    exits 3 && says "$out" "usage: check_backup" "MONGODB_ATLAS_CLIENT_ID" "-w, --warning" && [ ! -s "$err" ]
-    ok $? "$option helps, and is never OK"
-done
-for option in -V --version; do
-    ask $option
-    exits 3 && one_line && grep -qE "^check_backup [0-9]+\.[0-9]+\.[0-9]+ \(libatlas_backup [0-9]+\.[0-9]+\.[0-9]+\)$" "$out"
-    ok $? "$option tells both versions, and is never OK"
-done
 
 ask -v -w 400000 -c 400000 "$project" Cluster0
 exits 0 && [ "$(wc -l <"$out")" -eq 1 ] && says "$err" "check_backup: GET /api/atlas/v2/" && ! grep -qF "$MONGODB_ATLAS_CLIENT_SECRET" "$err" &&

@@ -1,4 +1,7 @@
-/* The fields of a snapshot that hold text: Atlas' name, and how the accessor's name goes on after "atlas_snapshot_". */
+/*
+ * The fields of a snapshot that hold text: Atlas' name, and what the accessor's name has after "atlas_snapshot_", which
+ * is the name in atlas_snapshot_fields, too.
+ */
 
 #ifndef FIELDS_H
 #define FIELDS_H

@@ -55,8 +55,12 @@ ok $? "characters that turn the direction of writing become blanks"
 honest
 
 ask "$project" "$ATLAS_SIMULATOR_SHARDED_CLUSTER" "$snapshot"
-exits 16 && says "$err" "hint        snapshots of sharded clusters are shown by list_snapshots --sharded"
-ok $? "a sharded cluster is an error that says which program reads it"
+exits 16 && [ ! -s "$out" ] && says "$err" "hint        add --sharded"
+ok $? "a sharded cluster without --sharded is an error that says so"
+
+ask --sharded "$project" "$ATLAS_SIMULATOR_SHARDED_CLUSTER" "$ATLAS_SIMULATOR_SHARDED_SNAPSHOT"
+exits 0 && says "$out" "id                $ATLAS_SIMULATOR_SHARDED_SNAPSHOT" "cluster type      shardedCluster" "members           "
+ok $? "--sharded shows a snapshot of a sharded cluster"
 
 ask "$project" replica-asked-sharded "$snapshot"
 exits 0 && says "$out" "cluster type      shardedCluster" "config servers    DEDICATED" \
@@ -83,9 +87,12 @@ ask "$project" --json Cluster0 -- "$snapshot"
 exits 0 && says "$out" '"status":"completed"'
 ok $? "options may stand anywhere before --"
 
-ask --help
-exits 0 && says "$out" "usage: get_snapshot" "MONGODB_ATLAS_CLIENT_ID" "12  settings" && [ ! -s "$err" ]
-ok $? "--help is not an error"
+ask "$project" Cluster0
+exits 2 && [ ! -s "$out" ] && says "$err" "no id of a snapshot; list_snapshots \"$project\" \"Cluster0\" lists them"
+ok $? "without an id it says how to list them"
+ask --sharded "$project" Cluster0
+exits 2 && says "$err" "list_snapshots --sharded \"$project\""
+ok $? "without an id of a sharded cluster, too"
 
 wrong_usage "" "one" "one two" "one two three four" "--nonsense $project Cluster0 $snapshot" "-j $project Cluster0 $snapshot"
 

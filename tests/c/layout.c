@@ -2,7 +2,7 @@
 
 #include "check.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static void the_layout_of_atlas_error_is_frozen(void)
 {
@@ -112,9 +112,14 @@ static void every_error_kind_has_its_name(void)
 
 static void header_and_library_are_of_the_same_version(void)
 {
-    CHECK_TEXT(atlas_backup_version(), ATLAS_BACKUP_VERSION);
-    CHECK(ATLAS_BACKUP_VERSION_MAJOR >= 0 && ATLAS_BACKUP_VERSION_MINOR >= 0 && ATLAS_BACKUP_VERSION_PATCH >= 0);
-    CHECK(strchr(ATLAS_BACKUP_VERSION, '.') != NULL);
+    char text[40];
+
+    CHECK_TEXT(atlas_backup_version(), ATLAS_BACKUP_VERSION_STRING);
+    CHECK_NUMBER(atlas_backup_runtime_version(), ATLAS_BACKUP_VERSION_NUMBER);
+    sprintf(text, "%d.%d.%d", ATLAS_BACKUP_VERSION_MAJOR, ATLAS_BACKUP_VERSION_MINOR, ATLAS_BACKUP_VERSION_PATCH);
+    CHECK_TEXT(text, ATLAS_BACKUP_VERSION_STRING);
+    CHECK_NUMBER(ATLAS_BACKUP_VERSION_NUMBER,
+                 ATLAS_BACKUP_VERSION_MAJOR * 1000000 + ATLAS_BACKUP_VERSION_MINOR * 1000 + ATLAS_BACKUP_VERSION_PATCH);
 }
 
 void layout_tests(void)

@@ -30,8 +30,8 @@ exits 0 && [ ! -s "$err" ] && [ "$(cat "$out")" = "0 snapshots" ]
 ok $? "a cluster without snapshots is no error"
 
 ask --json "$project" empty
-exits 0 && [ ! -s "$err" ] && [ ! -s "$out" ]
-ok $? "as JSON Lines it is nothing"
+exits 0 && [ ! -s "$err" ] && [ "$(cat "$out")" = "[]" ]
+ok $? "as JSON it is an empty array"
 
 ask "$project" many
 exits 0 && lines 10002 && says "$out" "10000 snapshots" "6a0000000000000000000000  completed" "6a000000000000000000270f  completed" &&
@@ -65,10 +65,11 @@ for page in range(1, 9):
         _, end = json.JSONDecoder().raw_decode(text, at)
         expected.append(text[at:end])
         at = end + (text[end] == ",")
-written = open(sys.argv[1], newline="\n").read().split("\n")
-sys.exit(not (expected and written == expected + [""]))
+written = open(sys.argv[1], newline="\n").read()
+json.loads(written)
+sys.exit(not (expected and written == "[\n" + ",\n".join(expected) + "\n]\n"))
 END_OF_PYTHON
-    ok $? "--json is a line for each snapshot, as Atlas sent it ($cluster)"
+    ok $? "--json is an array of what Atlas sent, a line for each snapshot ($cluster)"
 done
 
 serve Cluster0 <<'END_OF_PAGE'
@@ -81,7 +82,7 @@ serve Cluster0 <<'END_OF_PAGE'
 ]}
 END_OF_PAGE
 ask --json "$project" Cluster0
-exits 0 && lines 2 && says "$out" '{     "id": "5f4007f327a3bd7b6f4103c5",     "description": "two\nlines"   }'
+exits 0 && lines 4 && says "$out" '{     "id": "5f4007f327a3bd7b6f4103c5",     "description": "two\nlines"   }'
 ok $? "an indented snapshot is one line, too"
 
 ask "$project" Cluster0
@@ -90,14 +91,66 @@ ok $? "text that nobody expects neither steers the terminal nor is lost"
 honest
 
 ask "$project" --json -- Cluster0
-exits 0 && lines 2
+exits 0 && lines 4
 ok $? "options may stand anywhere before --"
 
-ask --help
-exits 0 && says "$out" "usage: list_snapshots" "MONGODB_ATLAS_CLIENT_ID" "12  settings" && [ ! -s "$err" ]
-ok $? "--help is not an error"
+# What is shown. The third's id says that it was asked for a day ago, the fourth's that it was in 2020.
+day_ago=$(printf '%08x' $(($(date +%s) - 86400)))
+hour_ago=$(date -u -d @$(($(date +%s) - 3600)) +%Y-%m-%dT%H:%M:%SZ)
+serve Cluster0 <<END_OF_PAGE
+{"results": [
+ {"id": "5f4007f327a3bd7b6f410001", "status": "completed", "createdAt": "2020-08-21T00:00:00Z", "frequencyType": "daily", "snapshotType": "scheduled"},
+ {"id": "5f4007f327a3bd7b6f410002", "status": "completed", "createdAt": "$hour_ago", "frequencyType": "ondemand", "snapshotType": "onDemand"},
+ {"id": "${day_ago}27a3bd7b6f410003", "status": "failed", "frequencyType": "daily", "snapshotType": "scheduled"},
+ {"id": "5f4007f327a3bd7b6f410004", "status": "inProgress", "frequencyType": "hourly", "snapshotType": "fallback"},
+ {"status": "paused"}
+]}
+END_OF_PAGE
+# shows NUMBERS OPTION...: the last digits of the ids shown.
+shows() {
+    expected=$1
+    shift
+    ask "$@" "$project" Cluster0
+    exits 0 && [ "$(sed -n 's/^[0-9a-f]\{20\}000\([0-9]\) .*/\1/p' "$out" | tr -d '\n')" = "$expected" ]
+    ok $? "shown with $*: ${expected:-none}"
+}
+shows 12 --status completed
+shows 3 --status failed
+shows 4 --status in-progress
+shows "" --status queued
+shows 13 --frequency daily
+shows 2 --frequency on-demand
+shows 13 --type SCHEDULED
+shows 2 --type ondemand
+shows 4 --type fallback
+shows 23 --since 7
+shows 2 --since 5h
+shows 1234 --since 5000w
+shows 3 --since 7d --type scheduled
+shows 1 --newest --status completed --type scheduled
+shows 2 --newest
+shows 2 --newest --status completed --since 1d
+shows 4 --newest --status inProgress
+shows 3 --newest --status failed --frequency daily --type scheduled --since 1w
+shows "" --newest --frequency weekly
+shows "" --newest --status completed --type scheduled --since 7d
+ask --newest --status completed "$project" Cluster0
+lines 3 && says "$out" "1 of 5 snapshots"
+ok $? "how many there are besides is told"
+ask --status queued "$project" Cluster0
+[ "$(cat "$out")" = "0 of 5 snapshots" ]
+ok $? "none of some is told"
+ask --json --newest --status completed "$project" Cluster0
+exits 0 && lines 3 && "$PYTHON" -c 'import json, sys; [one] = json.load(open(sys.argv[1])); sys.exit(one["id"][-1] != "2")' "$out"
+ok $? "the newest alone is an array, too"
+honest
 
-wrong_usage "" "one" "one two three" "--nonsense $project Cluster0" "-j $project Cluster0"
+wrong_usage "" "one" "one two three" "--nonsense $project Cluster0" "-j $project Cluster0" "--since $project Cluster0" "--status"
+for option in "--status done" "--frequency often" "--type replicaSet" "--since yesterday" "--since 0" "--status ="; do
+    ask $option "$project" Cluster0
+    exits 2 && [ ! -s "$out" ] && says "$err" "not \"${option#* }\""
+    ok $? "an invalid value is shown: $option"
+done
 
 common_errors
 passing_errors

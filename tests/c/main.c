@@ -14,9 +14,9 @@ static const struct {
     void (*run)(void);
 } files[] = {
     { "layout", layout_tests },     { "null", null_tests },         { "setting", setting_tests },
-    { "parse", parse_tests },       { "snapshot", snapshot_tests }, { "argument", argument_tests },
-    { "error", error_tests },       { "call", call_tests },         { "lifetime", lifetime_tests },
-    { "thread", thread_tests },
+    { "parse", parse_tests },       { "snapshot", snapshot_tests }, { "fields", fields_tests },
+    { "list", list_tests },         { "argument", argument_tests }, { "error", error_tests },
+    { "call", call_tests },         { "lifetime", lifetime_tests }, { "thread", thread_tests },
 };
 
 int main(void)

@@ -24,6 +24,12 @@ static void setters_do_nothing_with_a_NULL_config(void)
     atlas_config_set_api_key(NULL, NULL, NULL);
     atlas_config_set_access_token(NULL, "token");
     atlas_config_set_access_token(NULL, NULL);
+    atlas_config_set_service_account_file(NULL, "mdb_sa_id_1", "/no/such/file");
+    atlas_config_set_service_account_file(NULL, NULL, NULL);
+    atlas_config_set_api_key_file(NULL, "key", "/no/such/file");
+    atlas_config_set_api_key_file(NULL, NULL, NULL);
+    atlas_config_set_access_token_file(NULL, "/no/such/file");
+    atlas_config_set_access_token_file(NULL, NULL);
     atlas_config_set_base_url(NULL, "https://localhost");
     atlas_config_set_base_url(NULL, NULL);
     atlas_config_set_api_version(NULL, "2024-05-30");
@@ -90,6 +96,8 @@ static void calls_that_can_fail_report_NULL_as_an_invalid_argument(void)
     REPORTED(atlas_client_wait_for_sharded_snapshot(c, PROJECT, CLUSTER, NULL, 0, 0, 0, NULL, NULL, spoilt()), "the snapshot id");
     REPORTED(atlas_snapshot_parse(NULL, 0, spoilt()), "json");
     REPORTED(atlas_snapshot_parse(NULL, 17, spoilt()), "json");
+    REPORTED(atlas_snapshot_list_parse(NULL, 0, spoilt()), "json");
+    REPORTED(atlas_snapshot_list_parse(NULL, (size_t)-1, spoilt()), "json");
     CHECK_NUMBER(atlas_client_revoke_token(NULL, spoilt()), ATLAS_ERROR_INVALID_ARGUMENT);
     CHECK_FAILURE(last_error, ATLAS_ERROR_INVALID_ARGUMENT);
     atlas_client_free(c);
@@ -111,6 +119,8 @@ static void an_error_may_be_NULL(void)
     atlas_snapshot_free(snapshot);
     CHECK(atlas_snapshot_parse(NULL, 0, NULL) == NULL);
     CHECK(atlas_snapshot_parse("[]", 2, NULL) == NULL);
+    CHECK(atlas_snapshot_list_parse(NULL, 0, NULL) == NULL);
+    CHECK(atlas_snapshot_list_parse("[]", 2, NULL) == NULL);
     CHECK(atlas_client_get_sharded_snapshot(NULL, NULL, NULL, NULL, 0, NULL) == NULL);
     CHECK(atlas_client_list_snapshots(NULL, NULL, NULL, 0, NULL) == NULL);
     CHECK(atlas_client_list_sharded_snapshots(NULL, NULL, NULL, 0, NULL) == NULL);
@@ -152,6 +162,7 @@ static void accessors_of_a_NULL_snapshot_return_the_absent_value(void)
     CHECK_TEXT(atlas_snapshot_json(NULL, NULL), NULL);
     CHECK_TEXT(atlas_snapshot_json(NULL, &length), NULL);
     CHECK_NUMBER(length, 0); /* not what happened to be there */
+    CHECK_NUMBER(atlas_snapshot_read_fields(NULL, NULL, 100), 0); /* with a struct: fields.c */
     CHECK_NUMBER(atlas_snapshot_field_count(NULL), 0);
     CHECK_TEXT(atlas_snapshot_field_name(NULL, 0), NULL);
     CHECK_TEXT(atlas_snapshot_field(NULL, "id"), NULL);
@@ -169,6 +180,8 @@ static void accessors_of_a_NULL_list_return_the_absent_value(void)
     CHECK_NUMBER(atlas_snapshot_list_count(NULL), 0);
     CHECK_NUMBER(atlas_snapshot_list_total_count(NULL), ATLAS_ABSENT);
     CHECK(atlas_snapshot_list_get(NULL, 0) == NULL);
+    CHECK(atlas_snapshot_list_newest(NULL, 0, 0, 0) == NULL);
+    CHECK(atlas_snapshot_list_newest(NULL, ATLAS_STATUS_COMPLETED, -1, 77) == NULL);
 }
 
 static void names_may_be_NULL_and_length_too(void)
@@ -193,6 +206,7 @@ static void what_needs_no_pointer_works_without_one(void)
     CHECK(config != NULL);
     atlas_config_free(config);
     CHECK(strlen(atlas_backup_version()) > 0);
+    CHECK(atlas_backup_runtime_version() > 0);
     CHECK(strlen(atlas_error_kind_name(0)) > 0);
     CHECK(atlas_error_size() > 0);
 }

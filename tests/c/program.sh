@@ -101,7 +101,7 @@ passing_errors() {
     changes=MONGODB_ATLAS_TIMEOUT_MS=2000
     error 17 error-429-bucket "rate_limited"
     error 18 error-503-html "503" "may succeed later"
-    error 19 silent "timeout" "MONGODB_ATLAS_TIMEOUT_MS sets"
+    error 19 silent "timeout" "--timeout sets"
     error 20 closing "network"
     changes=
 }
@@ -110,7 +110,7 @@ passing_errors() {
 wrong_usage() {
     for arguments in "$@"; do
         ask $arguments
-        exits 2 && [ ! -s "$out" ] && says "$err" "usage: $(basename "$program")"
+        exits 2 && [ ! -s "$out" ] && says "$err" "Usage: $(basename "$program")" "See $(basename "$program") --help."
         ok $? "wrong usage exits with 2: $(basename "$program") $arguments"
     done
 }
@@ -131,6 +131,11 @@ serve() {
 import json, sys
 act = {"act": "respond", "status": int((sys.argv[2:] or [200])[0]), "headers": [["Content-Type", "application/json"]], "body": sys.stdin.read()}
 print(json.dumps({"target": {"path": f"/clusters/{sys.argv[1]}/"}, "acts": [act], "forever": True}))' "$@")" >/dev/null
+}
+
+# tokens issued|live: how many access tokens Atlas gave out since it was honest, or are good now.
+tokens() {
+    steer GET tokens | sed "s/.*\"$1\": *\([0-9]*\).*/\1/"
 }
 
 honest() {

@@ -7,8 +7,9 @@ folder=$1
 shift
 project=$ATLAS_SIMULATOR_PROJECT
 . "$(dirname "$0")/../result.sh"
-output=$(mktemp) || exit
-trap 'rm -f "$output"' EXIT
+scratch=$(mktemp -d) || exit
+trap 'rm -rf "$scratch"' EXIT
+output=$scratch/output
 
 # clean EXPECTED-CODE PROGRAM ARGUMENT..., under the command that `checker` has.
 clean() {
@@ -17,7 +18,7 @@ clean() {
     eval "$checker"' "$folder/$program" "$@"' >"$output" 2>&1
     code=$?
     [ "$code" -eq "$expected" ]
-    result $? "no memory error and no leak in $program $* (exit code $code)" "$output"
+    result $? "no memory error and no leak in $program $(echo "$*" | LC_ALL=C tr -cd ' -~' | cut -c1-90) (exit code $code)" "$output"
 }
 
 checker=
@@ -26,14 +27,27 @@ for word in "$@"; do
 done
 clean 0 get_snapshot "$project" Cluster0 "$ATLAS_SIMULATOR_SNAPSHOT"
 clean 15 get_snapshot "$project" error-404 "$ATLAS_SIMULATOR_SNAPSHOT"
+clean 2 get_snapshot "$project" Cluster0
 clean 0 list_snapshots "$project" many-501
-clean 0 list_snapshots --json "$project" odd
+clean 0 list_snapshots --json --newest --status completed --since 7000d "$project" odd
 clean 15 list_snapshots "$project" error-404
+clean 2 list_snapshots --status "$(printf '\377\033')" "$project" Cluster0
 clean 0 wait_for_snapshot --interval 0.5 "$project" staged "$ATLAS_SIMULATOR_SNAPSHOT"
 clean 24 wait_for_snapshot --interval 0.5 "$project" failing "$ATLAS_SIMULATOR_SNAPSHOT"
+clean 19 wait_for_snapshot -t 1 "$project" silent "$ATLAS_SIMULATOR_SNAPSHOT"
 clean 2 check_backup -v -w 26 -c 48 "$project" Cluster0
-clean 2 check_backup -w 26 -c 48 "$project" empty
+clean 2 check_backup -w 26 -c 48 --size 1G:2T --scheduled --failed critical "$project" Cluster0 empty odd error-404
 clean 3 check_backup -w 26 -c 48 "$project" error-404
 clean 3 check_backup -w 26
+clean 3 check_backup "-$(printf '\377\033')$(head -c 2000 /dev/zero | tr '\0' x)"
+clean 15 export_metrics "$project" Cluster0 error-404 odd
+clean 0 export_metrics --output "$scratch/atlas.prom" "$project" Cluster0
+clean 1 export_metrics --output "$scratch/none/atlas.prom" "$project" Cluster0
+(umask 077 && printf 'MONGODB_ATLAS_CLIENT_ID="%s"\nMONGODB_ATLAS_CLIENT_SECRET=%s\n' "$MONGODB_ATLAS_CLIENT_ID" "$MONGODB_ATLAS_CLIENT_SECRET") \
+    >"$scratch/settings"
+chmod 600 "$scratch/settings"
+clean 0 list_snapshots --env-file "$scratch/settings" --token-cache "$scratch/cache" "$project" Cluster0
+echo "MONGODB_ATLAS_CLIENT_SECRET='" >>"$scratch/settings"
+clean 12 list_snapshots --env-file "$scratch/settings" "$project" Cluster0
 
 finish

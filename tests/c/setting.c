@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static atlas_config *good_config(void)
 {
@@ -186,7 +187,7 @@ static void a_ca_file_that_cannot_be_used_is_an_error(void)
         atlas_config *config = good_config();
 
         atlas_config_set_ca_file(config, files[i]);
-        refused(config, "ca_file", "", NULL);
+        refused(config, "ca_file", "", "(os error");
     }
 }
 
@@ -307,11 +308,112 @@ static void a_complete_set_in_the_environment_beats_half_of_another(void)
     refused(from_env(only_private), "MONGODB_ATLAS_PUBLIC_API_KEY", "", "hush");
 }
 
+/* A file with `text` in it, until the next call. */
+static const char *file_with(const char *text)
+{
+    static char path[64];
+    FILE *file;
+
+    if (path[0] != '\0')
+        remove(path);
+    snprintf(path, sizeof path, "/tmp/atlas-secret-%ld", (long)getpid());
+    file = fopen(path, "w");
+    CHECK(file != NULL);
+    if (file != NULL) {
+        fputs(text, file);
+        fclose(file);
+    }
+    return path;
+}
+
+static void a_secret_may_be_in_a_file(void)
+{
+    const char *path = file_with("good\n");
+    const char *const account[] = { "CLIENT_ID", "a", "CLIENT_SECRET_FILE", path, NULL };
+    const char *const key[] = { "PUBLIC_API_KEY", "a", "PRIVATE_API_KEY_FILE", path, NULL };
+    const char *const old_key[] = { "PUBLIC_KEY", "a", "PRIVATE_KEY_FILE", path, NULL };
+    const char *const token[] = { "ACCESS_TOKEN_FILE", path, NULL };
+    const char *const account_beats_token[] = { "CLIENT_ID", "a", "CLIENT_SECRET_FILE", path, "ACCESS_TOKEN_FILE", "/no/such/file", NULL };
+    const char *const empty_is_unset[] = { "ACCESS_TOKEN", "", "ACCESS_TOKEN_FILE", path, NULL };
+    const char *const half[] = { "CLIENT_SECRET_FILE", path, NULL };
+    atlas_config *config = atlas_config_new();
+
+    atlas_config_set_access_token(config, "bad\n");
+    atlas_config_set_service_account_file(config, "mdb_sa_id_1", path);
+    accepted(config);
+    config = atlas_config_new();
+    atlas_config_set_service_account_file(config, NULL, NULL);
+    atlas_config_set_api_key_file(config, "abcdefgh", path);
+    accepted(config);
+    config = atlas_config_new();
+    atlas_config_set_api_key_file(config, "abcdefgh", "/no/such/file");
+    atlas_config_set_access_token_file(config, path);
+    accepted(config);
+    accepted(from_env(account));
+    accepted(from_env(key));
+    accepted(from_env(old_key));
+    accepted(from_env(token));
+    accepted(from_env(account_beats_token));
+    accepted(from_env(empty_is_unset));
+    refused(from_env(half), "MONGODB_ATLAS_CLIENT_ID is missing", "MONGODB_ATLAS_CLIENT_SECRET_FILE is set", NULL);
+}
+
+static void a_file_that_holds_no_secret_is_named_with_its_setting(void)
+{
+    static const char *const bad[] = { NULL, "", "/no/such/file", "/dev/null", "/" };
+    const char *path;
+    atlas_config *config;
+    size_t i;
+
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        config = atlas_config_new();
+        atlas_config_set_service_account_file(config, "mdb_sa_id_1", bad[i]);
+        refused(config, "client_secret_file", bad[i] == NULL ? "missing" : bad[i], NULL);
+        config = atlas_config_new();
+        atlas_config_set_api_key_file(config, "abcdefgh", bad[i]);
+        refused(config, "private_key_file", bad[i] == NULL ? "missing" : bad[i], NULL);
+        config = atlas_config_new();
+        atlas_config_set_access_token_file(config, bad[i]);
+        refused(config, "access_token_file", bad[i] == NULL ? "missing" : bad[i], NULL);
+    }
+    path = file_with("hush\nhush\n");
+    config = atlas_config_new();
+    atlas_config_set_access_token_file(config, path);
+    refused(config, "access_token_file", path, "hush");
+    /* The secret in the place of the path is not shown. */
+    config = atlas_config_new();
+    atlas_config_set_service_account_file(config, "mdb_sa_id_1", "mdb_sa_sk_hush");
+    refused(config, "client_secret_file", "not the secret", "hush");
+    remove(path);
+}
+
+static void a_secret_beside_a_file_for_it_is_an_error(void)
+{
+    static const char *const account[] = { "CLIENT_ID", "a", "CLIENT_SECRET", "hush", "CLIENT_SECRET_FILE", "/f", NULL };
+    static const char *const key[] = { "PUBLIC_KEY", "a", "PRIVATE_KEY", "hush", "PRIVATE_API_KEY_FILE", "/f", NULL };
+    static const char *const old_key[] = { "PUBLIC_KEY", "a", "PRIVATE_API_KEY", "hush", "PRIVATE_KEY_FILE", "/f", NULL };
+    static const char *const token[] = { "ACCESS_TOKEN", "hush", "ACCESS_TOKEN_FILE", "/f", NULL };
+    static const char *const unused[] = { "CLIENT_ID", "a", "CLIENT_SECRET", "b", "ACCESS_TOKEN", "hush", "ACCESS_TOKEN_FILE", "/f", NULL };
+    atlas_config *config;
+
+    refused(from_env(account), "MONGODB_ATLAS_CLIENT_SECRET and MONGODB_ATLAS_CLIENT_SECRET_FILE", "both set", "hush");
+    refused(from_env(key), "MONGODB_ATLAS_PRIVATE_KEY and MONGODB_ATLAS_PRIVATE_API_KEY_FILE", "both set", "hush");
+    refused(from_env(old_key), "MONGODB_ATLAS_PRIVATE_API_KEY and MONGODB_ATLAS_PRIVATE_KEY_FILE", "both set", "hush");
+    refused(from_env(token), "MONGODB_ATLAS_ACCESS_TOKEN and MONGODB_ATLAS_ACCESS_TOKEN_FILE", "both set", "hush");
+    refused(from_env(unused), "MONGODB_ATLAS_ACCESS_TOKEN and MONGODB_ATLAS_ACCESS_TOKEN_FILE", "both set", "hush");
+    /* What the program sets counts. */
+    config = from_env(token);
+    atlas_config_set_access_token(config, "good");
+    accepted(config);
+}
+
 static void a_bad_variable_is_named(void)
 {
     static const char *const url[] = { "ACCESS_TOKEN", "t", "BASE_URL", "nonsense", NULL };
     static const char *const manager[] = { "ACCESS_TOKEN", "t", "BASE_URL", "https://localhost", "OPS_MANAGER_URL", "nonsense", NULL };
     static const char *const service[] = { "ACCESS_TOKEN", "t", "SERVICE", "nonsense", NULL };
+    static const char *const long_service[] = { "ACCESS_TOKEN", "t", "SERVICE",
+                                                "01234567890123456789012345678901234567890123456789012345678901234", NULL };
     static const char *const version[] = { "ACCESS_TOKEN", "t", "API_VERSION", "nonsense", NULL };
     static const char *const timeout[] = { "ACCESS_TOKEN", "t", "TIMEOUT_MS", "soon", NULL };
     static const char *const zero[] = { "ACCESS_TOKEN", "t", "TIMEOUT_MS", "0", NULL };
@@ -325,7 +427,8 @@ static void a_bad_variable_is_named(void)
     refused(from_env(service), "MONGODB_ATLAS_SERVICE", "cloudgov", NULL);
     refused(from_env(version), "MONGODB_ATLAS_API_VERSION", "", NULL);
     refused(from_env(timeout), "MONGODB_ATLAS_TIMEOUT_MS", "", NULL);
-    refused(from_env(zero), "timeout", "", NULL);
+    refused(from_env(zero), "MONGODB_ATLAS_TIMEOUT_MS", "", NULL);
+    refused(from_env(long_service), "MONGODB_ATLAS_SERVICE", "\"0123456789012345678901234567890123456789012345678901234567890123…\"", NULL);
     refused(from_env(ca), "/no/such/file", "", NULL);
     refused(from_env(secret), "CLIENT_SECRET", "newline", "hush");
     accepted(from_env(good));
@@ -345,5 +448,8 @@ void setting_tests(void)
     RUN(good_base_urls_are_accepted);
     RUN(the_environment_is_read_when_the_config_is_made_and_never_again);
     RUN(a_complete_set_in_the_environment_beats_half_of_another);
+    RUN(a_secret_may_be_in_a_file);
+    RUN(a_file_that_holds_no_secret_is_named_with_its_setting);
+    RUN(a_secret_beside_a_file_for_it_is_an_error);
     RUN(a_bad_variable_is_named);
 }

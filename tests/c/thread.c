@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fenv.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -299,7 +300,9 @@ static void *call_everything(void *unused)
 
 static void sixty_four_kib_of_stack_are_enough(void)
 {
-    const size_t size = STACK_KIB * 1024;
+    /* On some processors no thread may have less: 128 KiB on aarch64. */
+    const size_t least = (size_t)PTHREAD_STACK_MIN;
+    const size_t size = STACK_KIB * 1024 > least ? STACK_KIB * 1024 : least;
     const size_t guard = 64 * 1024;
     unsigned char *stack = (unsigned char *)mmap(NULL, guard + size, PROT_READ | PROT_WRITE,
                                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

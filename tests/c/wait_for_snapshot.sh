@@ -132,10 +132,6 @@ ok $? "on a terminal the progress is one line that changes"
 signals 'script() == -signal.SIGINT'
 ok $? "Ctrl-C ends the script that waits, too"
 
-ask --help
-exits 0 && says "$out" "usage: wait_for_snapshot" "MONGODB_ATLAS_CLIENT_ID" "24  the snapshot failed" && [ ! -s "$err" ]
-ok $? "--help is not an error"
-
 rest=$snapshot
 wrong_usage "" "one" "one two" "one two three four" "--nonsense $project Cluster0 $snapshot" "$project Cluster0 $snapshot --timeout" \
     "-- $project Cluster0 $snapshot --timeout 3"

@@ -9,6 +9,7 @@ mod dead_connections;
 mod digest;
 mod process;
 mod revocation;
+mod secret_files;
 mod shared_cache;
 mod support;
 mod token_cache;

@@ -36,7 +36,7 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
         (
             Act::respond(403, r#"{"error":"access_denied","error_description":"too many"}"#),
             (ErrorKind::Forbidden, 403, "access_denied", "too many"),
-            "(100): share a token cache",
+            "share a token cache between processes, or have each program give its token back",
         ),
         (
             text(
@@ -135,6 +135,26 @@ fn what_goes_wrong_at_the_token_endpoint_is_said() {
         assert!(error.message().contains("fetch an access token: "), "{error}");
         assert_eq!((token_requests(&atlas), to_api(&atlas).len()), (1, 0), "{error}");
     }
+}
+
+#[test]
+fn too_many_live_tokens_are_told_with_both_ways_out() {
+    let atlas = Simulator::start();
+    atlas.change(|settings| settings.max_live_tokens = 1);
+    let (holder, other) =
+        (Watched::new(service_account(&atlas)), Watched::new(service_account(&atlas)));
+    holder.succeed();
+    let error = other.fail();
+    assert_eq!((error.kind, error.http_status), (ErrorKind::Forbidden, 403));
+    for said in [
+        "too many live access tokens (Atlas allows 100, and each lives an hour)",
+        "share a token cache between processes",
+        "have each program give its token back before it ends",
+    ] {
+        assert!(error.message().contains(said), "{error}");
+    }
+    holder.revoke_token().unwrap();
+    other.succeed();
 }
 
 #[test]

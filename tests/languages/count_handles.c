@@ -2,8 +2,9 @@
  * count_handles - stands between a program and the library, and counts the handles
  *
  * The programs in docs/examples load it as libatlas_backup.so.0. It hands every call on to the library that
- * ATLAS_COUNT_LIBRARY names, and checks that each handle is freed once and not used afterwards, all on one thread. When
- * the process ends it writes "balanced", or what is wrong, one line each, to the file ATLAS_COUNT_REPORT.
+ * ATLAS_COUNT_LIBRARY names, and checks that each handle is freed once and not used afterwards, all on one thread. The
+ * file ATLAS_COUNT_REPORT has what is wrong, one line each, and "balanced" at its end while every handle is freed. It is
+ * written at each call, since not every language runs destructors of C when it ends.
  *
  * ATLAS_COUNT_VERSION and ATLAS_COUNT_ERROR_SIZE make it pass for another version of the library.
  *
@@ -15,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "atlas_backup.h"
 
@@ -38,7 +40,25 @@ static void problem(const char *format, ...)
     vfprintf(report, format, arguments);
     va_end(arguments);
     putc('\n', report);
+    fflush(report);
     problem_count++;
+}
+
+/* What is alive, or that nothing is, behind the problems. */
+static void tell(void)
+{
+    const long end = ftell(report);
+    int i, live = 0;
+
+    for (i = 0; i < handle_count; i++)
+        if (handles[i].live)
+            live += fprintf(report, "a %s was never freed\n", handles[i].type);
+    if (live == 0 && problem_count == 0)
+        fputs("balanced\n", report);
+    fflush(report);
+    if (ftruncate(fileno(report), ftell(report)) != 0)
+        abort();
+    fseek(report, end, SEEK_SET);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -52,20 +72,6 @@ __attribute__((constructor)) static void begin(void)
         abort();
     }
     first_thread = pthread_self();
-}
-
-__attribute__((destructor)) static void end(void)
-{
-    int i;
-
-    for (i = 0; i < handle_count; i++)
-        if (handles[i].live)
-            problem("a %s was never freed", handles[i].type);
-    if (handle_count == 0)
-        problem("no handle was ever made");
-    if (problem_count == 0)
-        fputs("balanced\n", report);
-    fclose(report);
 }
 
 static void *function(const char *name)
@@ -88,6 +94,7 @@ static void *made(const char *type, void *handle)
         handles[handle_count].type = type;
         handles[handle_count++].live = 1;
     }
+    tell();
     return handle;
 }
 
@@ -110,6 +117,7 @@ static void freed(const char *name, const char *type, const void *handle)
 
     if (i >= 0)
         handles[i].live = 0;
+    tell();
 }
 
 static const char config_type[] = "config", client_type[] = "client", snapshot_type[] = "snapshot";
@@ -121,6 +129,16 @@ const char *atlas_backup_version(void)
     const char *other = getenv("ATLAS_COUNT_VERSION");
 
     return other != NULL ? other : CALL(const char *, atlas_backup_version, (void))();
+}
+
+int32_t atlas_backup_runtime_version(void)
+{
+    const char *other = getenv("ATLAS_COUNT_VERSION");
+    int major, minor, patch;
+
+    if (other != NULL && sscanf(other, "%d.%d.%d", &major, &minor, &patch) == 3)
+        return major * 1000000 + minor * 1000 + patch;
+    return CALL(int32_t, atlas_backup_runtime_version, (void))();
 }
 
 size_t atlas_error_size(void)
@@ -168,6 +186,13 @@ FREE(snapshot)
         find("atlas_snapshot_" #name, snapshot_type, snapshot);                         \
         return CALL(result, atlas_snapshot_##name, (const atlas_snapshot *))(snapshot); \
     }
+
+size_t atlas_snapshot_read_fields(const atlas_snapshot *snapshot, atlas_snapshot_fields *fields, size_t size)
+{
+    find("atlas_snapshot_read_fields", snapshot_type, snapshot);
+    return CALL(size_t, atlas_snapshot_read_fields, (const atlas_snapshot *, atlas_snapshot_fields *, size_t))(
+        snapshot, fields, size);
+}
 
 ACCESSOR(const char *, status)
 ACCESSOR(const char *, created_at)

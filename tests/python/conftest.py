@@ -13,11 +13,12 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Set
 
 import pytest
 
 import atlas_backup
+from atlas_backup import _blocking
 
 PACKAGE = Path(atlas_backup.__file__).parent
 REPOSITORY = Path(__file__).parents[2]
@@ -100,6 +101,22 @@ def way(request: Any) -> Iterator[str]:
         signal.signal(signal.SIGUSR2, lambda *_: None)
     yield request.param
     signal.signal(signal.SIGUSR2, before)
+
+
+def threads() -> Set[str]:
+    """The threads of this process, as the system knows them."""
+    return set(os.listdir("/proc/self/task"))
+
+
+def refuse_threads(patch: pytest.MonkeyPatch) -> None:
+    """Has the package start no thread, as if the system had none left, nor use one that it has started."""
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    patch.setattr(_blocking, "_idle", [])
+    _blocking._retire()
+    patch.setattr(_blocking, "start_new_thread", refuse)
 
 
 @pytest.fixture

@@ -8,12 +8,15 @@ import os
 import pickle
 import time
 import traceback
+import warnings
 import weakref
+from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from conftest import Simulator
+from conftest import Simulator, run_python
 
 import atlas_backup
 from atlas_backup import Client, ConfigError, InvalidArgumentError, InvalidResponseError, Status, _library
@@ -127,9 +130,14 @@ def test_credentials_that_are_missing_or_odd_are_named(settings: Dict[str, Any],
         ({"timeout": 5_000_000}, "timeout"),
         ({"timeout": float("inf")}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
+        ({"timeout": 10**400}, "timeout is inf seconds"),
+        ({"timeout": timedelta(0)}, "timeout"),
+        ({"timeout": timedelta(days=-1)}, "timeout is -86400 seconds"),
+        ({"connect_timeout": timedelta.max}, "connect_timeout"),
         ({"connect_timeout": 0.0}, "connect_timeout"),
         ({"max_retries": -1}, "max_retries"),
         ({"max_retries": 2**32}, "max_retries"),
+        ({"max_retries": 10**400}, "max_retries is inf"),
         ({"ca_file": "/nowhere/ca.pem"}, "ca_file|CA file"),
         ({"ca_file": Path("/nowhere/ca.pem")}, "/nowhere/ca.pem"),
         ({"proxy": "gopher://example.com"}, "proxy"),
@@ -147,15 +155,48 @@ def test_two_kinds_of_credentials_are_refused(atlas: Simulator) -> None:
         Client(**atlas.api_key, **atlas.access_token)
 
 
-def test_settings_of_other_types_or_names_are_type_errors() -> None:
-    for settings in (
-        {"timeout": "30"},
-        {"client_id": 17, "client_secret": "x"},
-        {"base_url": b"https://x"},
-        {"retries": 3},
-    ):
-        with pytest.raises(TypeError):
-            Client(**{"access_token": "token", **settings} if "client_id" not in settings else settings)
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"timeout": "30"}, "timeout must be a number of seconds or a timedelta, not str: '30'"),
+        ({"timeout": True}, "timeout must be .*, not bool: True"),
+        ({"timeout": 1j}, "timeout must be .*, not complex: 1j"),
+        ({"timeout": [1]}, r"timeout must be .*, not list: \[1\]"),
+        ({"timeout": datetime(2026, 1, 1)}, "timeout must be .*, not datetime"),
+        ({"connect_timeout": b"5"}, "connect_timeout must be .*, not bytes"),
+        ({"max_retries": 2.0}, "max_retries must be a whole number, not float: 2.0"),
+        ({"max_retries": False}, "max_retries must be a whole number, not bool"),
+        ({"ca_file": 17}, "ca_file must be str, not int"),
+        ({"token_cache": b"/tmp"}, "token_cache must be str, not bytes"),
+        ({"base_url": b"https://x"}, "base_url must be str, not bytes"),
+        ({"retries": 3}, "there is no setting retries"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_another_type_or_name_is_a_type_error(settings: Dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        Client(access_token="token", **settings)
+
+
+def test_a_secret_of_another_type_is_not_shown() -> None:
+    with pytest.raises(TypeError, match="client_secret must be str, not bytes$"):
+        Client(client_id="mdb_sa_id_a", client_secret=b"mdb_sa_sk_a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="proxy must be str, not bytes$"):
+        Client(access_token="token", proxy=b"http://user:password@proxy")  # type: ignore[arg-type]
+
+
+def test_times_are_numbers_of_any_kind_or_timedeltas(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to: List[int] = []
+    setter = _library.lib.atlas_config_set_timeout_ms
+    monkeypatch.setattr(
+        _library.lib, "atlas_config_set_timeout_ms", lambda config, ms: (set_to.append(ms), setter(config, ms))
+    )
+    for value in (2, 0.25, Fraction(1, 3), timedelta(minutes=1.5), timedelta(microseconds=1), 1e-9):
+        Client(access_token="token", timeout=value).close()  # type: ignore[arg-type]
+    assert set_to == [2000, 250, 334, 90_000, 1, 1]
+
+
+def test_names_of_settings_that_are_misspelt_are_shown_with_the_right_ones() -> None:
     with pytest.raises(TypeError, match="cient_id.*client_id"):
         Client(cient_id="x")  # type: ignore[call-arg]
 
@@ -233,7 +274,7 @@ def refuse(atlas: Simulator, arguments: List[str]) -> None:
 def test_an_id_that_is_no_text_is_a_type_error_that_names_it(atlas: Simulator) -> None:
     with atlas.client() as client:
         for bad in (None, 17, b"5f4007f327a3bd7b6f4103c5"):
-            with pytest.raises(TypeError, match="project_id"):
+            with pytest.raises(TypeError, match=f"project_id must be str, not {type(bad).__name__}: {bad!r}"):
                 client.get_snapshot(bad, atlas.cluster, atlas.snapshot)  # type: ignore[arg-type]
             with pytest.raises(TypeError, match="cluster_name"):
                 client.get_snapshot(atlas.project, bad, atlas.snapshot)  # type: ignore[arg-type]
@@ -318,8 +359,26 @@ def test_a_client_that_is_dropped_is_freed(atlas: Simulator, freed: List[str]) -
     client = atlas.client()
     client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
     gone = weakref.ref(client)
-    del client
+    with pytest.warns(ResourceWarning):
+        del client
     assert gone() is None and "atlas_client_free" in freed
+
+
+def test_a_client_that_is_never_closed_is_warned_of(atlas: Simulator) -> None:
+    with pytest.warns(ResourceWarning, match="unclosed <atlas_backup.Client open>.*close()"):
+        atlas.client()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with atlas.client():
+            pass
+        atlas.client().close()
+        with pytest.raises(ConfigError):
+            Client(access_token="")
+        gc.collect()
+    script = "import atlas_backup; client = atlas_backup.Client(access_token='token')"
+    at_exit = run_python("-X", "dev", "-c", script)
+    assert at_exit.returncode == 0 and b"ResourceWarning: unclosed <atlas_backup.Client open>" in at_exit.stderr
+    assert run_python("-c", script).stderr == b"", "Python shows it to who asks for it"
 
 
 def test_a_client_cannot_be_pickled(atlas: Simulator) -> None:

@@ -17,7 +17,7 @@ import pytest
 from conftest import PACKAGE, Simulator, command_line
 
 import atlas_backup
-from atlas_backup import ErrorKind, __main__
+from atlas_backup import ErrorKind, __main__, _show
 
 TABLE = """\
 id                  {snapshot}
@@ -90,12 +90,16 @@ def test_an_error_goes_to_stderr_in_one_line_with_an_exit_code_of_its_kind(atlas
 def test_an_error_speaks_of_the_options_of_the_command(atlas: Simulator) -> None:
     late = {"MONGODB_ATLAS_TIMEOUT_MS": "300"}
     result = get(atlas, cluster="silent", environment=late)
-    assert result.stderr.endswith(b"; MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take\n")
+    assert result.stderr.endswith(b"; --timeout sets how long it may take\n")
     result = command_line("wait", "--timeout", "0.5", atlas.project, "stuck", "5f4007f327a3bd7b6f410001")
     assert b"; --timeout sets how long to wait" in result.stderr
     assert get(atlas, cluster="sharded0").stderr.endswith(b"; add --sharded\n")
     result = command_line("list", "--sharded", atlas.project, atlas.cluster)
     assert result.stderr.endswith(b"; leave out --sharded\n")
+    for place, name in enumerate((b"PROJECT", b"CLUSTER", b"SNAPSHOT")):
+        ids = [atlas.project, atlas.cluster, atlas.snapshot]
+        ids[place] = "a_b"
+        assert command_line("get", *ids).stderr.endswith(b"; check " + name + b"\n")
 
 
 def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
@@ -123,6 +127,8 @@ def test_other_errors_have_their_exit_codes_too(atlas: Simulator) -> None:
         ["get", "a", "b", "c", "--x"],
         ["list", "a"],
         ["wait", "a", "b"],
+        ["list", "a", "b", "--status", "complete"],
+        ["list", "a", "b", "--since", "1w"],
     ],
 )
 def test_wrong_usage_exits_2_and_says_how(arguments: Any) -> None:
@@ -148,7 +154,9 @@ def test_help_names_credentials_and_exit_codes() -> None:
         if f"{10 + kind} {kind.name.lower().replace('_', ' ')}" in text.replace("TLS", "tls").replace("\n", " ")
     }
     assert kinds >= set(ErrorKind) - {ErrorKind.NONE, ErrorKind.CANCELLED, ErrorKind.CONFIG}
-    assert command_line("--version").stdout.decode() == f"atlas_backup {atlas_backup.__version__}\n"
+    version = atlas_backup.__version__
+    for option in ("--version", "-V"):
+        assert command_line(option).stdout.decode() == f"atlas_backup {version} (libatlas_backup {version})\n"
 
 
 @pytest.mark.parametrize("unbuffered", [None, "1"], ids=["buffered", "unbuffered"])
@@ -200,17 +208,19 @@ def listed_id(atlas: Simulator, cluster: str, index: int) -> str:
 
 
 @pytest.mark.parametrize("cluster", ["Cluster0", "odd-scalar", "many-600", "empty"])
-def test_list_json_is_a_line_for_each_snapshot_as_received(atlas: Simulator, cluster: str) -> None:
+def test_list_json_is_an_array_of_the_snapshots_as_received(atlas: Simulator, cluster: str) -> None:
     with atlas.client() as client:
-        expected = b"".join(item.json + b"\n" for item in client.list_snapshots(atlas.project, cluster))
+        items = [item.json for item in client.list_snapshots(atlas.project, cluster)]
     result = command_line("list", "--json", atlas.project, cluster)
+    expected = b"[\n" + b",\n".join(items) + b"\n]\n" if items else b"[]\n"
     assert (result.returncode, result.stdout, result.stderr) == (0, expected, b"")
+    assert json.loads(result.stdout) == [json.loads(item) for item in items]
 
 
 def test_list_json_keeps_one_snapshot_on_one_line(atlas: Simulator) -> None:
     atlas.respond(200, b'{"results":[{\r\n "id": "x\\n"\n}, {"id":"y"}]}')
     result = command_line("list", "--json", atlas.project, atlas.cluster)
-    assert result.stdout == b'{   "id": "x\\n" }\n{"id":"y"}\n'
+    assert result.stdout == b'[\n{   "id": "x\\n" },\n{"id":"y"}\n]\n'
 
 
 def test_get_sharded_shows_the_members(atlas: Simulator) -> None:
@@ -310,7 +320,7 @@ def test_ctrl_c_exits_130_at_once(atlas: Simulator) -> None:
 
 
 def table(document: Dict[str, Any]) -> str:
-    return __main__._table(atlas_backup.Snapshot.parse(json.dumps(document)))
+    return _show.table(atlas_backup.Snapshot.parse(json.dumps(document)))
 
 
 def test_the_table_shows_what_is_there_and_nothing_else() -> None:

@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from conftest import Simulator, run_python
+from conftest import Simulator, refuse_threads, run_python, threads
 
 from atlas_backup import CancelledError, Client, InvalidArgumentError, Snapshot, _blocking, _library
 
@@ -111,14 +112,44 @@ def test_an_interrupted_call_ends_and_lets_go_of_its_client_and_thread(
     monkeypatch.setattr(_library.lib, "atlas_client_free", count)
     monkeypatch.setattr(_blocking, "_idle", [])
     _blocking._retire()
-    threads = threading.active_count()
+    before = threads()
     with pytest.raises(KeyboardInterrupt), atlas.client() as client:
         alarm(0.1)
         client.get_snapshot(atlas.project, "silent", atlas.snapshot)
     deadline = time.monotonic() + 1
-    while (not freed or threading.active_count() > threads) and time.monotonic() < deadline:
+    while (not freed or threads() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert len(freed) == 1 and threading.active_count() <= threads
+    assert len(freed) == 1 and not threads() - before
+
+
+def test_ctrl_c_as_a_thread_starts_leaves_none_behind(
+    atlas: Simulator, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    start = _blocking.start_new_thread
+
+    def interrupted(*arguments: Any) -> None:
+        start(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_blocking, "_idle", [])
+    _blocking._retire()
+    with atlas.client() as client:
+        before = threads()
+        monkeypatch.setattr(_blocking, "start_new_thread", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+    end = time.monotonic() + 5
+    while threads() - before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not threads() - before
+
+
+def test_no_thread_of_a_call_is_one_of_threading(atlas: Simulator, way: str) -> None:
+    """Such a thread is freed by a function of Python, in which Ctrl-C would be lost."""
+    before = threading.enumerate()
+    with atlas.client() as client:
+        client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
+        assert threading.enumerate() == before
 
 
 def test_ctrl_c_is_never_lost_and_hurts_no_later_call(
@@ -133,6 +164,19 @@ def test_ctrl_c_is_never_lost_and_hurts_no_later_call(
                     client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
             client.get_snapshot(atlas.project, "slow-5", atlas.snapshot)
     assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_no_function_of_python_runs_as_a_client_is_dropped() -> None:
+    """In one that Python calls for that, Ctrl-C would be lost."""
+    client = Client(access_token="token")
+    called: List[str] = []
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        del client
+    finally:
+        sys.setprofile(None)
+    assert called == []
 
 
 def test_a_signal_that_is_noticed_late_hurts_no_later_call(
@@ -246,20 +290,22 @@ def test_a_signal_handler_may_use_the_client_itself(atlas: Simulator) -> None:
 def test_without_a_thread_to_be_had_a_call_is_made_all_the_same(
     atlas: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(_blocking, "_idle", [])
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refuse_threads(monkeypatch)
     with atlas.client() as client:
         assert client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot).id == atlas.snapshot
 
 
-def test_signals_are_left_to_the_threads_of_the_program(atlas: Simulator, way: str) -> None:
+def test_signals_are_left_to_the_threads_of_the_program(
+    atlas: Simulator, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(_blocking, "_idle", [])
+    _blocking._retire()
+    time.sleep(0.1)
+    before = threads()
     with atlas.client() as client:
         client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
-    worker = next(thread for thread in threading.enumerate() if thread.name == "atlas_backup")
-    status = Path(f"/proc/self/task/{worker.native_id}/status").read_text()
+    (helper,) = threads() - before
+    status = Path(f"/proc/self/task/{helper}/status").read_text()
     blocked = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")), 16)
     assert all(
         blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD)
@@ -267,11 +313,11 @@ def test_signals_are_left_to_the_threads_of_the_program(atlas: Simulator, way: s
 
 
 def test_calls_one_after_the_other_need_one_thread(atlas: Simulator) -> None:
-    threads = threading.active_count()
+    before = threads()
     with atlas.client() as client:
         for _ in range(20):
             client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
-    assert threading.active_count() <= threads + 1
+    assert len(threads() - before) <= 1
 
 
 def fetch(client: Client, arguments: Any) -> Any:

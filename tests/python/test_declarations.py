@@ -24,6 +24,11 @@ TYPES: Dict[str, Any] = {
     "size_t *": POINTER(ctypes.c_size_t),
     "char *": ctypes.c_char_p,
     "atlas_error *": POINTER(_library.Error),
+    "atlas_snapshot_fields *": POINTER(_library.SnapshotFields),
+    "char * *": POINTER(ctypes.c_char_p),
+    # An element is as many texts as it has members.
+    "atlas_link *": POINTER(ctypes.c_char_p),
+    "atlas_member *": POINTER(ctypes.c_char_p),
     "atlas_config *": _library.ConfigHandle,
     "atlas_client *": _library.ClientHandle,
     "atlas_snapshot *": _library.SnapshotHandle,
@@ -55,6 +60,15 @@ def functions() -> Dict[str, Tuple[Any, List[Any]]]:
 
 
 FUNCTIONS = functions()
+STRUCT = re.search(r"typedef struct atlas_snapshot_fields \{(.*?)\} atlas_snapshot_fields;", HEADER, re.DOTALL)[1]  # type: ignore[index]
+IN_STRUCT = set(re.findall(r"`(atlas_\w+)\(\)`", STRUCT)) | {
+    name for name in FUNCTIONS if re.match(r"atlas_snapshot_(link|member)_(?!count)", name)
+}
+"""The accessors whose results are in atlas_snapshot_fields."""
+NOT_NEEDED = {
+    "atlas_backup_runtime_version",  # Python splits text easily
+    "atlas_snapshot_list_newest",  # SnapshotList.newest serves slices and pickled lists, and values that are new
+}
 
 
 def test_the_header_was_understood() -> None:
@@ -66,7 +80,7 @@ def test_the_header_was_understood() -> None:
 def test_every_function_is_declared_and_no_other() -> None:
     missing = [name for name in DOCUMENTED_TEXTS.values() if not hasattr(atlas_backup.Snapshot, name)]
     assert not missing, f"add {missing} to class Snapshot in bindings/python/src/atlas_backup/_snapshot.py"
-    assert sorted(_library.DECLARED) == sorted(FUNCTIONS)
+    assert sorted(_library.DECLARED) == sorted(FUNCTIONS.keys() - IN_STRUCT - NOT_NEEDED)
 
 
 # What is not declared fails one test, the one above.
@@ -79,6 +93,23 @@ def test_a_function_is_declared_with_its_types(name: str) -> None:
     declared = _library.DECLARED[name]
     assert declared.restype is result
     assert list(declared.argtypes) == parameters
+
+
+def members(declarations: str) -> Dict[str, Any]:
+    """The members of a struct with their types."""
+    found = {}
+    for declaration in re.sub(r"/\*.*?\*/", " ", declarations, flags=re.DOTALL).split(";"):
+        if declaration.strip():
+            found[declaration.split()[-1].lstrip("*")] = type_of(declaration, named=True)
+    return found
+
+
+def test_the_struct_of_all_fields_is_that_of_the_header() -> None:
+    assert list(_library.SnapshotFields._fields_) == list(members(STRUCT).items())
+    assert len(IN_STRUCT) > 30 and IN_STRUCT < FUNCTIONS.keys()
+    for row, name in ((atlas_backup.Link, "atlas_link"), (atlas_backup.Member, "atlas_member")):
+        struct = re.search(rf"typedef struct {name} \{{(.*?)\}} {name};", HEADER, re.DOTALL)
+        assert struct and members(struct[1]) == dict.fromkeys(row._fields, ctypes.c_char_p)
 
 
 def test_a_callback_is_declared_with_its_types() -> None:
@@ -122,7 +153,7 @@ def test_numbers_are_those_of_the_header() -> None:
 
 
 def test_package_header_and_library_have_one_version() -> None:
-    version = re.search(r'#define ATLAS_BACKUP_VERSION "([^"]+)"', HEADER)
+    version = re.search(r'#define ATLAS_BACKUP_VERSION_STRING "([^"]+)"', HEADER)
     assert version and version[1] == atlas_backup.__version__ == _library.lib.atlas_backup_version().decode()
 
 

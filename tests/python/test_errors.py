@@ -87,13 +87,21 @@ def test_an_error_speaks_of_the_parameters_and_methods_of_this_package(atlas: Si
     with atlas.client(timeout=0.2) as client, pytest.raises(AtlasTimeoutError) as late:
         client.get_snapshot(atlas.project, "silent", atlas.snapshot)
     assert str(late.value) == f"{late.value.message}; {late.value.hint}"
-    assert "timeout and connect_timeout of Client" in str(late.value) and "timeout_ms" not in str(late.value)
+    assert "timeout= and connect_timeout= of Client" in str(late.value) and "timeout_ms" not in str(late.value)
     with pytest.raises(BadRequestError) as wrong:
         atlas.get(cluster="sharded0")
     assert "get_sharded_snapshot" in str(wrong.value) and "_sharded_" not in wrong.value.message
     with atlas.client() as client, pytest.raises(InvalidArgumentError) as argument:
         client.get_snapshot("a\nb", atlas.cluster, atlas.snapshot)
-    assert 'the project id "a b" is not' in str(argument.value) and argument.value.hint is None
+    assert 'the project id "a b" is not' in str(argument.value) and argument.value.hint == "check project_id"
+    for ids, name in (
+        ((atlas.project, "a_b", atlas.snapshot), "cluster_name"),
+        ((atlas.project, "a", "b"), "snapshot_id"),
+    ):
+        with atlas.client() as client, pytest.raises(InvalidArgumentError, match=f"; check {name}$"):
+            client.get_snapshot(*ids)
+    with atlas.client() as client, pytest.raises(InvalidArgumentError, match=r"project_id, 'a\\x00b', has a NUL"):
+        client.get_snapshot("a\0b", atlas.cluster, atlas.snapshot)
     assert str(pickle.loads(pickle.dumps(late.value))) == str(late.value)
 
 

@@ -9,14 +9,23 @@ import json
 import pickle
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, List
+from typing import Any, List, Optional
 
 import pytest
 from conftest import Simulator
 from expectation import check
 
 import atlas_backup
-from atlas_backup import InvalidArgumentError, InvalidResponseError, Snapshot, SnapshotList, Status, _library
+from atlas_backup import (
+    FrequencyType,
+    InvalidArgumentError,
+    InvalidResponseError,
+    Snapshot,
+    SnapshotList,
+    SnapshotType,
+    Status,
+    _library,
+)
 
 
 @pytest.fixture
@@ -124,6 +133,96 @@ def test_a_copy_of_a_fetched_snapshot_keeps_its_status_and_headers(atlas: Simula
         copied = copy.copy(snapshot)
         assert copied is not snapshot and copied == snapshot
         assert (copied.http_status, dict(copied.headers)) == (200, dict(fetched.headers))
+
+
+@pytest.mark.parametrize("envelope", [False, True], ids=["bare", "enveloped"])
+def test_a_page_that_was_kept_is_read_again(envelope: bool) -> None:
+    page = '{"results":[{"id":"é","status":"completed"},42],"totalCount":7}'
+    if envelope:
+        page = f'{{"status":200,"content":{page}}}'
+    encoded = page.encode()
+    for kept in (page, encoded, bytearray(encoded), memoryview(encoded)):
+        listed = SnapshotList.parse(kept)
+        assert type(listed) is SnapshotList and listed.total_count == 7
+        assert [(item.id, item.status, item.json) for item in listed] == [
+            ("é", Status.COMPLETED, '{"id":"é","status":"completed"}'.encode()),
+            (None, None, b"42"),
+        ]
+    assert pickle.loads(pickle.dumps(listed))[0].id == "é"
+
+
+def test_what_is_no_page_is_an_error() -> None:
+    for wrong in ("", "[]", '{"id":"x"}', b"\xff", " " * (16 * 1024 * 1024 + 1)):
+        with pytest.raises(InvalidResponseError):
+            SnapshotList.parse(wrong)
+    with pytest.raises(atlas_backup.NotFoundError, match="GROUP_NOT_FOUND"):
+        SnapshotList.parse('{"error":404,"errorCode":"GROUP_NOT_FOUND"}')
+    for wrong_type in (None, 17, []):
+        with pytest.raises(TypeError):
+            SnapshotList.parse(wrong_type)  # type: ignore[arg-type]
+
+
+def item(id: Any, date: Any, *rest: str) -> Any:
+    names = ("id", "createdAt", "status", "frequencyType", "snapshotType")
+    return {name: value for name, value in zip(names, (id, date, *rest)) if value is not None}
+
+
+BACKUPS = [
+    item("60", "2026-08-02T00:00:00Z", "completed", "daily", "scheduled"),
+    item("10", "2026-08-04T00:00:00+02:00", "failed", "hourly", "scheduled"),
+    item("20", "2026-08-03T22:00:00Z", "FAILED", "daily", "fallback"),
+    item(None, "2026-08-03T22:00:00Z", "failed", "yearly", "scheduled"),
+    item("95", "tomorrow", "queued", "ondemand", "onDemand"),
+    item(None, None, "queued", "ondemand", "onDemand"),
+    item("97", None, "queued", "ondemand", "onDemand"),
+    item("99", None, "paused"),
+    42,
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, "20"),
+        ({"status": Status.COMPLETED}, "60"),
+        ({"status": "failed"}, "20"),
+        ({"status": "Failed", "frequency_type": FrequencyType.HOURLY}, "10"),
+        ({"frequency_type": "daily", "snapshot_type": "scheduled"}, "60"),
+        ({"snapshot_type": SnapshotType.SCHEDULED}, "10"),
+        ({"status": Status.QUEUED}, "97"),
+        ({"snapshot_type": "ondemand"}, "97"),
+        ({"status": "paused"}, "99"),
+        ({"status": Status("Paused")}, "99"),
+        ({"status": Status.IN_PROGRESS}, None),
+        ({"status": Status.COMPLETED, "snapshot_type": SnapshotType.FALLBACK}, None),
+        ({"frequency_type": ""}, None),
+        ({"status": "nothing like it"}, None),
+    ],
+)
+def test_the_newest_is_chosen_by_date_then_by_id_and_by_its_values(wanted: Any, expected: Optional[str]) -> None:
+    whole = SnapshotList.parse(json.dumps({"results": BACKUPS}))
+    for listed in (whole, whole[::-1], pickle.loads(pickle.dumps(whole))):
+        newest = listed.newest(**wanted)
+        assert (newest and newest.id) == expected
+        assert newest is None or newest in listed
+
+
+def test_the_newest_of_a_part_is_in_that_part(listed: SnapshotList) -> None:
+    by_age = sorted(listed, key=lambda snapshot: snapshot.created_at_text or "")
+    assert listed.newest() == by_age[-1] == listed.newest(status="completed")
+    assert listed[2:4].newest() in listed[2:4]
+    assert listed[:0].newest() is None
+    undated = SnapshotList.parse(json.dumps({"results": BACKUPS[5:]}))
+    assert [undated[:end].newest().id for end in range(1, 5)] == [None, "97", "99", "99"]  # type: ignore[union-attr]
+    assert undated[3:].newest() == undated[3]
+
+
+def test_what_to_look_for_is_text_and_has_a_name(listed: SnapshotList) -> None:
+    for name in ("status", "frequency_type", "snapshot_type"):
+        with pytest.raises(TypeError, match=f"{name} must be str"):
+            listed.newest(**{name: 3})
+    with pytest.raises(TypeError):
+        listed.newest("completed")  # type: ignore[misc]
 
 
 def test_one_odd_item_hides_no_other(atlas: Simulator) -> None:

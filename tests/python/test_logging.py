@@ -165,7 +165,8 @@ def test_a_client_that_logs_is_freed_with_its_last_reference(
     monkeypatch.setattr(_library.lib, "atlas_client_free", lambda handle: (freed.append(handle), free(handle)))  # type: ignore[func-returns-value]
     client = atlas.client()
     client.get_snapshot(atlas.project, atlas.cluster, atlas.snapshot)
-    del client
+    with pytest.warns(ResourceWarning):
+        del client
     assert len(freed) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pickle
 from datetime import datetime, timezone
@@ -13,7 +14,17 @@ from expectation import LISTS, ROWS, TEXTS, WIRE_NAMES, check
 from conftest import Simulator
 
 import atlas_backup
-from atlas_backup import CloudProvider, ClusterType, FrequencyType, Link, Member, Snapshot, SnapshotType, Status
+from atlas_backup import (
+    CloudProvider,
+    ClusterType,
+    FrequencyType,
+    Link,
+    Member,
+    Snapshot,
+    SnapshotType,
+    Status,
+    _library,
+)
 
 EXAMPLE: Dict[str, Any] = {
     "cloudProvider": "AWS",
@@ -61,6 +72,18 @@ def test_the_documented_example_reads_field_by_field() -> None:
     assert snapshot.type is ClusterType.REPLICA_SET
     assert (snapshot.members, snapshot.snapshot_ids, snapshot.config_server_type) == ((), (), None)
     check(snapshot, body(EXAMPLE))
+
+
+def test_all_documented_fields_are_read_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    for name, function in vars(_library.lib).items():
+        called = functools.partial(lambda name, function, *rest: (calls.append(name), function(*rest))[1], name, function)  # type: ignore[func-returns-value]
+        monkeypatch.setattr(_library.lib, name, called)
+    snapshot = Snapshot.parse(body(EXAMPLE))
+    for name in (*atlas_backup._snapshot.DOCUMENTED, *atlas_backup._snapshot.DOCUMENTED):
+        getattr(snapshot, name)
+    assert (snapshot.status_text, snapshot.http_status) == ("completed", None)
+    assert calls == ["atlas_snapshot_parse", "atlas_snapshot_read_fields"]
 
 
 def test_a_sharded_clusters_snapshot_has_members() -> None:
@@ -243,6 +266,44 @@ def test_nothing_that_atlas_sends_is_lost() -> None:
     assert (snapshot.field("aNumber"), snapshot.field("é"), snapshot.field("missing")) == ("-1.25e3", "null", None)
     assert snapshot.field("aText\0") is None and snapshot.field("\ud800") is None
     assert snapshot.json == document
+
+
+def test_a_dict_has_what_is_new_too() -> None:
+    snapshot = Snapshot.parse(body(EXAMPLE, isNew={"deep": [1.5, None]}, status="paused", aNumber=10**40))
+    fields = snapshot.to_dict()
+    assert (fields["isNew"], fields["aNumber"], fields["status"]) == ({"deep": [1.5, None]}, 10**40, Status("paused"))
+    assert list(fields)[:2] == ["id", "status"] and list(fields)[-2:] == ["isNew", "aNumber"]
+    assert fields["created_at"] == snapshot.created_at and fields["links"][0]["rel"] == "self"
+
+
+def test_a_dict_for_json_has_dates_and_enumerations_as_atlas_wrote_them() -> None:
+    snapshot = Snapshot.parse(
+        body(EXAMPLE, createdAt="2026-03-01T08:00:00+02:00", expiresAt="soon", status="COMPLETED")
+    )
+    fields = json.loads(json.dumps(snapshot.to_dict(json=True)))
+    assert (fields["created_at"], fields["expires_at"]) == ("2026-03-01T08:00:00+02:00", "soon")
+    assert fields["status"] == "COMPLETED" and type(snapshot.to_dict(json=True)["status"]) is str
+    assert fields["policy_items"] == ["32b6e34b3d91647abb20e7b9"] and fields["members"] == []
+    assert Snapshot.parse(b"{}").to_dict(json=True)["created_at"] is None
+
+
+@pytest.mark.parametrize("extra", ['"created_at":1', '"toString":1', '"to_dict":1,"created_at":2'])
+def test_a_new_field_never_hides_a_documented_one(extra: str) -> None:
+    snapshot = Snapshot.parse('{"createdAt":"2026-03-01T06:00:00Z",%s}' % extra)
+    assert snapshot.to_dict()["created_at"] == snapshot.created_at is not None
+    assert snapshot.fields.get("created_at") in (None, "1", "2")
+
+
+def test_a_number_of_thousands_of_digits_hides_no_field() -> None:
+    digits = "1" * 5000
+    assert Snapshot.parse('{"n":%s,"id":"x"}' % digits).to_dict()["n"] in (digits, 10**5000 // 9)
+
+
+def test_rows_for_a_table_have_the_same_columns(atlas: Simulator) -> None:
+    """As pandas.DataFrame(snapshot.to_dict() for snapshot in snapshots) needs them."""
+    with atlas.client() as client:
+        rows = [snapshot.to_dict() for snapshot in client.list_snapshots(atlas.project, "odd")]
+    assert len(rows) == 3 and {tuple(row) for row in rows} == {atlas_backup._snapshot.DOCUMENTED}
 
 
 def test_an_envelope_is_opened_and_kept() -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterator, List, Optional, Set
 
 import pytest
-from conftest import Simulator, run_python
+from conftest import Simulator, refuse_threads, run_python, threads
 
 import atlas_backup
 from atlas_backup import CancelledError, InvalidArgumentError, Snapshot, Status, _blocking
@@ -28,12 +28,8 @@ def on_another_thread(call: Callable[[], Any]) -> Any:
 
 
 def without_a_thread(call: Callable[[], Any]) -> Any:
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_blocking, "_idle", [])
-        patch.setattr(threading.Thread, "start", refuse)
+        refuse_threads(patch)
         return call()
 
 
@@ -47,7 +43,7 @@ def test_a_wait_ends_at_completion_and_progress_sees_every_answer(
     seen: List[Snapshot] = []
 
     def progress(snapshot: Snapshot) -> bool:
-        threads.add(threading.get_ident())
+        told.add(threading.get_ident())
         seen.append(snapshot)
         return False  # what it returns does not matter
 
@@ -57,14 +53,14 @@ def test_a_wait_ends_at_completion_and_progress_sees_every_answer(
             atlas.project, "staged", atlas.snapshot, poll_interval=0.5, progress=progress, timeout=20
         )
 
-    threads: Set[int] = set()
+    told: Set[int] = set()
     callers: Set[int] = set()
     with atlas.client() as client:
         snapshot = where(wait)
     assert snapshot.status is Status.COMPLETED and snapshot.http_status == 200
     assert [one.status for one in seen] == [Status.QUEUED, *[Status.IN_PROGRESS] * 4, Status.COMPLETED]
     assert seen[-1] == snapshot and dict(seen[-1].headers) == dict(snapshot.headers), "what was seen may be kept"
-    assert threads == callers, "progress runs on the thread that waits"
+    assert told == callers, "progress runs on the thread that waits"
 
 
 def test_the_poll_interval_is_kept_and_never_below_half_a_second(atlas: Simulator) -> None:
@@ -190,13 +186,13 @@ def test_ctrl_c_ends_a_wait_at_once(atlas: Simulator, alarm: Callable[[float], N
 
 def test_a_wait_that_progress_ended_leaves_no_thread_behind(atlas: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_blocking, "_idle", [])
-    threads = threading.active_count()
+    before = threads()
     with atlas.client() as client, pytest.raises(ZeroDivisionError):
         client.wait_for_snapshot(atlas.project, "stuck", atlas.snapshot, progress=lambda _: 1 // 0)
     deadline = time.monotonic() + 2
-    while threading.active_count() > threads and time.monotonic() < deadline:
+    while threads() - before and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() <= threads
+    assert not threads() - before
 
 
 def test_ctrl_c_is_never_lost_whenever_it_comes(atlas: Simulator, alarm: Callable[[float], None]) -> None:

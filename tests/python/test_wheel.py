@@ -90,9 +90,18 @@ def works(python: Path, atlas: Simulator) -> None:
     where = "import atlas_backup._library as it; print(it._blocking._name)"
     library = Path(run(python, "-c", where, PATH="/nowhere").strip())
     assert library.name == "libatlas_backup.so" and library.parent.name == "atlas_backup"
-    assert "usage: python -m atlas_backup" in run(python, "-m", "atlas_backup", "--help")
-    shown = run(python, "-m", "atlas_backup", "get", atlas.project, atlas.cluster, atlas.snapshot)
-    assert atlas.snapshot in shown and "completed" in shown
+    fetches(python, atlas)
+
+
+def fetches(python: Path, atlas: Simulator, **environment: str) -> None:
+    """The package fetches a snapshot, run as a module and as a console script."""
+    script = python.with_name("atlas-backup")
+    for command, prefix in (((python, "-m", "atlas_backup"), "python -m atlas_backup"), ((script,), "atlas-backup")):
+        assert f"usage: {prefix} [-h]" in run(*command, "--help", **environment)
+        shown = run(*command, "get", atlas.project, atlas.cluster, atlas.snapshot, **environment)
+        assert atlas.snapshot in shown and "completed" in shown
+        said = run(*command, "get", atlas.project, "a_b", "c", code=11, **environment)
+        assert said.startswith(f"{prefix.split()[-1]}: ")
 
 
 def test_a_prebuilt_library_is_packed_and_runs_in_an_empty_environment(
@@ -109,6 +118,8 @@ def test_a_prebuilt_library_is_packed_and_runs_in_an_empty_environment(
         information = {name.rsplit("/", 1)[-1]: archive.read(name).decode() for name in names if ".dist-info/" in name}
     assert "Root-Is-Purelib: false" in information["WHEEL"]
     assert information["LICENSE"] == (REPOSITORY / "LICENSE").read_text()
+    assert information["THIRD-PARTY-NOTICES"] == (REPOSITORY / "THIRD-PARTY-NOTICES").read_text()
+    assert '"bomFormat": "CycloneDX"' in information["atlas-backup.cdx.json"]
     assert "\nRequires-Dist" not in information["METADATA"]
     install(tools, empty, wheel)
     works(empty, atlas)
@@ -120,6 +131,22 @@ def test_pip_builds_the_library_of_a_checkout_with_cargo(
     build(tools, PROJECT, tmp_path)
     install(tools, empty, only(tmp_path, f"*-py3-none-{HERE}.whl"))
     works(empty, atlas)
+
+
+def test_a_distributions_package_has_no_library_and_loads_the_systems(
+    atlas: Simulator, tools: Path, tmp_path: Path, empty: Path
+) -> None:
+    build(tools, PROJECT, tmp_path, ATLAS_BACKUP_LIBRARY="system", PATH="/usr/bin:/bin", CARGO="/nowhere/cargo")
+    wheel = only(tmp_path, "*.whl")
+    assert wheel.name == f"atlas_backup-{atlas_backup.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if ".so" in name]
+    install(tools, empty, wheel)
+    run(empty, "-c", "import atlas_backup", code=1)
+    (tmp_path / "libatlas_backup.so.0").symlink_to(LIBRARY)
+    where = "import atlas_backup._library as it; print(it._blocking._name)"
+    assert run(empty, "-c", where, LD_LIBRARY_PATH=str(tmp_path)) == "libatlas_backup.so.0\n"
+    fetches(empty, atlas, LD_LIBRARY_PATH=str(tmp_path))
 
 
 def test_the_environment_names_the_platform(tools: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 mod documents;
 mod fields;
+mod newest;
 mod support;
 #[path = "../common/fields.rs"]
 mod text_fields;

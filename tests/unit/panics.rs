@@ -119,6 +119,8 @@ const DOCUMENT: &str = r#"{
     "members": [{"id": "i", "cloudProvider": "GCP", "replicaSetName": "j"}], "snapshotIds": ["k"]
 }"#;
 
+const PAGE: &str = r#"{"results":[{}],"totalCount":1}"#;
+
 /// Functions by name, with a call of each that succeeds.
 type Calls<'a> = Vec<(&'static str, Box<dyn Fn() -> Returned + 'a>)>;
 
@@ -176,8 +178,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         Snapshot::from_response(200, headers.into(), DOCUMENT.into(), false, &Redactor::none())
             .unwrap();
     let snapshot: *const atlas_snapshot = from_ref(&document).cast();
-    let page = r#"{"results":[{}],"totalCount":1}"#;
-    let page = || SnapshotList::parse(page).unwrap();
+    let page = || SnapshotList::parse(PAGE).unwrap();
     let pages = page();
     let list: *const atlas_snapshot_list = from_ref(&pages).cast();
 
@@ -185,6 +186,8 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     let value = c"1".as_ptr();
     let mut error = MaybeUninit::<atlas_error>::uninit();
     let error = error.as_mut_ptr();
+    let mut fields = MaybeUninit::<atlas_snapshot_fields>::uninit();
+    let fields = fields.as_mut_ptr();
     let mut length = 0;
     let length: *mut usize = &mut length;
 
@@ -197,6 +200,7 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_client_wait_for_snapshot(client, project, cluster, id, 0, 0, 0, None, null_mut(), error);
         atlas_client_wait_for_sharded_snapshot(client, project, cluster, id, 0, 0, 0, None, null_mut(), error);
         atlas_snapshot_parse(DOCUMENT.as_ptr().cast(), DOCUMENT.len(), error);
+        atlas_snapshot_list_parse(PAGE.as_ptr().cast(), PAGE.len(), error);
     };
     let reading: Calls = calls! {
         atlas_config_new();
@@ -245,15 +249,20 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
         atlas_snapshot_header_count(snapshot);
         atlas_snapshot_header_name(snapshot, 0);
         atlas_snapshot_header_value(snapshot, 0);
+        atlas_snapshot_read_fields(snapshot, fields, size_of::<atlas_snapshot_fields>());
 
         atlas_snapshot_list_count(list);
         atlas_snapshot_list_total_count(list);
         atlas_snapshot_list_get(list, 0);
+        atlas_snapshot_list_newest(list, 0, 0, 0);
     };
     let doing: Calls = calls! {
         atlas_config_set_service_account(config, value, value);
+        atlas_config_set_service_account_file(config, value, value);
         atlas_config_set_api_key(config, value, value);
+        atlas_config_set_api_key_file(config, value, value);
         atlas_config_set_access_token(config, value);
+        atlas_config_set_access_token_file(config, value);
         atlas_config_set_base_url(config, value);
         atlas_config_set_api_version(config, value);
         atlas_config_set_timeout_ms(config, 1);
@@ -330,8 +339,9 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     NEXT.set(true);
     assert_eq!(atlas_error_size(), size_of::<atlas_error>());
     assert!(!atlas_backup_version().is_null());
+    assert!(atlas_backup_runtime_version() > 0);
     assert!(NEXT.take());
-    covered.extend(["atlas_error_size", "atlas_backup_version"]);
+    covered.extend(["atlas_error_size", "atlas_backup_version", "atlas_backup_runtime_version"]);
 
     assert_eq!(covered, declared(include_str!("../../include/atlas_backup.h")));
 }

@@ -1,24 +1,26 @@
 //! OAuth 2.0 client credentials. A service account has one access token at a time, shared by all threads of a client
 //! and, through the token cache, by processes.
 
+mod endpoint;
+mod grant;
 mod single_flight;
 mod token;
 mod token_cache;
-mod wire;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Secret, Send, send_with};
-use crate::error::Result;
+use super::secret_in_use::{Held, Reread, SecretInUse};
+use super::{Credentials, Secret, Send, send_with};
+use crate::error::{ErrorKind, Result};
 use crate::http::{Request, Response};
 use crate::log::Logger;
 use crate::runtime::context::Context;
+use endpoint::TokenEndpoint;
 use single_flight::SharedToken;
 use token::{Token, fall_back_to};
 use token_cache::{LockWait, Locked, TokenCache};
-use wire::TokenEndpoint;
 
 /// How long a refresh may take in a call that may take for ever.
 const REFRESH_LIMIT: Duration = Duration::from_secs(15);
@@ -26,31 +28,42 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 /// A service account and its token.
 #[derive(Debug)]
 pub(crate) struct ServiceAccount {
-    endpoint: TokenEndpoint,
+    client_id: String,
+    base_url: String,
+    cache_directory: Option<PathBuf>,
+    secret: SecretInUse<Issuer>,
     token: SharedToken,
-    cache: Option<TokenCache>,
     logger: Logger,
+}
+
+/// Who grants tokens for one secret.
+#[derive(Debug)]
+struct Issuer {
+    endpoint: TokenEndpoint,
+    cache: Option<TokenCache>,
 }
 
 impl ServiceAccount {
     pub(super) fn new(
         client_id: &str,
-        client_secret: &Secret,
+        credentials: &Credentials,
         base_url: &str,
-        token_cache: Option<&Path>,
+        cache_directory: Option<&Path>,
         logger: &Logger,
     ) -> Result<ServiceAccount> {
+        let issuer = Issuer::new(base_url, client_id, &credentials.secret, cache_directory)?;
         Ok(ServiceAccount {
-            endpoint: TokenEndpoint::new(base_url, client_id, client_secret)?,
+            client_id: client_id.to_owned(),
+            base_url: base_url.to_owned(),
+            cache_directory: cache_directory.map(Path::to_owned),
+            secret: SecretInUse::new(credentials, issuer),
             token: SharedToken::default(),
-            cache: token_cache
-                .map(|directory| TokenCache::new(directory, base_url, client_id, client_secret)),
             logger: logger.clone(),
         })
     }
 
     pub(super) fn client_id(&self) -> &str {
-        &self.endpoint.client_id
+        &self.client_id
     }
 
     /// Sends `request` with the token; a refused token is dropped and replaced once.
@@ -78,24 +91,26 @@ impl ServiceAccount {
         retry_reason: &str,
         send: &mut Send,
     ) -> Result<()> {
+        let issuer = self.secret.current();
+        let cache = issuer.made.cache.as_ref();
         let held = self.token.held().map(|token| token.value.clone());
-        let cached = self.cached_token()?;
+        let cached = cache.map(|cache| self.cached_token(cache)).transpose()?.flatten();
         let mut tokens: Vec<Secret> = held.into_iter().chain(cached).collect();
         tokens.dedup();
         for token in &tokens {
-            self.endpoint.revoke(token, context, retry_reason, send, &self.logger)?;
+            let logger = &self.logger;
+            self.with_issuer(logger, |issuer| {
+                issuer.endpoint.revoke(token, context, retry_reason, send, logger)
+            })?;
             self.token.forget(token);
         }
-        if tokens.is_empty() {
-            return Ok(());
+        match cache {
+            Some(cache) if !tokens.is_empty() => self.clear_cache(cache, &tokens, context),
+            _ => Ok(()),
         }
-        self.clear_cache(&tokens, context)
     }
 
-    fn cached_token(&self) -> Result<Option<Secret>> {
-        let Some(cache) = &self.cache else {
-            return Ok(None);
-        };
+    fn cached_token(&self, cache: &TokenCache) -> Result<Option<Secret>> {
         let held_back = self.logger.hold_back();
         let entry = cache.read(&held_back.logger);
         held_back.release()?;
@@ -103,10 +118,7 @@ impl ServiceAccount {
     }
 
     /// Empties the cache if it has one of these `tokens`.
-    fn clear_cache(&self, tokens: &[Secret], context: &Context) -> Result<()> {
-        let Some(cache) = &self.cache else {
-            return Ok(());
-        };
+    fn clear_cache(&self, cache: &TokenCache, tokens: &[Secret], context: &Context) -> Result<()> {
         let held_back = self.logger.hold_back();
         let locked = cache.lock(context, LockWait::Half, &held_back.logger);
         if let Ok(Some(locked)) = &locked
@@ -130,9 +142,12 @@ impl ServiceAccount {
         let mut held_back = None;
         let token = self.token.get(context, refused, |old| {
             let logger = &held_back.insert(self.logger.hold_back()).logger;
-            let token = self.obtain(context, refused, old, send, logger);
-            match (token, old) {
-                (Err(error), Some(old)) => fall_back_to(old, error, logger),
+            let mut living = old.cloned();
+            let token = self.with_issuer(logger, |issuer| {
+                issuer.obtain(context, refused, &mut living, send, logger)
+            });
+            match (token, living) {
+                (Err(error), Some(living)) => fall_back_to(&living, error, logger),
                 (token, _) => token,
             }
         });
@@ -142,33 +157,85 @@ impl ServiceAccount {
         token
     }
 
-    /// A token from the cache, or a new one that is put there. `old` is a living one that is to be refreshed.
+    /// Runs `body`, once more with the secret that the file holds now if the token endpoint refused the one held.
+    fn with_issuer<T>(
+        &self,
+        logger: &Logger,
+        mut body: impl FnMut(&Issuer) -> Result<T>,
+    ) -> Result<T> {
+        let mut issuer = self.secret.current();
+        let mut was_reread = false;
+        loop {
+            let refusal = match body(&issuer.made) {
+                Err(error) if error.kind == ErrorKind::Unauthenticated => error,
+                outcome => return outcome,
+            };
+            let reread = match was_reread {
+                true => Reread::Refused(self.secret.refused_again()),
+                false => self.reread(&issuer, logger)?,
+            };
+            match reread {
+                Reread::Refused(None) => return Err(refusal),
+                Reread::Refused(Some(hint)) => return Err(refusal.hint(hint)),
+                Reread::Another(another) => issuer = another,
+            }
+            was_reread = true;
+        }
+    }
+
+    /// Not inlined, since it is large and seldom called.
+    #[inline(never)]
+    fn reread(&self, refused: &Arc<Held<Issuer>>, logger: &Logger) -> Result<Reread<Issuer>> {
+        self.secret.reread(refused, logger, |secret| {
+            let directory = self.cache_directory.as_deref();
+            Issuer::new(&self.base_url, &self.client_id, secret, directory)
+        })
+    }
+}
+
+impl Issuer {
+    fn new(
+        base_url: &str,
+        client_id: &str,
+        secret: &Secret,
+        cache_directory: Option<&Path>,
+    ) -> Result<Issuer> {
+        Ok(Issuer {
+            endpoint: TokenEndpoint::new(base_url, client_id, secret)?,
+            cache: cache_directory
+                .map(|directory| TokenCache::new(directory, base_url, client_id, secret)),
+        })
+    }
+
+    /// A token from the cache, or a new one that is put there. `living` is one that is to be refreshed, and that may be
+    /// used on if that fails; the cache may have a better one.
     fn obtain(
         &self,
         context: &Context,
         refused: Option<&Token>,
-        old: Option<&Token>,
+        living: &mut Option<Token>,
         send: &mut Send,
         logger: &Logger,
     ) -> Result<Token> {
         let Some(cache) = &self.cache else {
-            return self.fetch(context, old, send, logger);
+            return self.fetch(context, living.as_ref(), send, logger);
         };
         let Ok(entry) = cache.read(logger) else {
-            return self.fetch(context, old, send, logger);
+            return self.fetch(context, living.as_ref(), send, logger);
         };
-        let cached = match Token::cached(entry, refused) {
+        match Token::cached(entry, refused) {
             Some(token) if token.is_fresh() => return Ok(token),
-            cached => cached,
-        };
+            cached => *living = cached.or(living.take()),
+        }
         // Whoever still has a living token need not wait until another process has refreshed it.
-        let living = cached.as_ref().or(old);
         let wait = match living {
             Some(_) => LockWait::None,
             None => LockWait::Half,
         };
-        match (cache.lock(context, wait, logger)?, living) {
-            (Some(locked), _) => self.obtain_locked(&locked, context, refused, old, send, logger),
+        match (cache.lock(context, wait, logger)?, &living) {
+            (Some(locked), _) => {
+                self.obtain_locked(&locked, context, refused, living, send, logger)
+            }
             (None, Some(living)) => Ok(living.postponed()),
             (None, None) => self.fetch(context, None, send, logger),
         }
@@ -180,24 +247,18 @@ impl ServiceAccount {
         locked: &Locked,
         context: &Context,
         refused: Option<&Token>,
-        old: Option<&Token>,
+        living: &mut Option<Token>,
         send: &mut Send,
         logger: &Logger,
     ) -> Result<Token> {
         let entry = locked.read().unwrap_or_default();
-        let cached = match Token::cached(entry, refused) {
+        match Token::cached(entry, refused) {
             Some(token) if token.is_fresh() => return Ok(token),
-            cached => cached,
-        };
-        let living = cached.as_ref().or(old);
-        match (self.fetch(context, living, send, logger), living) {
-            (Ok(token), _) => {
-                locked.write(&token.entry());
-                Ok(token)
-            }
-            (Err(error), Some(living)) => fall_back_to(living, error, logger),
-            (Err(error), None) => Err(error),
+            cached => *living = cached.or(living.take()),
         }
+        let token = self.fetch(context, living.as_ref(), send, logger)?;
+        locked.write(&token.entry());
+        Ok(token)
     }
 
     /// A new token. If a `living` one is there, half the time of the call is left for using that.

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::ptr::null_mut;
 use std::slice;
 
+use crate::error::Result;
 use crate::ffi::error::atlas_error;
 use crate::ffi::handle::{atlas_snapshot, borrow, free, into_handle};
 use crate::ffi::{fallible, guard_accessor, null};
@@ -32,22 +33,28 @@ pub unsafe extern "C" fn atlas_snapshot_parse(
     length: usize,
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
-    let parse = || {
-        if json.is_null() {
-            return Err(null("json"));
-        }
-        // Before anything is read: a negative length, made a size_t, is more than there is.
-        if length > MAX_BODY {
-            return Err(json::Malformed::too_large().into());
-        }
-        // With room for the NUL that the core adds.
-        let mut body = memory::vec(length + 1)?;
-        // SAFETY: not NULL, so the caller promises `length` bytes that stay as they are during the call.
-        body.extend_from_slice(unsafe { slice::from_raw_parts(json.cast(), length) });
-        Snapshot::parse(body)
-    };
+    // SAFETY: the header demands that `json` is NULL or `length` bytes.
+    let parse = || Snapshot::parse(unsafe { kept(json, length) }?);
     // SAFETY: the header demands that `error` is NULL or writable.
     unsafe { fallible(error, parse) }
+}
+
+/// A body that the caller kept, with room for the NUL that the core adds.
+///
+/// # Safety
+/// `json` is NULL or `length` bytes that nobody changes meanwhile.
+pub(super) unsafe fn kept(json: *const c_char, length: usize) -> Result<Vec<u8>> {
+    if json.is_null() {
+        return Err(null("json"));
+    }
+    // Before anything is read: a negative length, made a size_t, is more than there is.
+    if length > MAX_BODY {
+        return Err(json::Malformed::too_large().into());
+    }
+    let mut body = memory::vec(length + 1)?;
+    // SAFETY: not NULL, and so as demanded above.
+    body.extend_from_slice(unsafe { slice::from_raw_parts(json.cast(), length) });
+    Ok(body)
 }
 
 /// Copies a snapshot, so that it can be kept beyond its list or callback. The copy is independent of the original and is

@@ -4,6 +4,7 @@
 
 mod arrays;
 mod codes;
+mod fields;
 mod lifetime;
 mod list;
 mod numbers;
@@ -18,6 +19,7 @@ pub use numbers::ATLAS_ABSENT;
 mod all {
     pub use super::arrays::*;
     pub use super::codes::*;
+    pub use super::fields::*;
     pub use super::lifetime::*;
     pub use super::list::*;
     pub use super::numbers::*;

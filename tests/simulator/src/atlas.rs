@@ -79,7 +79,7 @@ impl Atlas {
         let settings = self.settings();
         let mut outcome = match request.path.as_str() {
             "/api/oauth/token" => self.tokens.issue(request, &settings).into(),
-            "/api/oauth/revoke" => self.tokens.revoke(request).into(),
+            "/api/oauth/revoke" => self.tokens.revoke(request, &settings).into(),
             path if path.starts_with("/api/atlas/v2/") => self.api(request, &settings, connection),
             path => errors::resource_not_found(path).into(),
         };
@@ -122,7 +122,7 @@ impl Atlas {
         };
         let (scheme, credentials) = authorization.split_once(' ').unwrap_or((authorization, ""));
         match scheme.to_ascii_lowercase().as_str() {
-            "bearer" if self.tokens.is_live(credentials) => Ok(()),
+            "bearer" if self.tokens.is_live(credentials, settings) => Ok(()),
             "bearer" => refuse("bearer: no live token"),
             "digest" => self.nonces.check(credentials, request, &settings.digest, connection),
             _ => refuse("neither Bearer nor Digest"),

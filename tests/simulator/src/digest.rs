@@ -10,7 +10,7 @@ use md5::{Digest, Md5};
 
 use crate::answer::Request;
 use crate::settings::{DigestSettings, NonceCount};
-use crate::{PRIVATE_KEY, PUBLIC_KEY, random};
+use crate::{PUBLIC_KEY, random};
 
 /// Enough for every test; the oldest are forgotten first, and a forgotten nonce is a stale one.
 const MAX_NONCES: usize = 50_000;
@@ -148,7 +148,7 @@ impl Nonces {
         }
 
         let nonce = need("nonce")?;
-        let mut a1 = format!("{PUBLIC_KEY}:{}:{PRIVATE_KEY}", settings.realm);
+        let mut a1 = format!("{PUBLIC_KEY}:{}:{}", settings.realm, settings.private_key);
         if session {
             a1 = format!("{}:{nonce}:{}", hash(a1.as_bytes()), need("cnonce")?);
         }

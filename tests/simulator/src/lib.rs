@@ -53,7 +53,7 @@ pub const CLIENT_ID: &str = "mdb_sa_id_5f0c1e2d3a4b5c6d7e8f9a0b";
 pub const CLIENT_SECRET: &str = "mdb_sa_sk_Simulated-Secret_0123456789.abc~def";
 pub const PUBLIC_KEY: &str = "simulate";
 pub const PRIVATE_KEY: &str = "5e1f0c9d-2b3a-4c5d-8e7f-a0b1c2d3e4f5";
-/// Always valid, and never among the tokens counted.
+/// Valid unless settings name another, and never among the tokens counted.
 pub const ACCESS_TOKEN: &str =
     "eyJhbGciOiJFUzUxMiIsInR5cCI6IkpXVCJ9.ready-made.simulated-access-token";
 pub const PROJECT: &str = "32b6e34b3d91647abb20e7b8";

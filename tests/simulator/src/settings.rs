@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{ACCESS_TOKEN, CLIENT_SECRET, PRIVATE_KEY};
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -14,6 +16,9 @@ pub struct Settings {
     pub omit_expires_in: bool,
     pub token_lifetime_ms: u64,
     pub max_live_tokens: usize,
+    /// The secrets that are good, for tests that replace them. Tokens given out for an earlier one stay good.
+    pub client_secret: String,
+    pub access_token: String,
     pub unauthorized_body: UnauthorizedBody,
     pub digest: DigestSettings,
     /// Where an enveloped list has its page: inside `content`, or (as documented) beside `status`.
@@ -23,6 +28,8 @@ pub struct Settings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DigestSettings {
+    /// The private key that is good.
+    pub private_key: String,
     pub realm: String,
     /// `MD5`, `SHA-256`, either with `-sess`; spelt in the challenge as it is spelt here.
     pub algorithm: String,
@@ -67,6 +74,8 @@ impl Default for Settings {
             omit_expires_in: false,
             token_lifetime_ms: 3_600_000,
             max_live_tokens: 100,
+            client_secret: CLIENT_SECRET.into(),
+            access_token: ACCESS_TOKEN.into(),
             unauthorized_body: UnauthorizedBody::Full,
             digest: DigestSettings::default(),
             lists_in_content: false,
@@ -77,6 +86,7 @@ impl Default for Settings {
 impl Default for DigestSettings {
     fn default() -> DigestSettings {
         DigestSettings {
+            private_key: PRIVATE_KEY.into(),
             realm: "MMS Public API".into(),
             algorithm: "MD5".into(),
             qop: Some("auth".into()),

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::answer::{Answer, Request};
 use crate::errors::{method_not_allowed, oauth_error};
 use crate::settings::Settings;
-use crate::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, random};
+use crate::{CLIENT_ID, random};
 
 #[derive(Default)]
 pub(crate) struct Tokens(Mutex<Inner>);
@@ -31,9 +31,10 @@ impl Inner {
 }
 
 impl Tokens {
-    pub fn is_live(&self, token: &str) -> bool {
+    pub fn is_live(&self, token: &str, settings: &Settings) -> bool {
         let inner = self.0.lock().unwrap();
-        token == ACCESS_TOKEN || inner.live.get(token).is_some_and(|end| *end > Instant::now())
+        token == settings.access_token
+            || inner.live.get(token).is_some_and(|end| *end > Instant::now())
     }
 
     pub fn issued(&self) -> usize {
@@ -54,7 +55,7 @@ impl Tokens {
 
     /// `POST /api/oauth/token`
     pub fn issue(&self, request: &Request, settings: &Settings) -> Answer {
-        let form = match checked_form(request) {
+        let form = match checked_form(request, settings) {
             Ok(form) => form,
             Err(refusal) => return refusal,
         };
@@ -90,8 +91,8 @@ impl Tokens {
     }
 
     /// `POST /api/oauth/revoke`
-    pub fn revoke(&self, request: &Request) -> Answer {
-        let form = match checked_form(request) {
+    pub fn revoke(&self, request: &Request, settings: &Settings) -> Answer {
+        let form = match checked_form(request, settings) {
             Ok(form) => form,
             Err(refusal) => return refusal,
         };
@@ -112,11 +113,12 @@ impl Tokens {
 
 type Form = Vec<(String, String)>;
 
-fn checked_form(request: &Request) -> Result<Form, Answer> {
+fn checked_form(request: &Request, settings: &Settings) -> Result<Form, Answer> {
     if request.method != "POST" {
         return Err(method_not_allowed("POST"));
     }
-    let basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}")));
+    let pair = format!("{CLIENT_ID}:{}", settings.client_secret);
+    let basic = format!("Basic {}", STANDARD.encode(pair));
     if request.header("authorization") != Some(&basic) {
         return Err(oauth_error(401, "invalid_client", "Client authentication failed."));
     }

@@ -12,6 +12,7 @@
 //! | `flaky` | as `staged`, with a 503 in between each time |
 //! | `stuck` | inProgress for ever |
 //! | `many`, `many-N` | 10,000 snapshots, or N; number i (from 0) has the id `6a` + i as 22 hex digits, the newest first |
+//! | `scheduled-N` | N likewise, with every field that a snapshot taken by a policy of an encrypted cluster has, some 810 bytes each |
 //! | `empty` | an empty list, 404 for every id |
 //! | `odd` | a list of three, whose second item has the wrong type in every field |
 //! | `odd-scalar` | a list of three, whose second item is the number 42 |
@@ -274,12 +275,18 @@ fn list(cluster: &str, form: Form) -> Option<List<'_>> {
         "endless" => List { total: 1000, ..plain(usize::MAX) },
         "staged" | "flaky" | "failing" | "vanishing" | "stuck" | "sunset" | "silent"
         | "closing" | "resetting" | "dripping" => List { any_id: true, ..plain(1) },
-        _ => match (cluster.strip_prefix("many-"), cluster.strip_prefix("slow-")) {
-            (Some(length), _) => plain(length.parse().ok()?),
-            (_, Some(ms)) if ms.parse::<u64>().is_ok() => List { any_id: true, ..plain(1) },
+        _ => match (length_of(cluster), cluster.strip_prefix("slow-")) {
+            (Some(length), _) => plain(length),
+            (None, Some(ms)) if ms.parse::<u64>().is_ok() => List { any_id: true, ..plain(1) },
             _ => return None,
         },
     })
+}
+
+/// N of `many-N` and `scheduled-N`.
+fn length_of(cluster: &str) -> Option<usize> {
+    let length = cluster.strip_prefix("many-").or_else(|| cluster.strip_prefix(SCHEDULED))?;
+    length.parse().ok()
 }
 
 fn page(list: &List, path: &str, number: usize, size: usize, count: bool) -> Outcome {
@@ -326,6 +333,8 @@ fn results(list: &List, items: std::ops::Range<usize>, links: Vec<Value>, count:
     body.push('}');
     Outcome { is_page: true, ..ok(body).into() }
 }
+
+const SCHEDULED: &str = "scheduled-";
 
 /// Links are Atlas' own, wherever the simulator listens: nobody needs to follow them.
 const LINKS: &str = "https://cloud.mongodb.com";
@@ -401,6 +410,13 @@ fn snapshot(cluster: &str, form: Form, id: &str, stage: Stage, created: i64) -> 
             document["replicaSetName"] = cluster.into();
             if provider_known {
                 document["cloudProvider"] = "AWS".into();
+            }
+            if cluster.starts_with(SCHEDULED) {
+                document["copyRegions"] = json!(["US_EAST_1", "EU_WEST_1"]);
+                document["frequencyType"] = "hourly".into();
+                document["masterKeyUUID"] = "72659f08-8b3c-4913-bb4e-a8a68e036502".into();
+                document["policyItems"] = json!(["32b6e34b3d91647abb20e7b9"]);
+                document["snapshotType"] = "scheduled".into();
             }
         }
         Form::Sharded => {

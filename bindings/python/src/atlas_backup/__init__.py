@@ -3,7 +3,7 @@
     import atlas_backup
 
     with atlas_backup.Client(client_id="mdb_sa_id_…", client_secret="mdb_sa_sk_…") as client:
-        snapshot = client.get_snapshot("32b6e34b3d91647abb20e7b8", "Cluster0", "6a7943462c88faeba59ccf5f")
+        snapshot = client.get_snapshot("32b6e34b3d91647abb20e7b8", "Cluster0", "5f4007f327a3bd7b6f4103c5")
     print(snapshot.status, snapshot.created_at, snapshot.storage_size_bytes)
 
 All errors of the library are AtlasError; its subclasses say what went wrong. ``python -m atlas_backup`` does the same

@@ -1,4 +1,4 @@
-"""The command line: ``python -m atlas_backup get|list|wait PROJECT CLUSTER …``."""
+"""The command line: ``atlas-backup get|list|wait|diagnose PROJECT CLUSTER …``, or ``python -m atlas_backup …``."""
 
 from __future__ import annotations
 
@@ -9,61 +9,95 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
-from datetime import datetime, timezone
-from typing import Iterable, Iterator, List, Optional, Union
+from datetime import timedelta
+from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Optional, Sequence, Type, Union
 
-from . import AtlasError, Client, Snapshot, SnapshotList, __version__
+from . import AtlasError, Client, FrequencyType, Snapshot, SnapshotType, Status, __version__, _environment, diagnose
 from ._errors import hint
-from ._snapshot import DOCUMENTED
+from ._library import lib
+from ._show import json_array, rows, table
 from ._text import printable
 
 DESCRIPTION = """\
-Read MongoDB Atlas cloud backup snapshots.
-
-Credentials come from the environment: MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (a service account), or
-MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY (an API key), or MONGODB_ATLAS_ACCESS_TOKEN.
+Read MongoDB Atlas cloud backup snapshots. COMMAND --help tells the options of a command.
 """
-EXIT_CODES = """\
+EPILOG = f"""\
+access tokens:
+  With a service account each run fetches an access token and gives it back at its end. Atlas lets few be fetched a
+  minute, and 100 live at once. So where runs are many, in monitoring say, share one: with --token-cache it lies in DIR,
+  an absolute path, or in ~/.cache/atlas-backup, for an hour, in a file that the user alone can read. Without, nothing
+  is left on the disk. API keys and access tokens of yours need no cache.
+
+environment:
+  Of the credentials the first complete set counts. An empty variable is as good as unset.
+
+{_environment.HELP}
+  --env-file takes them from lines NAME=VALUE, written as for systemd's EnvironmentFile=: quotes may be around a value, a
+  # begins a comment at the beginning of a line. They count more than the environment; credentials there replace all of
+  the environment's. The file has to belong to the user or to root. Nobody else may change it, and besides its group
+  nobody read it.
+
 exit codes: 0 success, 1 output cannot be written, 2 wrong usage, 10 + number of the error kind: 11 invalid argument,
 12 configuration, 13 unauthenticated, 14 forbidden, 15 not found, 16 bad request, 17 rate limited, 18 server,
-19 timeout, 20 network, 21 TLS, 22 invalid response, 24 snapshot failed, 25 internal; 130 interrupted
+19 timeout, 20 network, 21 TLS, 22 invalid response, 24 snapshot failed, 25 internal; 128 + number of the signal that
+ended it: 130 for Ctrl-C
 """
+LONGEST_TIMEOUT = 4294967.295
+CENTURY = 36525 * 86400.0
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    options = _parser().parse_args(arguments)
-    _log(options.verbose)
+    options = _parser().parse_args(_spelt_out(sys.argv[1:] if arguments is None else arguments))
     try:
-        with Client.from_env() as client:
-            output = options.run(client, options)
-        _write([output] if isinstance(output, (bytes, str)) else output)
+        _take_signals()
+        if options.env_file is not None:
+            _environment.load(options.env_file)
+        if options.run is diagnose.run:
+            return int(diagnose.run(lambda: _client(options), options))  # mypy takes it for Any behind `is`
+        with _client(options) as client:
+            _write(options.run(client, options))
         return 0
     except AtlasError as error:
         on_shards = "leave out --sharded" if options.sharded else "add --sharded"
-        advice = hint(error, on_timeout=options.on_timeout, on_shards=on_shards)
-        print(f"atlas_backup: {error.message}{'' if advice is None else f'; {advice}'}", file=sys.stderr)
+        advice = hint(error, options.on_timeout, on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
+        print(f"{_name()}: {printable(error.message)}{'' if advice is None else f'; {advice}'}", file=sys.stderr)
         return 10 + error.kind
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as interrupt:
+        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except BrokenPipeError:  # the reader has seen enough
         _forget_stdout()
         return 128 + signal.SIGPIPE
     except OSError as problem:
         _forget_stdout()
-        print(f"atlas_backup: cannot write the output: {problem}", file=sys.stderr)
+        print(f"{_name()}: cannot write the output: {problem}", file=sys.stderr)
         return 1
 
 
+def _program() -> str:
+    """What people type: the console script, or this module."""
+    program = os.path.basename(sys.argv[0])
+    return "python -m atlas_backup" if program == "__main__.py" else program
+
+
+def _name() -> str:
+    return _program().split()[-1]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        if message.endswith(" SNAPSHOT"):  # it is what is missing
+            message += f"; {_program()} list PROJECT CLUSTER lists the ids of snapshots"
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m atlas_backup",
-        description=DESCRIPTION,
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"atlas_backup {__version__}")
+    as_it_stands = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog=_program(), description=DESCRIPTION, epilog=EPILOG, formatter_class=as_it_stands)
+    version = f"{_name()} {__version__} (libatlas_backup {lib.atlas_backup_version().decode()})"
+    parser.add_argument("-V", "--version", action="version", version=version)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, about: str, json: str) -> argparse.ArgumentParser:
@@ -72,12 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("cluster", metavar="CLUSTER", help="name of the cluster")
         if name != "list":
             added.add_argument("snapshot", metavar="SNAPSHOT", help="id of the snapshot, 24 hexadecimal digits")
-        added.set_defaults(on_timeout="MONGODB_ATLAS_TIMEOUT_MS sets how many milliseconds it may take")
         added.add_argument("--sharded", action="store_true", help="the cluster is a sharded one")
         added.add_argument("--json", action="store_true", help=json)
-        added.add_argument(
-            "-v", "--verbose", action="count", default=0, help="tell on stderr what happens; twice: in detail"
-        )
+        _add_common(added, "90, 30m, 2h, 1.5d (never)" if name == "wait" else "5, 1m (30 seconds)")
         return added
 
     get = command("get", "Show one snapshot.", "print Atlas' answer as it was received")
@@ -88,83 +119,159 @@ def _parser() -> argparse.ArgumentParser:
     listing = command(
         "list",
         "List the snapshots of a cluster, in Atlas' order.",
-        "print JSON Lines: each line one snapshot as it was received",
+        "print a JSON array, each snapshot as it was received and on a line of its own",
     )
+    listing.add_argument("--newest", action="store_true", help="only the newest of those that the other options leave")
+    for option, words in (("--status", Status), ("--frequency", FrequencyType), ("--type", SnapshotType)):
+        listing.add_argument(option, metavar="WORD", type=_one_of(words), help=f"only these: {', '.join(words)}")
+    listing.add_argument("--since", metavar="TIME", type=_age, help="only those of the last: 12h, 7d, 7")
     listing.set_defaults(run=_list)
 
     wait = command("wait", "Wait until a snapshot is completed, and show it.", "print Atlas' last answer as received")
     wait.add_argument("--interval", metavar="TIME", type=_duration, help="pause between two looks: 5, 1m (4 seconds)")
-    wait.add_argument("--timeout", metavar="TIME", type=_duration, help="give up after: 90, 30m, 2h, 1.5d (never)")
     wait.set_defaults(
         run=_wait,
         on_timeout="--timeout sets how long to wait, MONGODB_ATLAS_TIMEOUT_MS how many milliseconds a look may take",
     )
+    _add_common(diagnose.add_command(commands), "5, 1m (30 seconds)")
     return parser
 
 
-def _duration(text: str) -> float:
-    """Seconds in "90", "1.5h" or "2d"."""
+def _add_common(parser: argparse.ArgumentParser, limits: str) -> None:
+    """What every command takes, and says at the end of its help."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("-t", "--timeout", metavar="TIME", type=_duration, help=f"give up after: {limits}")
+    parser.add_argument(
+        "--token-cache", metavar="DIR", nargs="?", const="default", help="share an access token with other runs"
+    )
+    parser.add_argument("--env-file", metavar="FILE", help="take variables from FILE")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="tell what happens on stderr; twice: all")
+    parser.set_defaults(on_timeout="--timeout sets how long it may take")
+
+
+def _spelt_out(arguments: Sequence[str]) -> List[str]:
+    """The same, with a directory after --token-cache, which argparse cannot tell from the project that follows it."""
+    words = list(arguments)
+    for place, word in enumerate(words):
+        if word == "--token-cache" and not "".join(words[place + 1 : place + 2]).startswith("/"):
+            words[place] = "--token-cache=default"
+    return words
+
+
+def _duration(text: str, unit: str = "s", longest: float = LONGEST_TIMEOUT) -> float:
+    """Seconds in "90", "1.5h" or "2d"; `unit` stands for the letter if there is none."""
     parts = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)([smhd]?)", text, re.ASCII)
-    seconds = float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[parts[2]] if parts else 0
-    if not 0.001 <= seconds <= 4294967.295:
+    seconds = float(parts[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[parts[2] or unit] if parts else 0
+    if not 0.001 <= seconds <= longest:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30, 5m or 2h")
     return seconds
 
 
-def _log(verbosity: int) -> None:
-    """Shows the library's log lines on stderr."""
-    if verbosity and sys.stderr is not None:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+def _age(text: str) -> timedelta:
+    return timedelta(seconds=_duration(text, "d", CENTURY))
+
+
+def _one_of(words: Type[Any]) -> Callable[[str], str]:
+    """Reads one of the words, in any case and with hyphens anywhere."""
+
+    def read(text: str) -> str:
+        for word in words:
+            if word.value.lower() == text.lower().replace("-", ""):
+                return str(word)
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(str(word) for word in words)}")
+
+    return read
+
+
+def _take_signals() -> None:
+    """What would end the process ends the call as Ctrl-C does, so that a token is given back."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # and not ignored, as under nohup
+            signal.signal(number, interrupt)
+
+
+@contextlib.contextmanager
+def _client(options: argparse.Namespace) -> Iterator[Client]:
+    """A client that gives its service account's token back at the end, unless the token cache keeps it for others."""
+    settings: Any = {}
+    if options.timeout is not None and options.run is not _wait:  # in a wait it bounds that and not each look
+        settings["timeout"] = options.timeout
+    if options.token_cache is not None:
+        settings["token_cache"] = options.token_cache
+    lines = _Lines(bool(options.token_cache or os.environ.get("MONGODB_ATLAS_TOKEN_CACHE")))
+    if options.verbose or lines.token_is_shared:
         logger = logging.getLogger("atlas_backup")
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+        logger.addHandler(lines)
+        lines.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)])
+        logger.setLevel(min(logger.level or lines.level, lines.level))
+    with Client.from_env(**settings) as client:
+        patience = 2.0
+        try:
+            yield client
+        except BaseException:
+            patience = 0.5
+            raise
+        finally:
+            if not lines.token_is_shared:
+                _give_back(client, patience)
 
 
-def _get(client: Client, options: argparse.Namespace) -> Union[str, bytes]:
+class _Lines(logging.StreamHandler):  # type: ignore[type-arg]
+    """Shows the library's log lines on stderr."""
+
+    def __init__(self, token_is_shared: bool) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.token_is_shared = token_is_shared
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING and "token_cache" in record.getMessage():
+            self.token_is_shared = False  # a cache that cannot be used keeps nothing for others
+        if sys.stderr is not None:
+            super().emit(record)
+
+
+def _give_back(client: Client, patience: float) -> None:
+    """Gives the token back. The command has done its work or failed already, so failing here fails nothing."""
+    limit = threading.Timer(patience, client.cancel)
+    with contextlib.suppress(RuntimeError):  # no thread to be had
+        limit.start()
+    try:
+        client.revoke_token()
+    except AtlasError:
+        pass  # -v has shown it
+    finally:
+        limit.cancel()
+
+
+_Output = Iterable[Union[str, bytes]]
+
+
+def _get(client: Client, options: argparse.Namespace) -> _Output:
     get = client.get_sharded_snapshot if options.sharded else client.get_snapshot
     snapshot = get(options.project, options.cluster, options.snapshot, envelope=options.envelope, pretty=options.pretty)
     return _shown(snapshot, options)
 
 
-def _shown(snapshot: Snapshot, options: argparse.Namespace) -> Union[str, bytes]:
-    return snapshot.json if options.json else _table(snapshot)
+def _shown(snapshot: Snapshot, options: argparse.Namespace) -> _Output:
+    return [snapshot.json if options.json else table(snapshot)]
 
 
-def _list(client: Client, options: argparse.Namespace) -> Iterable[Union[str, bytes]]:
+def _list(client: Client, options: argparse.Namespace) -> _Output:
     listed = client.list_sharded_snapshots if options.sharded else client.list_snapshots
-    snapshots = listed(options.project, options.cluster)
-    return map(_json_line, snapshots) if options.json else _rows(snapshots)
+    snapshots = listed(options.project, options.cluster).filter(
+        status=options.status, frequency_type=options.frequency, snapshot_type=options.type, since=options.since
+    )
+    if options.newest:
+        snapshots = snapshots.newest_first()[:1]
+    return json_array(snapshots) if options.json else rows(snapshots)
 
 
-def _json_line(snapshot: Snapshot) -> bytes:
-    """What Atlas sent; a line break, which can only stand between tokens, becomes a blank."""
-    return snapshot.json.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
-
-
-def _rows(snapshots: SnapshotList) -> Iterator[str]:
-    """A line for each snapshot, in columns that are wide enough for all values that Atlas documents."""
-    if snapshots:
-        yield _row("ID", "STATUS", "TYPE", "CREATED", "SIZE", "EXPIRES")
-    for snapshot in snapshots:
-        size = snapshot.storage_size_bytes
-        yield _row(
-            snapshot.id,
-            snapshot.status_text,
-            snapshot.snapshot_type_text,
-            _date(snapshot.created_at) or snapshot.created_at_text,
-            None if size is None else _short_size(size),
-            _date(snapshot.expires_at) or snapshot.expires_at_text,
-        )
-    yield f"{len(snapshots)} snapshot{'' if len(snapshots) == 1 else 's'}\n"
-
-
-def _row(*cells: Optional[str]) -> str:
-    texts = ["-" if cell is None else printable(cell) for cell in cells]
-    return "".join(text.ljust(width) for text, width in zip(texts, (26, 12, 11, 25, 12, 0))) + "\n"
-
-
-def _wait(client: Client, options: argparse.Namespace) -> Union[str, bytes]:
+def _wait(client: Client, options: argparse.Namespace) -> _Output:
     wait = client.wait_for_sharded_snapshot if options.sharded else client.wait_for_snapshot
     with _Progress(one_line=not options.verbose) as progress:
         snapshot = wait(
@@ -204,70 +311,7 @@ class _Progress:
             print(file=sys.stderr)
 
 
-def _table(snapshot: Snapshot) -> str:
-    """The documented fields that are there, for people: a label and a value, or several values one below the other."""
-    width = max(map(len, DOCUMENTED)) + 2
-    lines = []
-    for name in DOCUMENTED:
-        label = name.replace("_", " ")
-        for value in _values(snapshot, name):
-            lines.append(f"{label:{width}}{printable(value)}\n")
-            label = ""
-    return "".join(lines)
-
-
-def _values(snapshot: Snapshot, name: str) -> List[str]:
-    value = getattr(snapshot, name)
-    if name == "storage_size_bytes" and value is not None:
-        return [_size(value)]
-    if isinstance(value, datetime):
-        return [f"{_date(value)} ({_distance(value)})"]
-    if isinstance(value, tuple):
-        return [" ".join(filter(None, row)) if isinstance(row, tuple) else row for row in value]
-    if value is None:  # perhaps a date that could not be read
-        value = getattr(snapshot, f"{name}_text", None)
-    return [] if value is None else [value]
-
-
-def _date(moment: Optional[datetime]) -> Optional[str]:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _size(size: int) -> str:
-    """1.5 GiB (1574477824 bytes)"""
-    return _short_size(size) if size < 1024 else f"{_short_size(size)} ({size} bytes)"
-
-
-def _short_size(size: int) -> str:
-    """1.5 GiB"""
-    if size < 1024:
-        return f"{size} bytes"
-    amount, units = size / 1024, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    while amount >= 1023.95 and len(units) > 1:  # would be shown as 1024.0
-        amount /= 1024
-        del units[0]
-    return f"{amount:.1f} {units[0]}"
-
-
-def _distance(moment: datetime) -> str:
-    """3 hours ago, in 2 days"""
-    seconds = (moment - datetime.now(timezone.utc)).total_seconds()
-    for unit, length in (
-        ("year", 31556952),
-        ("month", 2629746),
-        ("day", 86400),
-        ("hour", 3600),
-        ("minute", 60),
-        ("second", 1),
-    ):
-        if abs(seconds) >= 2 * length:
-            break
-    count = int(abs(seconds)) // length
-    words = f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"in {words}" if seconds > 0 else f"{words} ago"
-
-
-def _write(output: Iterable[Union[str, bytes]]) -> None:
+def _write(output: _Output) -> None:
     if sys.stdout is None:
         raise OSError("standard output is closed")
     piece: Union[str, bytes] = b""

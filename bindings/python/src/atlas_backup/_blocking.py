@@ -22,68 +22,63 @@ import signal
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from queue import Empty, SimpleQueue
-from typing import Any, Callable, Iterator, List, Optional, Set, Tuple, TypeVar, Union
+from typing import Any, Callable, Iterator, List, Optional, TypeVar
 
 from ._errors import CancelledError
 
 T = TypeVar("T")
 
-_Answer = Tuple[Any, Optional[BaseException]]
-_Report = Callable[[], object]
+
+def _start(work: Callable[[], None]) -> None:
+    """Has a thread do `work` that leaves signals to the others and never keeps the process from ending.
+
+    It is none of `threading`, which is told by a function of Python when the object of such a thread is freed: on the main
+    thread Ctrl-C would be lost in that.
+    """
+
+    def run() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        work()
+
+    start_new_thread(run, ())
 
 
-class _Call:
-    """A call that a worker makes for the main thread."""
-
-    __slots__ = ("function", "events", "verdicts")
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self.function = function
-        self.events: SimpleQueue[Union[_Answer, _Report]] = SimpleQueue()
-        """For the caller: reports, then the answer."""
-        self.verdicts: SimpleQueue[bool] = SimpleQueue()
-        """For the worker: whether the call shall go on after a report that it waits for."""
-
-
-class _Worker(threading.Thread):
-    """Makes one call at a time for the main thread. It never keeps the process from ending."""
+class _Worker:
+    """Makes one call at a time for the main thread, on a thread of its own."""
 
     def __init__(self) -> None:
-        super().__init__(name="atlas_backup", daemon=True)
-        self.calls: SimpleQueue[Optional[_Call]] = SimpleQueue()
-        self.start()
+        self.calls: SimpleQueue[Optional[Callable[[], Any]]] = SimpleQueue()
+        self.events: SimpleQueue[Any] = SimpleQueue()
+        """For the caller: reports, which are functions, then what the call returned and what it raised, a tuple."""
+        self.verdicts: SimpleQueue[bool] = SimpleQueue()
+        """For the worker: whether the call shall go on after a report that it waits for."""
+        try:
+            _start(self.work)
+        except BaseException:  # Ctrl-C, when the thread had begun
+            self.calls.put(None)
+            raise
 
-    def run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are the main thread's
-        while True:
-            call = _here.call = self.calls.get()
-            if call is None:
-                return
+    def work(self) -> None:
+        _here.worker = self
+        while (function := self.calls.get()) is not None:
             try:
-                answer: _Answer = (call.function(), None)
+                answer: Any = (function(), None)
             except BaseException as problem:
                 answer = (None, problem)
-            _here.call = None
-            call.events.put(answer)
-            del call, answer  # an idle worker keeps nothing alive
-
-
-def _new_worker() -> Optional[_Worker]:
-    try:
-        return _Worker()
-    except RuntimeError:  # no thread to be had
-        return None
+            self.events.put(answer)
+            del function, answer  # an idle worker keeps nothing alive
 
 
 class _Here(threading.local):
-    call: Optional[_Call] = None
-    """The call that this thread makes for another."""
+    worker: Optional[_Worker] = None
+    """The worker that this thread is."""
 
 
 _here = _Here()
 _idle: List[_Worker] = []  # more than one only if the main thread makes a call while it is in one, from a handler say
-_waited_for: Set[_Call] = set()
+_busy: List[_Worker] = []
 
 
 def run(function: Callable[[], T], cancel: Callable[[], None], calls_back: bool) -> T:
@@ -97,24 +92,34 @@ def run(function: Callable[[], T], cancel: Callable[[], None], calls_back: bool)
     if sys.is_finalizing():  # in a __del__ at the end of the process: no other thread runs Python code any more
         return function()
     if not calls_back and _only_ctrl_c():
-        done, returned = _run_watched(function, cancel)
-        if done:
-            return returned  # type: ignore[return-value]
-    worker = _idle.pop() if _idle else _new_worker()
-    if worker is None:
-        return function()
-    call = _Call(function)
-    _waited_for.add(call)
+        try:
+            if watcher := _begin(cancel):
+                try:
+                    return function()
+                finally:
+                    watcher.end()
+        except KeyboardInterrupt:
+            # The watcher may not have noticed the signal yet, and would take it for one during the next call.
+            _retire()
+            raise
+    worker = None
+    with contextlib.suppress(RuntimeError):  # no thread to be had
+        worker = _idle.pop() if _idle else _Worker()
+    return function() if worker is None else _run_on(worker, function, cancel)
+
+
+def _run_on(worker: _Worker, function: Callable[[], T], cancel: Callable[[], None]) -> T:
+    _busy.append(worker)
     try:
-        worker.calls.put(call)
-        while callable(event := call.events.get()):
+        worker.calls.put(function)
+        while callable(event := worker.events.get()):
             event()
     except BaseException:
         worker.calls.put(None)
-        _end(call, cancel)
+        _end(worker, cancel)
         raise
     finally:
-        _waited_for.discard(call)
+        _busy.remove(worker)
     _idle.append(worker)
     result, problem = event
     if problem is not None:
@@ -123,6 +128,45 @@ def run(function: Callable[[], T], cancel: Callable[[], None], calls_back: bool)
         finally:
             del problem, event  # or this frame and the exception would keep each other alive
     return result  # type: ignore[no-any-return]
+
+
+def _end(worker: _Worker, cancel: Callable[[], None]) -> None:
+    """Cancels the call and drops what it returns; leaves it to end by itself if it takes its time."""
+    worker.verdicts.put(False)
+    for _ in range(2):  # the first time, the worker may not have entered the call yet
+        cancel()
+        with contextlib.suppress(Empty):
+            while callable(worker.events.get(timeout=0.05)):
+                pass
+            return
+
+
+def tell(report: Callable[[], object]) -> None:
+    """Called while the library is in a call: has `report` run on the thread that made it, and does not wait for it."""
+    worker = _here.worker
+    if worker is None:
+        report()
+    else:
+        worker.events.put(report)
+
+
+def ask(report: Callable[[], object]) -> bool:
+    """As `tell`, but waits for `report`, and returns whether the call shall go on.
+
+    What `report` raises comes out of the call, or out of here if this thread made the call itself.
+    """
+    worker = _here.worker
+    if worker is None:
+        report()
+        return True
+    verdicts = worker.verdicts
+
+    def answer() -> None:
+        report()
+        verdicts.put(True)
+
+    worker.events.put(answer)
+    return verdicts.get()
 
 
 _getsignal: Callable[[int], Any] = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)  # quicker
@@ -135,23 +179,24 @@ def _only_ctrl_c() -> bool:
     return _HARMLESS.issuperset(map(_getsignal, _SIGNALS))
 
 
-class _Watcher(threading.Thread):
+class _Watcher:
     """Cancels the call that the main thread is in when Python's signal handler, the one in C, says that one arrived."""
 
     def __init__(self) -> None:
-        super().__init__(name="atlas_backup", daemon=True)
         self.read_end, self.write_end = os.pipe()
         os.set_blocking(self.write_end, False)
         self.lock = threading.Lock()
         self.cancel: Optional[Callable[[], None]] = None
         try:
-            self.start()
-        except RuntimeError:
+            _start(self.work)
+        except RuntimeError:  # no thread to be had
             self.close()
             raise
+        except BaseException:  # Ctrl-C, when the thread had begun
+            os.write(self.write_end, b"\0")
+            raise
 
-    def run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    def work(self) -> None:
         while os.read(self.read_end, 1) != b"\0":
             for _ in range(50):  # more than once: the main thread may not have entered the call yet
                 with self.lock:
@@ -160,18 +205,6 @@ class _Watcher(threading.Thread):
                     self.cancel()
                 time.sleep(0.02)
         self.close()
-
-    def begin(self, cancel: Callable[[], None]) -> bool:
-        """Watches over a call; returns False if it cannot, since the program listens for signals itself, say."""
-        try:
-            before = signal.set_wakeup_fd(self.write_end, warn_on_full_buffer=False)
-        except ValueError:  # this is not the main interpreter
-            return False
-        if before not in (-1, self.write_end):
-            signal.set_wakeup_fd(before)
-            return False
-        self.cancel = cancel
-        return True
 
     def end(self) -> None:
         with self.lock:  # from here on nothing is cancelled
@@ -186,24 +219,19 @@ class _Watcher(threading.Thread):
 _watcher: Optional[_Watcher] = None
 
 
-def _run_watched(function: Callable[[], T], cancel: Callable[[], None]) -> Tuple[bool, Optional[T]]:
-    """Calls `function` under the eyes of the watcher. Returns whether that could be, and what the function returned."""
+def _begin(cancel: Callable[[], None]) -> Optional[_Watcher]:
+    """Has a call watched; None if it cannot be, since the program listens for signals itself, say."""
     global _watcher
     try:
         watcher = _watcher = _watcher or _Watcher()
-    except (OSError, RuntimeError):  # no pipe or no thread to be had
-        return False, None
-    try:
-        if not watcher.begin(cancel):
-            return False, None
-        try:
-            return True, function()
-        finally:
-            watcher.end()
-    except KeyboardInterrupt:
-        # The watcher may not have noticed the signal yet, and would take it for one during the next call.
-        _retire()
-        raise
+        before = signal.set_wakeup_fd(watcher.write_end, warn_on_full_buffer=False)
+    except (OSError, RuntimeError, ValueError):  # no pipe, no thread, or this is not the main interpreter
+        return None
+    if before not in (-1, watcher.write_end):
+        signal.set_wakeup_fd(before)
+        return None
+    watcher.cancel = cancel
+    return watcher
 
 
 def _retire() -> None:
@@ -212,65 +240,6 @@ def _retire() -> None:
     if watcher is not None:
         watcher.end()
         os.write(watcher.write_end, b"\0")
-
-
-def _end(call: _Call, cancel: Callable[[], None]) -> None:
-    """Cancels the call and drops what it returns; leaves it to end by itself if it takes its time."""
-    call.verdicts.put(False)
-    for _ in range(2):  # the first time, the worker may not have entered the call yet
-        cancel()
-        end = time.monotonic() + 0.05
-        try:
-            while callable(call.events.get(timeout=max(0, end - time.monotonic()))):
-                pass
-            return
-        except Empty:
-            pass
-
-
-def tell(report: _Report) -> None:
-    """Called while the library is in a call: has `report` run on the thread that made it, and does not wait for it."""
-    call = _here.call
-    if call is None:
-        report()
-    else:
-        call.events.put(report)
-
-
-def ask(report: _Report) -> bool:
-    """As `tell`, but waits for `report`, and returns whether the call shall go on.
-
-    What `report` raises comes out of the call, or out of here if this thread made the call itself.
-    """
-    call = _here.call
-    if call is None:
-        report()
-        return True
-
-    def answer() -> None:
-        report()
-        call.verdicts.put(True)
-
-    call.events.put(answer)
-    return call.verdicts.get()
-
-
-def _in_child() -> None:
-    """The workers are the parent's. If the fork was made during a call, by a handler or a report, it is theirs too."""
-    global _watcher
-    _idle.clear()
-    _inside.clear()
-    if _watcher is not None:
-        with contextlib.suppress(ValueError):
-            signal.set_wakeup_fd(-1)  # it could still be that of a call of the parent, whose pipe this is
-        _watcher.close()
-        _watcher = None
-    for call in _waited_for:
-        call.events.put(_refuse)
-
-
-def _refuse() -> None:
-    raise CancelledError("the process was forked during this call, and its parent goes on with it")
 
 
 # Python ends a thread that comes back to it at the end of the process, out of a callback too, and the library cannot
@@ -286,7 +255,7 @@ def calling_back(cancel: Callable[[], None]) -> Iterator[None]:
     """Guards a call that may call back, and that `cancel` ends."""
     _inside.append(cancel)
     try:
-        if _ending and _here.call is None and threading.current_thread() is not threading.main_thread():
+        if _ending and _here.worker is None and threading.current_thread() is not threading.main_thread():
             raise CancelledError("the process is ending; nothing was sent")
         yield
     finally:
@@ -294,6 +263,7 @@ def calling_back(cancel: Callable[[], None]) -> Iterator[None]:
             _inside.remove(cancel)
 
 
+@atexit.register
 def _at_exit() -> None:
     """Ends the calls that may call back. A second is plenty, unless a handler of the program's own blocks."""
     global _ending
@@ -305,5 +275,22 @@ def _at_exit() -> None:
         time.sleep(0.01)
 
 
+def _in_child() -> None:
+    """Helpers are the parent's. If the fork was made during a call, by a handler or a report, that is its too."""
+    global _watcher
+    _idle.clear()
+    _inside.clear()
+    if _watcher is not None:
+        with contextlib.suppress(ValueError):
+            signal.set_wakeup_fd(-1)  # it could still be that of a call of the parent, whose pipe this is
+        _watcher.close()
+        _watcher = None
+    for worker in _busy:
+        worker.events.put(_refuse)
+
+
+def _refuse() -> None:
+    raise CancelledError("the process was forked during this call, and its parent goes on with it")
+
+
 os.register_at_fork(after_in_child=_in_child)
-atexit.register(_at_exit)

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import os
+import reprlib
+import warnings
 from ctypes import byref
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type, TypedDict, TypeVar, Union
+from datetime import timedelta
+from numbers import Integral, Real
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    SupportsFloat,
+    Tuple,
+    Type,
+    TypedDict,
+    TypeVar,
+    Union,
+)
 
 from . import _logging
 from ._blocking import ask, calling_back, run
@@ -26,13 +45,16 @@ class Settings(TypedDict, total=False):
 
     client_id: str
     client_secret: str
+    client_secret_file: Union[str, os.PathLike[str]]
     public_key: str
     private_key: str
+    private_key_file: Union[str, os.PathLike[str]]
     access_token: str
+    access_token_file: Union[str, os.PathLike[str]]
     base_url: Optional[str]
     api_version: Optional[str]
-    timeout: Optional[float]
-    connect_timeout: Optional[float]
+    timeout: Optional[Union[float, timedelta]]
+    connect_timeout: Optional[Union[float, timedelta]]
     max_retries: Optional[int]
     ca_file: Optional[Union[str, os.PathLike[str]]]
     proxy: Optional[str]
@@ -44,28 +66,39 @@ class Client:
     """Reads cloud backup snapshots from MongoDB Atlas.
 
     Who you are, exactly one of:
-        client_id, client_secret   a service account
-        public_key, private_key    an API key
-        access_token               a token that you have already
+
+    - `client_id` and `client_secret`: a service account
+    - `public_key` and `private_key`: an API key
+    - `access_token`: a token that you have already
+
+    Each secret may be in a file instead: `client_secret_file`, `private_key_file` or `access_token_file` is its path. It
+    is read here, and again when Atlas has refused what it held, so that a secret can be replaced while the program runs.
+
     The rest has defaults:
-        base_url         "https://cloud.mongodb.com"
-        api_version      "2024-05-30"
-        timeout          seconds that one call may take altogether, whatever the server does: 30
-        connect_timeout  seconds for a connection with its TLS handshake: 10
-        max_retries      how often a call is tried again when that may help: 3
-        ca_file          PEM file of certificates to trust besides the system's: authorities, or a server's own
-        proxy            URL of a proxy, "" for none; by default what HTTPS_PROXY and its kin say
-        user_agent       put before the library's own: "backup-audit/2.1"
-        token_cache      directory in which the processes of this machine share a service account's token, an absolute
-                         path (a symbolic link is followed) or "default" (~/.cache/atlas-backup): a live token lies
-                         there on disk; none by default
+
+    - `base_url`: where Atlas is, "https://cloud.mongodb.com"
+    - `api_version`: a date, "2024-05-30"
+    - `timeout`: seconds, or a timedelta, that one call may take altogether, whatever the server does: 30
+    - `connect_timeout`: seconds, or a timedelta, for a connection with its TLS handshake: 10
+    - `max_retries`: how often a call is tried again when that may help: 3
+    - `ca_file`: PEM file of certificates to trust besides the system's: authorities, or a server's own
+    - `proxy`: URL of a proxy, "" for none; by default what HTTPS_PROXY and its kin say
+    - `user_agent`: put before the library's own: "backup-audit/2.1"
+    - `token_cache`: directory in which the processes of this machine share a service account's token, an absolute path (a
+      symbolic link is followed) or "default" (~/.cache/atlas-backup): a live token lies there on disk; none by default
 
     Client(...) takes what it is given and reads no MONGODB_ATLAS_… variable; Client.from_env() reads them. Making a
     client asks nothing of Atlas. Raises ConfigError, which names the setting that is missing or wrong. None leaves a
     setting at its default, but is an error for a credential, so that one missing in os.environ is not overlooked.
 
+    >>> with Client.from_env(timeout=20) as client:
+    ...     snapshot = client.get_snapshot("32b6e34b3d91647abb20e7b8", "Cluster0", "5f4007f327a3bd7b6f4103c5")
+    >>> print(snapshot.status, snapshot.created_at)
+    completed 2019-08-24 14:15:22+00:00
+
     One client is meant to be kept and shared: by all threads (its connections and its token are shared too), and by
-    processes forked later (each makes connections of its own). Close it with ``with`` or `close()`.
+    processes forked later (each makes connections of its own). Close it with ``with`` or `close()`; one that is dropped
+    without is freed all the same, with a ResourceWarning, which Python shows when run with ``-X dev``.
 
     On the main thread Ctrl-C, or an exception from any other signal handler, leaves a call at once. Calls that other
     threads are in with the same client then end with CancelledError.
@@ -84,7 +117,8 @@ class Client:
 
         MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or MONGODB_ATLAS_PUBLIC_API_KEY and
         MONGODB_ATLAS_PRIVATE_API_KEY, or MONGODB_ATLAS_ACCESS_TOKEN; MONGODB_ATLAS_BASE_URL and the others are in the
-        README. Credentials given here replace those of the environment.
+        README. MONGODB_ATLAS_CLIENT_SECRET_FILE and its like name files. Credentials given here replace those of the
+        environment.
         """
         client = cls.__new__(cls)
         client._open(lib.atlas_config_from_env(), overrides)
@@ -92,6 +126,10 @@ class Client:
 
     _owned: Optional[Owned]
     _logs: bool
+
+    # Python calls what it gets here. As in Owned it is no function of Python, in which Ctrl-C would be lost.
+    __del__: Any = property(operator.attrgetter("_dropped"))
+    _dropped: Callable[[], object] = type(None)
 
     def get_snapshot(
         self, project_id: str, cluster_name: str, snapshot_id: str, *, envelope: bool = False, pretty: bool = False
@@ -102,7 +140,17 @@ class Client:
         and hyphens. `envelope` asks Atlas to wrap its answer, which changes nothing but `Snapshot.json`; `pretty` asks
         it to indent that.
 
-        Raises NotFoundError, UnauthenticatedError, ForbiddenError and the other subclasses of AtlasError.
+        Raises NotFoundError (a snapshot that expired is gone), UnauthenticatedError, ForbiddenError, AtlasTimeoutError
+        when the client's timeout is over, and the other subclasses of AtlasError; InvalidArgumentError (a ValueError),
+        which names the argument, before anything is sent. Any thread may call it.
+
+        >>> client.get_snapshot("32b6e34b3d91647abb20e7b8", "Cluster0", "5f4007f327a3bd7b6f4103c5")
+        <Snapshot 5f4007f327a3bd7b6f4103c5 completed>
+        >>> try:
+        ...     client.get_snapshot("32b6e34b3d91647abb20e7b8", "Cluster0", "000000000000000000000000")
+        ... except atlas_backup.NotFoundError as error:
+        ...     print(error.code)
+        RESOURCE_NOT_FOUND
         """
         return self._get(lib.atlas_client_get_snapshot, project_id, cluster_name, snapshot_id, envelope, pretty)
 
@@ -111,7 +159,11 @@ class Client:
     ) -> Snapshot:
         """Fetches one snapshot of a sharded cluster, whose `members` are its shards and config servers.
 
-        Otherwise the same as `get_snapshot`.
+        Otherwise the same as `get_snapshot`. For a replica set Atlas refuses it, with BadRequestError or NotFoundError.
+
+        >>> snapshot = client.get_sharded_snapshot("32b6e34b3d91647abb20e7b8", "sharded0", "5f4007f327a3bd7b6f4103d0")
+        >>> [member.cloud_provider for member in snapshot.members]
+        ['AWS', 'AWS', 'AWS']
         """
         return self._get(lib.atlas_client_get_sharded_snapshot, project_id, cluster_name, snapshot_id, envelope, pretty)
 
@@ -121,7 +173,12 @@ class Client:
         """Fetches all snapshots of a replica set, in Atlas' order: a sequence that does not change.
 
         Parameters and errors are those of `get_snapshot`; the client's timeout bounds all pages together. More than
-        50,000 snapshots, or 256 MiB of them, are an InvalidResponseError.
+        50,000 snapshots, or 256 MiB of them, are an InvalidResponseError. A cluster without snapshots has an empty list.
+
+        >>> for snapshot in client.list_snapshots("32b6e34b3d91647abb20e7b8", "Cluster0"):
+        ...     print(snapshot.id, snapshot.status, snapshot.storage_size_bytes)
+        5f4007f327a3bd7b6f4103c5 completed 3221225472
+        00000000000000000000d001 completed 1610612736
         """
         return self._list(lib.atlas_client_list_snapshots, project_id, cluster_name, envelope, pretty)
 
@@ -137,17 +194,17 @@ class Client:
         cluster_name: str,
         snapshot_id: str,
         *,
-        poll_interval: Optional[float] = None,
-        timeout: Optional[float] = None,
+        poll_interval: Optional[Union[float, timedelta]] = None,
+        timeout: Optional[Union[float, timedelta]] = None,
         progress: Optional[Callable[[Snapshot], object]] = None,
         envelope: bool = False,
         pretty: bool = False,
     ) -> Snapshot:
         """Asks for a snapshot of a replica set again and again until it is completed, and returns it then.
 
-        `poll_interval` is the pause between two polls in seconds, give or take a tenth: 4 if None, and at least 0.5;
-        Atlas may ask for a longer one. `timeout` is how many seconds to wait altogether, None for ever; the client's
-        own timeout bounds each poll.
+        `poll_interval` is the pause between two polls in seconds or as a timedelta, give or take a tenth: 4 s if None,
+        and at least 0.5 s; Atlas may ask for a longer one. `timeout` is how long to wait altogether, None for ever; the
+        client's own timeout bounds each poll.
 
         `progress` is called with the snapshot of every answer, which it may keep, on the thread that called this
         method. It may do anything, call this client too. What it returns does not matter; to give up let it raise an
@@ -156,6 +213,13 @@ class Client:
         Passing failures between polls are ridden out. Raises SnapshotFailedError if Atlas could not take the snapshot,
         NotFoundError also if it was deleted meanwhile, AtlasTimeoutError, which names the last status seen,
         CancelledError after `cancel()`, and what `get_snapshot` raises if it will not pass (a refusal, say).
+
+        >>> def progress(snapshot):
+        ...     print(snapshot.status)
+        >>> ids = ("32b6e34b3d91647abb20e7b8", "Cluster0", "5f4007f327a3bd7b6f4103c5")
+        >>> client.wait_for_snapshot(*ids, timeout=timedelta(hours=2), progress=progress)
+        completed
+        <Snapshot 5f4007f327a3bd7b6f4103c5 completed>
         """
         return self._wait(
             lib.atlas_client_wait_for_snapshot,
@@ -171,8 +235,8 @@ class Client:
         cluster_name: str,
         snapshot_id: str,
         *,
-        poll_interval: Optional[float] = None,
-        timeout: Optional[float] = None,
+        poll_interval: Optional[Union[float, timedelta]] = None,
+        timeout: Optional[Union[float, timedelta]] = None,
         progress: Optional[Callable[[Snapshot], object]] = None,
         envelope: bool = False,
         pretty: bool = False,
@@ -189,20 +253,29 @@ class Client:
     def revoke_token(self) -> None:
         """Gives the service account's access token back to Atlas and empties its entry in the token cache.
 
-        Calls made later fetch a new one. With an API key or a token of yours, or before the first call, there is
-        nothing to give back and nothing is done. If it fails, the token is kept.
+        Atlas allows a service account 100 live tokens, each of which lives an hour, so a program that ends soon gives
+        its token back, or shares one with others through `token_cache`. Calls made later fetch a new one. With an API
+        key or a token of yours, or before the first call, there is nothing to give back and nothing is done. If it fails
+        it raises as `get_snapshot` does, and the token is kept.
         """
         self._call(lambda kind: None, lib.atlas_client_revoke_token)
 
     def cancel(self) -> None:
-        """Ends all calls of this client that other threads are in, with CancelledError; later calls are not touched."""
+        """Ends all calls of this client that other threads are in, with CancelledError; later calls are not touched.
+
+        Any thread may call it, and a signal handler. To end one call alone, give it a client of its own.
+        """
         owned = self._owned
         if owned is not None:
             lib.atlas_client_cancel(owned.handle)
 
     def close(self) -> None:
-        """Lets go of connections and wipes secrets, as soon as no other thread is in a call. May be called again."""
+        """Lets go of connections and wipes secrets, as soon as no other thread is in a call. May be called again.
+
+        The token of a service account lives on; `revoke_token` gives it back before.
+        """
         self._owned = None
+        self._dropped = type(None)
 
     @property
     def closed(self) -> bool:
@@ -237,6 +310,8 @@ class Client:
             raise from_library(error)
         self._owned = Owned(handle, lib.atlas_client_free)
         self._logs = level > 0
+        advice = f"unclosed {self!r}: use it in a with statement, or call close()"
+        self._dropped = functools.partial(warnings.warn, advice, ResourceWarning, 1, self._owned)
 
     def _get(self, function: Any, project: str, cluster: str, snapshot: str, envelope: bool, pretty: bool) -> Snapshot:
         return self._call(
@@ -261,8 +336,8 @@ class Client:
         self,
         function: Any,
         what: Tuple[str, str, str, bool, bool],
-        poll_interval: Optional[float],
-        timeout: Optional[float],
+        poll_interval: Optional[Union[float, timedelta]],
+        timeout: Optional[Union[float, timedelta]],
         progress: Optional[Callable[[Snapshot], object]],
     ) -> Snapshot:
         project, cluster, snapshot, envelope, pretty = what
@@ -325,12 +400,20 @@ class Client:
 def _configure(config: ConfigHandle, settings: Settings) -> None:
     """Hands each setting to the library, which judges it in atlas_client_new()."""
     given: Dict[str, Any] = dict(settings)
-    ways_in = [setter for setter, names in _CREDENTIALS.items() if given.keys() & set(names)]
+    ways_in = [kind for kind, names in _CREDENTIALS.items() if given.keys() & {*names, f"{names[-1]}_file"}]
     if len(ways_in) > 1:
         raise ConfigError("give one kind of credentials: a service account, an API key or an access token")
-    for setter in ways_in:
+    for kind in ways_in:
+        *names, secret = _CREDENTIALS[kind]
+        file = f"{secret}_file"
+        if secret in given and file in given:
+            raise ConfigError(f"give {secret} or {file}, not both")
         # None stands for a credential that is missing: the library names it.
-        getattr(lib, setter)(config, *[_text(name, given.pop(name, None)) for name in _CREDENTIALS[setter]])
+        texts = [_text(name, given.pop(name, None)) for name in names]
+        if file in given:
+            getattr(lib, f"atlas_config_set_{kind}_file")(config, *texts, _path(file, given.pop(file)))
+        else:
+            getattr(lib, f"atlas_config_set_{kind}")(config, *texts, _text(secret, given.pop(secret, None)))
     for name, value in given.items():
         if name not in _SETTINGS:
             raise TypeError(f"there is no setting {name}; there are {', '.join(Settings.__annotations__)}")
@@ -343,26 +426,44 @@ def _text(name: str, value: Optional[str]) -> Optional[bytes]:
     return None if value is None else _encode(name, value, ConfigError)
 
 
-def _path(name: str, value: Union[str, os.PathLike[str]]) -> Optional[bytes]:
-    return _text(name, os.fspath(value))
+def _path(name: str, value: Optional[Union[str, os.PathLike[str]]]) -> Optional[bytes]:
+    return _text(name, os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
-def _milliseconds(name: str, seconds: float, refusal: Type[AtlasError] = ConfigError) -> int:
+def _milliseconds(name: str, value: Union[float, timedelta], refusal: Type[AtlasError] = ConfigError) -> int:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    elif isinstance(value, bool) or not isinstance(value, Real):
+        raise _wrong_type(name, "a number of seconds or a timedelta", value)
+    seconds = _as_float(value)
     if not 0 < seconds * 1000 <= 2**32 - 1:
-        raise refusal(f"{name} is {seconds} seconds: it must be more than 0 and less than 4,294,967")
+        raise refusal(f"{name} is {seconds:g} seconds: it must be more than 0 and less than 4,294,967")
     return math.ceil(seconds * 1000)
 
 
 def _count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise _wrong_type(name, "a whole number", value)
     if not 0 <= value < 2**32:
-        raise ConfigError(f"{name} is {value}: it must be from 0 to 4,294,967,295")
-    return value
+        raise ConfigError(f"{name} is {_as_float(value):g}: it must be from 0 to 4,294,967,295")
+    return int(value)
+
+
+def _as_float(value: SupportsFloat) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _wrong_type(name: str, wanted: str, value: object) -> TypeError:
+    return TypeError(f"{name} must be {wanted}, not {type(value).__name__}: {reprlib.repr(value)}")
 
 
 _CREDENTIALS = {
-    "atlas_config_set_service_account": ("client_id", "client_secret"),
-    "atlas_config_set_api_key": ("public_key", "private_key"),
-    "atlas_config_set_access_token": ("access_token",),
+    "service_account": ("client_id", "client_secret"),
+    "api_key": ("public_key", "private_key"),
+    "access_token": ("access_token",),
 }
 _SETTINGS: Dict[str, Tuple[str, Callable[[str, Any], Any]]] = {
     "base_url": ("atlas_config_set_base_url", _text),
@@ -381,17 +482,23 @@ def _flags(envelope: bool, pretty: bool) -> int:
     return (ENVELOPE if envelope else 0) | (PRETTY if pretty else 0)
 
 
-def _pause(seconds: float) -> int:
-    if seconds == 0:  # as short as may be; the library takes 0 for its default
-        return 1
-    return _milliseconds("poll_interval", seconds, InvalidArgumentError)
+def _pause(interval: Union[float, timedelta]) -> int:
+    if isinstance(interval, bool) or interval not in (0, timedelta(0)):
+        return _milliseconds("poll_interval", interval, InvalidArgumentError)
+    return 1  # as short as may be; the library takes 0 for its default
 
 
 def _encode(name: str, value: str, refusal: Type[AtlasError] = InvalidArgumentError) -> bytes:
     """Text for the library. What is no Unicode text becomes no UTF-8, which the library refuses by its own rules."""
+    is_setting = refusal is ConfigError  # and may be a secret, or have a password in it
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be str, not {type(value).__name__}")
+        raise (
+            TypeError(f"{name} must be str, not {type(value).__name__}")
+            if is_setting
+            else _wrong_type(name, "str", value)
+        )
     encoded = value.encode("utf-8", "surrogatepass")
     if b"\0" in encoded:
-        raise refusal(f"{name} has a NUL character inside; nothing was sent")
+        shown = "" if is_setting else f", {reprlib.repr(value)},"
+        raise refusal(f"{name}{shown} has a NUL character inside; nothing was sent")
     return encoded

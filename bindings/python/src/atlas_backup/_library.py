@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, Final
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """The version of this package. The library it loads has the same MAJOR, and every function that this package calls."""
 
 VARIABLE: Final = "ATLAS_BACKUP_LIBRARY"
@@ -65,6 +65,47 @@ class Error(ctypes.Structure):
     ]
 
 
+class SnapshotFields(ctypes.Structure):
+    """``atlas_snapshot_fields``. Elements of links and members consist of texts, and are read as those."""
+
+    _fields_ = [
+        ("id", c_char_p),
+        ("cloud_provider", c_char_p),
+        ("config_server_type", c_char_p),
+        ("created_at", c_char_p),
+        ("description", c_char_p),
+        ("expires_at", c_char_p),
+        ("frequency_type", c_char_p),
+        ("master_key_uuid", c_char_p),
+        ("mongod_version", c_char_p),
+        ("replica_set_name", c_char_p),
+        ("snapshot_type", c_char_p),
+        ("status", c_char_p),
+        ("type", c_char_p),
+        ("storage_size_bytes", c_int64),
+        ("created_at_ms", c_int64),
+        ("expires_at_ms", c_int64),
+        ("status_code", c_int32),
+        ("cloud_provider_code", c_int32),
+        ("frequency_type_code", c_int32),
+        ("snapshot_type_code", c_int32),
+        ("type_code", c_int32),
+        ("http_status", c_int32),
+        ("copy_region_count", c_size_t),
+        ("copy_regions", POINTER(c_char_p)),
+        ("policy_item_count", c_size_t),
+        ("policy_items", POINTER(c_char_p)),
+        ("snapshot_id_count", c_size_t),
+        ("snapshot_ids", POINTER(c_char_p)),
+        ("link_count", c_size_t),
+        ("links", POINTER(c_char_p)),
+        ("member_count", c_size_t),
+        ("members", POINTER(c_char_p)),
+    ]
+
+
+FIELDS_SIZE: Final = ctypes.sizeof(SnapshotFields)
+
 ERROR_RETRYABLE: Final = 1
 ERROR_TRUNCATED: Final = 2
 ERROR_SIZE: Final = 2048
@@ -91,6 +132,9 @@ class Owned:
 
     __slots__ = ("free", "handle", "__weakref__")
 
+    free: Callable[[], object]
+    handle: Any
+
     def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
         self.free = functools.partial(free, handle)
         self.handle = handle
@@ -109,7 +153,10 @@ def _load() -> ctypes.CDLL:
     """Loads the library from the first place that has it."""
     chosen = os.environ.get(VARIABLE)
     report = ["atlas_backup cannot load its library, libatlas_backup.so:"]
-    if chosen:
+    if chosen == "system":
+        places = [(f"{VARIABLE}=system", SONAME)]
+        remedy = f"Install libatlas_backup (make install, then ldconfig), or correct {VARIABLE}."
+    elif chosen:
         places = [(f"{VARIABLE}={chosen}", os.path.abspath(chosen))]
         remedy = f"Correct {VARIABLE}, or unset it to use the library that is installed."
     else:
@@ -123,8 +170,16 @@ def _load() -> ctypes.CDLL:
         try:
             return ctypes.CDLL(path)
         except OSError as problem:
-            report.append(f"  {place}: {problem}")
+            report.append(f"  {place}: {problem}{'' if _may_be_library(path) else ', which is no shared library'}")
     raise ImportError("\n".join([*report, remedy]), name=__package__)
+
+
+def _may_be_library(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:  # the loader said why, or searches for it elsewhere
+        return True
 
 
 _blocking = _load()
@@ -165,7 +220,14 @@ def _check() -> None:
     ):
         raise ImportError("atlas_error is laid out differently on this platform", name=__package__)
     path = _blocking._name
-    found = declare("atlas_backup_version", c_char_p)().decode()
+    if not hasattr(_brief, "atlas_backup_version"):
+        raise ImportError(
+            f"{path} is not libatlas_backup: it has no function atlas_backup_version. Correct {VARIABLE}, or unset it to "
+            "use the library that is installed.",
+            name=__package__,
+            path=path,
+        )
+    found = (declare("atlas_backup_version", c_char_p)() or b"").decode("utf-8", "replace")
     if found.split(".")[0] != __version__.split(".")[0]:
         raise ImportError(
             f"{path} is libatlas_backup {found}, but the Python package is {__version__}: the first numbers must be "
@@ -180,7 +242,7 @@ def _check() -> None:
 
 _check()
 
-# The table of declarations. The accessors of the snapshot's fields are declared by the fields: see _snapshot.py.
+# The table of declarations. The accessors of single fields are not among them: SnapshotFields has what they return.
 
 declare("atlas_error_kind_name", c_char_p, c_int32)
 
@@ -190,6 +252,9 @@ declare("atlas_config_free", None, ConfigHandle)
 declare("atlas_config_set_service_account", None, ConfigHandle, c_char_p, c_char_p)
 declare("atlas_config_set_api_key", None, ConfigHandle, c_char_p, c_char_p)
 declare("atlas_config_set_access_token", None, ConfigHandle, c_char_p)
+declare("atlas_config_set_service_account_file", None, ConfigHandle, c_char_p, c_char_p)
+declare("atlas_config_set_api_key_file", None, ConfigHandle, c_char_p, c_char_p)
+declare("atlas_config_set_access_token_file", None, ConfigHandle, c_char_p)
 declare("atlas_config_set_base_url", None, ConfigHandle, c_char_p)
 declare("atlas_config_set_api_version", None, ConfigHandle, c_char_p)
 declare("atlas_config_set_timeout_ms", None, ConfigHandle, c_uint32)
@@ -217,6 +282,7 @@ declare("atlas_client_list_sharded_snapshots", ListHandle, *_CLUSTER, c_uint32, 
 declare("atlas_client_wait_for_snapshot", SnapshotHandle, *_WAIT, blocks=True)
 declare("atlas_client_wait_for_sharded_snapshot", SnapshotHandle, *_WAIT, blocks=True)
 
+declare("atlas_snapshot_list_parse", ListHandle, c_char_p, c_size_t, _ERROR, blocks=True)
 declare("atlas_snapshot_list_count", c_size_t, ListHandle)
 declare("atlas_snapshot_list_total_count", c_int64, ListHandle)
 declare("atlas_snapshot_list_get", SnapshotHandle, ListHandle, c_size_t)
@@ -225,11 +291,11 @@ declare("atlas_snapshot_list_free", None, ListHandle)
 declare("atlas_snapshot_parse", SnapshotHandle, c_char_p, c_size_t, _ERROR, blocks=True)
 declare("atlas_snapshot_copy", SnapshotHandle, SnapshotHandle)
 declare("atlas_snapshot_free", None, SnapshotHandle)
+declare("atlas_snapshot_read_fields", c_size_t, SnapshotHandle, POINTER(SnapshotFields), c_size_t)
 declare("atlas_snapshot_json", c_char_p, SnapshotHandle, POINTER(c_size_t))
 declare("atlas_snapshot_field_count", c_size_t, SnapshotHandle)
 declare("atlas_snapshot_field_name", c_char_p, SnapshotHandle, c_size_t)
 declare("atlas_snapshot_field", c_char_p, SnapshotHandle, c_char_p)
-declare("atlas_snapshot_http_status", c_int32, SnapshotHandle)
 declare("atlas_snapshot_header", c_char_p, SnapshotHandle, c_char_p)
 declare("atlas_snapshot_header_count", c_size_t, SnapshotHandle)
 declare("atlas_snapshot_header_name", c_char_p, SnapshotHandle, c_size_t)

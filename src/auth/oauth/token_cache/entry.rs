@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use crate::auth::Secret;
+use crate::auth::secret::{LONGEST, Secret};
 use crate::json;
 
 /// A token as the file has it.
@@ -23,7 +23,8 @@ impl Entry {
         let token = json::wiped_text(token?)?;
         let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
         let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);
-        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_token = (1..=LONGEST).contains(&token.len())
+            && token.bytes().all(|byte| byte.is_ascii_graphic());
         is_token.then(|| Entry { token: Secret(token), issued_at, ends_at })
     }
 
@@ -46,6 +47,15 @@ fn unix(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cached_token_is_no_longer_than_one_that_is_fetched() {
+        for (length, fits) in [(LONGEST, true), (LONGEST + 1, false)] {
+            let token = "t".repeat(length);
+            let text = format!(r#"{{"access_token":"{token}","issued_at":1,"expires_at":2}}"#);
+            assert_eq!(Entry::parse(text.as_bytes()).is_some(), fits, "{length}");
+        }
+    }
 
     #[test]
     fn the_text_of_an_entry_never_grows_which_would_leave_a_copy_behind() {

@@ -15,6 +15,7 @@ use ring::hmac;
 
 use crate::auth::{Secret, hex};
 use crate::log::{Level, Logger};
+use crate::text::system_reason;
 
 pub(super) use entry::Entry;
 pub(super) use lock::{LockWait, Locked};
@@ -80,7 +81,7 @@ impl TokenCache {
     fn warn(&self, logger: &Logger, error: &io::Error) -> Unusable {
         logger.log(Level::Warning, || {
             let directory = self.directory.display();
-            format!("token_cache {directory} is not used: {error}")
+            format!("token_cache {directory} is not used: {}", system_reason(error))
         });
         Unusable
     }

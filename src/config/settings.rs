@@ -2,21 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::HeaderValue;
 use chrono::DateTime;
 
 use super::base_url::BaseUrl;
-use super::{Config, Login, Text, config_error, env};
-use crate::auth::{Credentials, Secret};
-use crate::error::Result;
+use super::{Config, Login, SecretText, Text, config_error, env};
+use crate::auth::{Credentials, Identity, Secret, SecretFile};
+use crate::error::{Error, Redactor, Result};
 use crate::http::no_proxy::is_bypassed;
 use crate::http::proxy::Proxy;
 use crate::http::roots::Sources;
 use crate::log::{Level, Logger};
 use crate::runtime::env::is_privileged;
-use crate::text::one_line;
+use crate::text::{VALUE_SHOWN, one_line};
 
 const CLOUD: &str = "https://cloud.mongodb.com";
 const CLOUD_GOV: &str = "https://cloud.mongodbgov.com";
@@ -24,8 +24,6 @@ const API_VERSION: &str = "2024-05-30";
 const TIMEOUT_MS: u32 = 30_000;
 const CONNECT_TIMEOUT_MS: u32 = 10_000;
 const MAX_RETRIES: u32 = 3;
-/// Longer than any credential or token of Atlas, and short enough for one header line.
-const CREDENTIAL_LIMIT: usize = 8 * 1024;
 
 /// What a client works with: checked, complete, never changed.
 #[derive(Debug)]
@@ -52,11 +50,14 @@ pub(crate) struct Settings {
 impl Settings {
     /// The settings in force, for the log.
     pub(crate) fn summary(&self) -> String {
-        let who = match &self.credentials {
-            Credentials::ServiceAccount { client_id, .. } => format!("service account {client_id}"),
-            Credentials::ApiKey { public_key, .. } => format!("API key {public_key}"),
-            Credentials::AccessToken(_) => "access token".to_owned(),
+        let mut who = match &self.credentials.identity {
+            Identity::ServiceAccount { client_id } => format!("service account {client_id}"),
+            Identity::ApiKey { public_key } => format!("API key {public_key}"),
+            Identity::AccessToken => "access token".to_owned(),
         };
+        if let Some(file) = &self.credentials.file {
+            who = format!("{who} ({file})");
+        }
         let none = || "none".to_owned();
         let proxy = self.proxy.as_ref().map_or_else(none, |proxy| proxy.shown());
         let cache = self.token_cache.as_ref();
@@ -76,19 +77,21 @@ impl Settings {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<Settings> {
-        let credentials = self.credentials()?;
+        let login = self.login.as_ref().ok_or_else(no_credentials)?;
         let base = self.base()?;
         let accept = self.accept()?;
         let timeout = match &self.timeout {
             None => Duration::from_millis(TIMEOUT_MS.into()),
             Some(Ok(milliseconds)) => positive("timeout_ms", *milliseconds)?,
-            Some(Err(text)) => return Err(text.wrong("is not a number of milliseconds")),
+            Some(Err(text)) => {
+                return Err(text.wrong("is not a number of milliseconds from 1 to 4294967295"));
+            }
         };
         let connect_timeout = self.connect_timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
         let connect_timeout = positive("connect_timeout_ms", connect_timeout)?;
         let logger = self.logger()?;
         Ok(Settings {
-            credentials,
+            credentials: credentials(login, timeout, &logger)?,
             proxy: self.proxy(&base)?,
             authorities: self.authorities(&base)?,
             base_url: base.text,
@@ -104,33 +107,6 @@ impl Config {
         })
     }
 
-    fn credentials(&self) -> Result<Credentials> {
-        match &self.login {
-            None if is_privileged() => Err(config_error(
-                "no credentials: set a service account, an API key or an access token; the environment does not count, \
-                 since this program runs with others' rights",
-            )),
-            None => Err(config_error(
-                "no credentials: set a service account, an API key or an access token (MONGODB_ATLAS_CLIENT_ID and \
-                 MONGODB_ATLAS_CLIENT_SECRET in the environment, say)",
-            )),
-            Some(Login::ServiceAccount(id, secret)) => Ok(Credentials::ServiceAccount {
-                client_id: name_part("client_id", id)?,
-                client_secret: credential("client_secret", secret)?,
-            }),
-            Some(Login::ApiKey(public, private)) => Ok(Credentials::ApiKey {
-                public_key: name_part("public_key", public)?,
-                private_key: credential("private_key", private)?,
-            }),
-            Some(Login::AccessToken(token)) => {
-                Ok(Credentials::AccessToken(credential("access_token", token)?))
-            }
-            Some(Login::Half(present, missing)) => {
-                Err(config_error(format!("{missing} is missing, while {present} is set")))
-            }
-        }
-    }
-
     fn base(&self) -> Result<BaseUrl> {
         let url = match (&self.base_url, &self.service) {
             (Some(url), _) => return BaseUrl::parse(url),
@@ -139,7 +115,7 @@ impl Config {
                 "cloud" => CLOUD,
                 "cloudgov" => CLOUD_GOV,
                 other => {
-                    let shown = one_line(other);
+                    let shown = one_line(&Redactor::none().redact(other, VALUE_SHOWN));
                     return Err(service.wrong(&format!("is \"{shown}\", not cloud or cloudgov")));
                 }
             },
@@ -270,21 +246,67 @@ fn is_direct(base: &BaseUrl) -> Result<bool> {
     }
 }
 
-fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
-    let Some(text) = text else {
-        return Err(config_error(format!("{name} is missing")));
+fn no_credentials() -> Error {
+    config_error(match is_privileged() {
+        true => {
+            "no credentials: set a service account, an API key or an access token; the environment does not count, \
+             since this program runs with others' rights"
+        }
+        false => {
+            "no credentials: set a service account, an API key or an access token (MONGODB_ATLAS_CLIENT_ID and \
+             MONGODB_ATLAS_CLIENT_SECRET in the environment, say)"
+        }
+    })
+}
+
+/// The credentials, for which a file is read. `timeout` is how long to wait for a pipe.
+fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Credentials> {
+    let (identity, names, secret) = match login {
+        Login::ServiceAccount(id, secret) => {
+            let client_id = name_part("client_id", id)?;
+            (
+                Identity::ServiceAccount { client_id },
+                ["client_secret", "client_secret_file"],
+                secret,
+            )
+        }
+        Login::ApiKey(public, secret) => {
+            let public_key = name_part("public_key", public)?;
+            (Identity::ApiKey { public_key }, ["private_key", "private_key_file"], secret)
+        }
+        Login::AccessToken(secret) => {
+            (Identity::AccessToken, ["access_token", "access_token_file"], secret)
+        }
+        Login::Half(present, missing) => {
+            return Err(config_error(format!("{missing} is missing, while {present} is set")));
+        }
+        Login::Twice(value, file) => {
+            return Err(config_error(format!(
+                "{value} and {file} are both set; unset one of them"
+            )));
+        }
     };
-    let value = text.printable()?;
-    if value.is_empty() {
-        return Err(text.wrong("is empty"));
-    }
-    if value.len() > CREDENTIAL_LIMIT {
-        return Err(text.wrong("is longer than any credential of Atlas"));
-    }
-    if value.starts_with(' ') || value.ends_with(' ') {
-        return Err(text.wrong("begins or ends with a space"));
-    }
-    Ok(Secret::new(value))
+    let [value_name, file_name] = names;
+    let (secret, file) = match secret {
+        SecretText::Value(text) => (credential(value_name, text)?, None),
+        SecretText::File(text) => {
+            let text = present(file_name, text)?;
+            let file = SecretFile::new(text.name, text.path()?);
+            let content = file.read(Instant::now().checked_add(timeout)).map_err(config_error)?;
+            file.warn(&content, logger);
+            (content.secret, Some(file))
+        }
+    };
+    Ok(Credentials { identity, secret, file })
+}
+
+fn present<'a>(name: &'static str, text: &'a Option<Text>) -> Result<&'a Text> {
+    text.as_ref().ok_or_else(|| config_error(format!("{name} is missing")))
+}
+
+fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
+    let text = present(name, text)?;
+    Secret::parse(&text.bytes).map_err(|why| text.wrong(&why))
 }
 
 /// The half of a pair that is no secret. A colon would end it early in what is sent.

@@ -1,0 +1,200 @@
+//! All documented fields in one call.
+
+use std::ffi::c_char;
+use std::ptr::{self, null};
+use std::sync::atomic::AtomicPtr;
+
+use crate::ffi::guard_accessor;
+use crate::ffi::handle::{IntoC, atlas_snapshot, borrow};
+use crate::snapshot::{Snapshot, TextField};
+
+/// A link of a snapshot. This struct stays as it is, since there are arrays of it.
+#[repr(C)]
+#[allow(non_camel_case_types)]
+pub struct atlas_link {
+    /// `atlas_snapshot_link_href()`
+    pub href: *const c_char,
+    /// `atlas_snapshot_link_rel()`
+    pub rel: *const c_char,
+}
+
+/// A member of a sharded cluster's snapshot. This struct stays as it is, since there are arrays of it.
+#[repr(C)]
+#[allow(non_camel_case_types)]
+pub struct atlas_member {
+    /// `atlas_snapshot_member_id()`
+    pub id: *const c_char,
+    /// `atlas_snapshot_member_cloud_provider()`
+    pub cloud_provider: *const c_char,
+    /// `atlas_snapshot_member_replica_set_name()`
+    pub replica_set_name: *const c_char,
+}
+
+/// What `atlas_snapshot_read_fields()` fills: each member is what the function named beside it returns, and absent as that
+/// says. An empty array is a count of 0 and NULL. Members are only ever added at the end.
+#[repr(C)]
+#[allow(non_camel_case_types)]
+pub struct atlas_snapshot_fields {
+    /// `atlas_snapshot_id()`
+    pub id: *const c_char,
+    /// `atlas_snapshot_cloud_provider()`
+    pub cloud_provider: *const c_char,
+    /// `atlas_snapshot_config_server_type()`
+    pub config_server_type: *const c_char,
+    /// `atlas_snapshot_created_at()`
+    pub created_at: *const c_char,
+    /// `atlas_snapshot_description()`
+    pub description: *const c_char,
+    /// `atlas_snapshot_expires_at()`
+    pub expires_at: *const c_char,
+    /// `atlas_snapshot_frequency_type()`
+    pub frequency_type: *const c_char,
+    /// `atlas_snapshot_master_key_uuid()`
+    pub master_key_uuid: *const c_char,
+    /// `atlas_snapshot_mongod_version()`
+    pub mongod_version: *const c_char,
+    /// `atlas_snapshot_replica_set_name()`
+    pub replica_set_name: *const c_char,
+    /// `atlas_snapshot_snapshot_type()`
+    pub snapshot_type: *const c_char,
+    /// `atlas_snapshot_status()`
+    pub status: *const c_char,
+    /// `atlas_snapshot_type()`
+    pub r#type: *const c_char,
+    /// `atlas_snapshot_storage_size_bytes()`
+    pub storage_size_bytes: i64,
+    /// `atlas_snapshot_created_at_ms()`
+    pub created_at_ms: i64,
+    /// `atlas_snapshot_expires_at_ms()`
+    pub expires_at_ms: i64,
+    /// `atlas_snapshot_status_code()`
+    pub status_code: i32,
+    /// `atlas_snapshot_cloud_provider_code()`
+    pub cloud_provider_code: i32,
+    /// `atlas_snapshot_frequency_type_code()`
+    pub frequency_type_code: i32,
+    /// `atlas_snapshot_snapshot_type_code()`
+    pub snapshot_type_code: i32,
+    /// `atlas_snapshot_type_code()`
+    pub type_code: i32,
+    /// `atlas_snapshot_http_status()`
+    pub http_status: i32,
+    /// `atlas_snapshot_copy_region_count()`
+    pub copy_region_count: usize,
+    /// `atlas_snapshot_copy_region()` of each
+    pub copy_regions: *const *const c_char,
+    /// `atlas_snapshot_policy_item_count()`
+    pub policy_item_count: usize,
+    /// `atlas_snapshot_policy_item()` of each
+    pub policy_items: *const *const c_char,
+    /// `atlas_snapshot_snapshot_id_count()`
+    pub snapshot_id_count: usize,
+    /// `atlas_snapshot_snapshot_id()` of each
+    pub snapshot_ids: *const *const c_char,
+    /// `atlas_snapshot_link_count()`
+    pub link_count: usize,
+    /// Each link
+    pub links: *const atlas_link,
+    /// `atlas_snapshot_member_count()`
+    pub member_count: usize,
+    /// Each member
+    pub members: *const atlas_member,
+}
+
+impl atlas_snapshot_fields {
+    /// Of no snapshot: everything absent.
+    fn of(snapshot: Option<&Snapshot>) -> atlas_snapshot_fields {
+        let text = |field| snapshot.and_then(|snapshot| snapshot.text(field)).into_c();
+        let pointers = snapshot.and_then(Snapshot::pointers);
+        // Without memory for the pointers the arrays are empty.
+        let arrays = snapshot.filter(|_| pointers.is_some());
+        let mut rest = pointers.unwrap_or_default();
+        // In the order in which `pointers` has them.
+        let (copy_region_count, copy_regions) =
+            array(&mut rest, arrays.map(|snapshot| snapshot.copy_regions().len()));
+        let (policy_item_count, policy_items) =
+            array(&mut rest, arrays.map(|snapshot| snapshot.policy_items().len()));
+        let (snapshot_id_count, snapshot_ids) =
+            array(&mut rest, arrays.map(|snapshot| snapshot.snapshot_ids().len()));
+        let (link_count, links) = array(&mut rest, arrays.map(|snapshot| snapshot.links().len()));
+        let (member_count, members) =
+            array(&mut rest, arrays.map(|snapshot| snapshot.members().len()));
+        atlas_snapshot_fields {
+            id: text(TextField::Id),
+            cloud_provider: text(TextField::CloudProvider),
+            config_server_type: text(TextField::ConfigServerType),
+            created_at: text(TextField::CreatedAt),
+            description: text(TextField::Description),
+            expires_at: text(TextField::ExpiresAt),
+            frequency_type: text(TextField::FrequencyType),
+            master_key_uuid: text(TextField::MasterKeyUuid),
+            mongod_version: text(TextField::MongodVersion),
+            replica_set_name: text(TextField::ReplicaSetName),
+            snapshot_type: text(TextField::SnapshotType),
+            status: text(TextField::Status),
+            r#type: text(TextField::Type),
+            storage_size_bytes: snapshot.and_then(Snapshot::storage_size_bytes).into_c(),
+            created_at_ms: snapshot.and_then(Snapshot::created_at_ms).into_c(),
+            expires_at_ms: snapshot.and_then(Snapshot::expires_at_ms).into_c(),
+            status_code: snapshot.map_or(0, |snapshot| snapshot.status_code() as i32),
+            cloud_provider_code: snapshot
+                .map_or(0, |snapshot| snapshot.cloud_provider_code() as i32),
+            frequency_type_code: snapshot
+                .map_or(0, |snapshot| snapshot.frequency_type_code() as i32),
+            snapshot_type_code: snapshot.map_or(0, |snapshot| snapshot.snapshot_type_code() as i32),
+            type_code: snapshot.map_or(0, |snapshot| snapshot.cluster_type_code() as i32),
+            http_status: snapshot.and_then(Snapshot::http_status).map_or(0, i32::from),
+            copy_region_count,
+            copy_regions,
+            policy_item_count,
+            policy_items,
+            snapshot_id_count,
+            snapshot_ids,
+            link_count,
+            links,
+            member_count,
+            members,
+        }
+    }
+}
+
+/// Takes an array of `T`, which consists of pointers to text alone, from the front of `rest`.
+fn array<T>(rest: &mut &[AtomicPtr<c_char>], count: Option<usize>) -> (usize, *const T) {
+    let count = count.unwrap_or(0);
+    let (elements, others) = rest.split_at(count * (size_of::<T>() / size_of::<*const c_char>()));
+    *rest = others;
+    (count, if count == 0 { null() } else { elements.as_ptr().cast() })
+}
+
+/// Reads all documented fields at once, which for languages where a call costs much is cheaper than the accessors above.
+///
+/// `size` is `sizeof(atlas_snapshot_fields)` in your program. So many bytes of `*fields` are filled: with what this version
+/// of the library knows, which may be less than a later header has, and zeros behind it. Pointers live as long as the
+/// snapshot, and are the same at every call. Many threads may call it at once. Without memory for the arrays of pointers,
+/// which the first call makes, these arrays are empty.
+///
+/// Returns `sizeof(atlas_snapshot_fields)` in the library. Returns 0 if `snapshot` is NULL; everything is absent then. If
+/// `fields` is NULL nothing is written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn atlas_snapshot_read_fields(
+    snapshot: *const atlas_snapshot,
+    fields: *mut atlas_snapshot_fields,
+    size: usize,
+) -> usize {
+    // SAFETY: the header demands that a handle is NULL or alive.
+    let snapshot = unsafe { borrow(snapshot) };
+    let found =
+        guard_accessor(None, || snapshot.map(|snapshot| atlas_snapshot_fields::of(Some(snapshot))));
+    let known = if found.is_some() { size_of::<atlas_snapshot_fields>() } else { 0 };
+    if !fields.is_null() {
+        let found = found.unwrap_or_else(|| atlas_snapshot_fields::of(None));
+        let both = size.min(size_of::<atlas_snapshot_fields>());
+        // SAFETY: not NULL, so the caller promises `size` writable bytes; `found` has no fewer than are copied.
+        unsafe {
+            let fields = fields.cast::<u8>();
+            ptr::copy_nonoverlapping(ptr::from_ref(&found).cast(), fields, both);
+            fields.add(both).write_bytes(0, size - both);
+        }
+    }
+    known
+}
