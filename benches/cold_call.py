@@ -12,10 +12,11 @@ token=$(curl -q -sf --cacert "$MONGODB_ATLAS_CA_FILE" -u "$MONGODB_ATLAS_CLIENT_
     sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p')
 exec "$@" --cacert "$MONGODB_ATLAS_CA_FILE" -H "Authorization: Bearer $token"
 """
+OURS = [BENCH + "/ours", "get", "1"]
 WAYS = [
-    ("a service account", "`get_snapshot`", SERVICE_ACCOUNT, GET_SNAPSHOT),
+    ("a service account", "this library", SERVICE_ACCOUNT, OURS),
     ("a service account", "`curl` twice", SERVICE_ACCOUNT, ["sh", "-c", TOKEN_AND_SNAPSHOT, "sh", *CURL]),
-    ("an API key", "`get_snapshot`", DIGEST, GET_SNAPSHOT),
+    ("an API key", "this library", DIGEST, OURS),
     ("an API key", "`curl --digest`", DIGEST, [*CURL_DIGEST, "--cacert", CA_FILE]),
 ]
 

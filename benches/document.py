@@ -202,8 +202,11 @@ def show_cold(rows):
 
 
 def show_link(rows):
-    yield f"## Far away"
-    yield f"The same over a link of {ONE_WAY_MS} ms each way, {2 * ONE_WAY_MS} ms there and back; time, not CPU:"
+    yield "## Far away"
+    yield (
+        f"A process that fetches one snapshot, over a link that takes {ONE_WAY_MS} ms there and as long back, from its start"
+        " to its end; time, not CPU:"
+    )
     if not rows:
         yield "Skipped: network namespaces or tun devices cannot be had here."
         return

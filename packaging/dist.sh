@@ -152,7 +152,7 @@ debs() {
     # The package without the library in it, which Python finds by its name.
     packages=$work/python3-atlas-backup/usr/lib/python3/dist-packages
     mkdir -p "$packages" "$work/python3-atlas-backup/DEBIAN"
-    python3 -m zipfile --extract "$(echo "$built"/*.whl)" "$packages"
+    "${PYTHON:-python3}" -m zipfile --extract "$(echo "$built"/*.whl)" "$packages"
     # What says of which platform a wheel is, and what is in it.
     rm "$packages/atlas_backup/libatlas_backup.so" "$packages"/atlas_backup-*.dist-info/WHEEL \
         "$packages"/atlas_backup-*.dist-info/RECORD

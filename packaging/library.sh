@@ -52,10 +52,13 @@ if [ -n "$CARGO_ENCODED_RUSTFLAGS$RUSTFLAGS" ]; then
     export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS:-$(echo "$RUSTFLAGS" | tr -s ' ' "$between")}$between$(
         echo "$paths" | sed 's/^/--remap-path-prefix=/' | paste -sd "$between" -)"
 fi
-# For the parts in C, which have flags of ours unless the environment has some.
+# For the parts in C, which have flags of ours unless the environment has some. Before version 8 gcc knew the first of
+# these by the name of the second.
+map=-ffile-prefix-map
+${CC:-cc} $map=a=b -E -x c /dev/null >"$scratch/probe" 2>&1 || map=-fdebug-prefix-map
 export CC_SHELL_ESCAPED_FLAGS=1
 export CFLAGS="${CFLAGS:-$(sed -n 's/^CFLAGS = "\(.*\)"/\1/p' .cargo/config.toml)} $(
-    echo "$paths" | sed "s/'/'\\\\''/g; s/.*/'-ffile-prefix-map=&'/" | paste -sd ' ' -)"
+    echo "$paths" | sed "s/'/'\\\\''/g; s/.*/'$map=&'/" | paste -sd ' ' -)"
 
 # ---- Build ----
 

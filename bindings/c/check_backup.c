@@ -554,7 +554,10 @@ static enum state run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    enum state state = run(argc, argv);
+    enum state state;
 
+    /* Written once, at the end, where a failure tells its reason: musl would write, and lose it, at the end of the line. */
+    setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
+    state = run(argc, argv);
     return finish_output(PROGRAM) == EXIT_OK ? (int)state : (int)UNKNOWN;
 }

@@ -121,7 +121,8 @@ static inline int time_option(struct common_options *options, const char *name, 
  */
 static inline int common_option(struct common_options *options, int option, char **argv, const struct option *names)
 {
-    const char *word = argv[optind - 1];
+    /* musl goes past the end where the value of a letter is missing. */
+    const char *word = argv[optind - 1] != NULL ? argv[optind - 1] : argv[optind - 2];
     char letter[3] = "-";
     shown_text text;
 
@@ -452,14 +453,14 @@ static inline int count_is(struct common_options *options, int argc, char **argv
     return argc - optind <= most || wrong(options, "too many arguments: %s", shown(argv[optind + most], text));
 }
 
-/* Whether no argument, a cluster say, is there twice. */
+/* Whether no cluster, of the arguments behind the project, is there twice. */
 static inline int are_different(struct common_options *options, int argc, char **argv)
 {
     shown_text text;
     int i, k;
 
-    for (i = optind; i < argc; i++)
-        for (k = optind; k < i; k++)
+    for (i = optind + 1; i < argc; i++)
+        for (k = optind + 1; k < i; k++)
             if (strcmp(argv[i], argv[k]) == 0)
                 return wrong(options, "%s is there twice", shown(argv[i], text));
     return 1;

@@ -13,10 +13,11 @@ use ring::digest;
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
-use super::secret_in_use::{Held, SecretInUse};
+use super::secret_in_use::{Held, Reread, SecretInUse};
 use super::{Credentials, Secret, Send, challenge, hex};
 use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
 use crate::http::{Request, Response};
+use crate::log::Logger;
 use crate::runtime::context::Context;
 use crate::text::system_reason;
 
@@ -44,28 +45,15 @@ impl Digest {
         Digest { public_key: public_key.to_owned(), private_key, redactor }
     }
 
-    /// Sends `request` signed; a response of 401 means that the key was refused, also what its file holds now.
+    /// Sends `request` signed; with the private key if that was refused.
     pub(super) fn send(
         &self,
         context: &Context,
         request: &Request,
         send: &mut Send,
-    ) -> Result<(Response, Option<Hint>)> {
-        self.private_key.send(
-            request,
-            |_| Ok(KeptNonce::default()),
-            |private_key, request| self.send_with(private_key, context, request, send),
-        )
-    }
-
-    /// Sends `request` signed with this key; true if the key was refused.
-    fn send_with(
-        &self,
-        private_key: &Held<KeptNonce>,
-        context: &Context,
-        request: &Request,
-        send: &mut Send,
-    ) -> Result<(Response, bool)> {
+    ) -> Result<(Response, Option<Secret>)> {
+        let private_key = &*self.private_key.current();
+        let secret = || private_key.secret.clone();
         let mut attempt = Attempt {
             nonce: kept(private_key).clone(),
             is_ours: false,
@@ -79,24 +67,33 @@ impl Digest {
                 if attempt.is_ours {
                     *kept(private_key) = attempt.nonce;
                 }
-                return Ok((response, false));
+                return Ok((response, None));
             }
             let Some(fresh) = self.challenged(&private_key.secret, &response.headers)? else {
                 return match attempt.nonce {
-                    Some(_) => Ok((response, true)),
+                    Some(_) => Ok((response, Some(secret()))),
                     None => Err(unusable(&response, &self.redactor)),
                 };
             };
             // A nonce that was refused on another connection than the one it was given out for says nothing of the key.
             let is_refused = attempt.is_ours && !fresh.stale && !was_resent;
             if is_refused || attempt.stale == STALE_LIMIT {
-                return Ok((response, is_refused));
+                return Ok((response, is_refused.then(secret)));
             }
             // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
             // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
             attempt.may_resend &= !was_resent;
             attempt.renew(fresh, private_key);
         }
+    }
+
+    /// After Atlas refused this private key.
+    pub(super) fn reread(&self, refused: &Secret, logger: &Logger) -> Result<Reread> {
+        self.private_key.reread(refused, logger, |_| Ok(KeptNonce::default()))
+    }
+
+    pub(super) fn refused_again(&self) -> Option<Hint> {
+        self.private_key.refused_again()
     }
 
     /// Sends `request` signed with the attempt's nonce, if there is one; true if it was sent twice, since the kept

@@ -1,5 +1,5 @@
-//! Signs requests: answers challenges, fetches and revokes tokens. It is handed a way to send, and knows neither
-//! connections nor retries nor settings.
+//! Signs requests: answers challenges, fetches and revokes tokens, reads a secret in a file again when it was refused.
+//! It is handed a way to send, and knows neither connections nor retries nor settings.
 
 mod challenge;
 mod credentials;
@@ -20,7 +20,7 @@ use crate::runtime::context::Context;
 use digest::Digest;
 use oauth::ServiceAccount;
 use secret::secret_header;
-use secret_in_use::SecretInUse;
+use secret_in_use::{Reread, SecretInUse};
 
 pub(crate) use credentials::{Credentials, Identity};
 pub(crate) use secret::Secret;
@@ -65,25 +65,66 @@ impl Auth {
         request: &Request,
         send: &mut Send,
     ) -> Result<Response> {
-        let (response, hint) = match self {
-            Auth::ServiceAccount(account) => (account.send(context, request, send)?, None),
-            Auth::ApiKey(digest) => digest.send(context, request, send)?,
-            Auth::AccessToken(token) => token.send(request, bearer, |token, request| {
-                let response = send_with(&token.made, context, request, send)?;
-                let is_refused = response.status == 401;
-                Ok((response, is_refused))
-            })?,
-        };
-        if response.status != 401 {
-            return Ok(response);
+        let mut request = request.clone();
+        let mut was_reread = false;
+        loop {
+            let (response, refused) = self.send_once(context, &request, send)?;
+            if response.status != 401 {
+                return Ok(response);
+            }
+            let reread = match refused {
+                None => Reread::Refused(None),
+                Some(_) if was_reread => Reread::Refused(self.refused_again()),
+                Some(secret) => self.reread(&secret, request.logger)?,
+            };
+            let Reread::Refused(hint) = reread else {
+                was_reread = true;
+                request.retry_reason = "the secret was read again from its file";
+                continue;
+            };
+            let redactor = request.logger.redactor();
+            let Response { status, headers, body } = &response;
+            let error = self.refused(Error::from_response(*status, Some(headers), body, redactor));
+            return Err(match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            });
         }
-        let redactor = request.logger.redactor();
-        let Response { status, headers, body } = &response;
-        let error = self.refused(Error::from_response(*status, Some(headers), body, redactor));
-        Err(match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        })
+    }
+
+    /// Sends `request`; with the secret that may be in a file and was refused. A service account sees to that itself.
+    fn send_once(
+        &self,
+        context: &Context,
+        request: &Request,
+        send: &mut Send,
+    ) -> Result<(Response, Option<Secret>)> {
+        match self {
+            Auth::ServiceAccount(account) => Ok((account.send(context, request, send)?, None)),
+            Auth::ApiKey(digest) => digest.send(context, request, send),
+            Auth::AccessToken(token) => {
+                let token = token.current();
+                let response = send_with(&token.made, context, request, send)?;
+                let refused = (response.status == 401).then(|| token.secret.clone());
+                Ok((response, refused))
+            }
+        }
+    }
+
+    fn reread(&self, refused: &Secret, logger: &Logger) -> Result<Reread> {
+        match self {
+            Auth::ServiceAccount(_) => Ok(Reread::Refused(None)),
+            Auth::ApiKey(digest) => digest.reread(refused, logger),
+            Auth::AccessToken(token) => token.reread(refused, logger, bearer),
+        }
+    }
+
+    fn refused_again(&self) -> Option<Hint> {
+        match self {
+            Auth::ServiceAccount(_) => None,
+            Auth::ApiKey(digest) => digest.refused_again(),
+            Auth::AccessToken(token) => token.refused_again(),
+        }
     }
 
     /// Revokes a service account's token. An API key has none, and one that the caller fetched is the caller's to

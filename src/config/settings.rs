@@ -290,7 +290,7 @@ fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Cred
     let (secret, file) = match secret {
         SecretText::Value(text) => (credential(value_name, text)?, None),
         SecretText::File(text) => {
-            let text = present(file_name, text)?;
+            let text = required(file_name, text)?;
             let file = SecretFile::new(text.name, text.path()?);
             let content = file.read(Instant::now().checked_add(timeout)).map_err(config_error)?;
             file.warn(&content, logger);
@@ -300,12 +300,12 @@ fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Cred
     Ok(Credentials { identity, secret, file })
 }
 
-fn present<'a>(name: &'static str, text: &'a Option<Text>) -> Result<&'a Text> {
+fn required<'a>(name: &'static str, text: &'a Option<Text>) -> Result<&'a Text> {
     text.as_ref().ok_or_else(|| config_error(format!("{name} is missing")))
 }
 
 fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
-    let text = present(name, text)?;
+    let text = required(name, text)?;
     Secret::parse(&text.bytes).map_err(|why| text.wrong(&why))
 }
 

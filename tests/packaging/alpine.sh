@@ -22,13 +22,13 @@ if ! debian "$(dpkg --print-architecture)" busybox-musl busybox-static musl >"$s
     exit
 fi
 mkdir -p "$system/lib" "$system/bin" "$system/usr/local" "$system/etc" "$system/tmp"
-cp -P "$machines"/busybox-musl/lib/ld-musl-*.so.1 "$system/lib/"
-cp "$machines"/busybox-musl/bin/busybox "$system/bin/" && ln -s busybox "$system/bin/sh"
+cp -L "$machines"/busybox-musl/lib/ld-musl-*.so.1 "$system/lib/"
+cp "$machines"/busybox-musl/bin/busybox "$system/bin/" && chroot "$system" /bin/busybox --install -s /bin || exit
 cp "$dist"/*-linux-musl.tar.gz "$MONGODB_ATLAS_CA_FILE" "$system/tmp"
 
 there() {
     chroot "$system" /bin/busybox env -i PATH=/usr/local/bin:/bin $(env | grep '^MONGODB_ATLAS_\|^ATLAS_SIMULATOR_') \
-        MONGODB_ATLAS_CA_FILE="/tmp/$(basename "$MONGODB_ATLAS_CA_FILE")" /bin/sh -c "busybox --install -s /bin; cd /tmp; $1" \
+        MONGODB_ATLAS_CA_FILE="/tmp/$(basename "$MONGODB_ATLAS_CA_FILE")" /bin/sh -c "cd /tmp; $1" \
         >"$system/log" 2>&1
 }
 

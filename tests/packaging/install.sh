@@ -176,7 +176,7 @@ result $? "atlas_backup(3) has each function of the header" "$scratch/log"
 
 for program in "$home"/bin/*; do
     LD_LIBRARY_PATH="$home/lib" "$program" --help | grep -o -e '--[a-z][a-z-]*' | sort -u | while read -r option; do
-        grep -qF -e "${option#--}" "$home/share/man/man1/${program##*/}.1" || echo "${program##*/}.1: $option"
+        tr -d '\\' <"$home/share/man/man1/${program##*/}.1" | grep -qF -e "$option" || echo "${program##*/}.1: $option"
         bash -c '. "$1"; COMP_WORDS=("$2" "$3"); COMP_CWORD=1; "_$2"; [[ " ${COMPREPLY[*]} " == *" $3 "* ]]' - \
             "$home/share/bash-completion/completions/${program##*/}" "${program##*/}" "$option" || echo "bash: $option"
         grep -qF -e "$option" "$home/share/zsh/site-functions/_${program##*/}" || echo "zsh: $option"
@@ -187,10 +187,11 @@ result $? "manual pages and completions have each option of --help" "$scratch/lo
 
 if has zsh; then
     for file in "$home"/share/zsh/site-functions/*; do
-        zsh -n "$file"
+        zsh -n "$file" && zsh -fc 'fpath=("$1" $fpath); autoload -Uz compinit; compinit -u -D; [[ $_comps[${2#_}] = $2 ]]' \
+            - "${file%/*}" "${file##*/}" || echo "$file"
     done >"$scratch/log" 2>&1
     [ ! -s "$scratch/log" ]
-    result $? "zsh reads its completions" "$scratch/log"
+    result $? "zsh finds and reads its completions" "$scratch/log"
 else
     echo "skipped: whether zsh reads its completions: zsh is not installed"
 fi

@@ -92,7 +92,7 @@ fi
 
 size=$(wc -c <"$file")
 case $name in
-"" | x86_64-*)
+"" | x86_64-linux-gnu)
     [ "$size" -le 2100000 ]
     result $? "it has at most 2.1 MB ($size bytes)"
     ;;

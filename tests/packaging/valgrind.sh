@@ -38,7 +38,7 @@ END
 under_valgrind() {
     LD_LIBRARY_PATH=$scratch/lib valgrind --quiet --error-exitcode=99 --leak-check=full \
         --errors-for-leak-kinds=definite,possible --show-leak-kinds=definite,possible \
-        --suppressions=packaging/atlas_backup.supp "$@" >"$scratch/log" 2>&1
+        --suppressions=packaging/atlas_backup.supp "$@" 2>"$scratch/log" >"$scratch/shown"
 }
 
 mkdir "$scratch/lib"

@@ -6,7 +6,10 @@ machines=$PWD/${BUILD:-build}/machines
 debian() (
     root=$machines/$2 state=$machines/apt-$1
     [ ! -f "$root/.complete" ] || exit 0
-    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || exit
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        echo "apt-get or dpkg-deb is not installed"
+        exit 1
+    fi
     mkdir -p "$state/lists/partial" "$state/archives/partial" && : >"$state/status" && rm -rf "$root" && mkdir -p "$root" || exit
     cat >"$state/apt.conf" <<EOF || exit
 APT::Architecture "$1";

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 from conftest import PACKAGE, REPOSITORY, Simulator, command_line, run_python
 
-from atlas_backup import ErrorKind
+from atlas_backup import ErrorKind, ForbiddenError, _environment
 
 
 def ago(**age: float) -> str:
@@ -85,6 +85,16 @@ def test_a_run_gives_its_token_back(atlas: Simulator, command: str) -> None:
         assert result.returncode == code, result.stderr
         assert requests(atlas)[0] == "token" and requests(atlas)[-1] == "revoke"
         assert atlas.control("GET", "tokens")["live"] == live
+
+
+def test_where_atlas_gives_no_more_tokens_the_cache_is_hinted_at(atlas: Simulator) -> None:
+    atlas.control("POST", "settings", {"max_live_tokens": 0})
+    for command in ("list", "diagnose"):
+        result = command_line(command, atlas.project, atlas.cluster, environment=service_account())
+        assert b"; --token-cache shares one token between runs\n" in result.stdout + result.stderr
+    with atlas.client(**atlas.service_account) as client, pytest.raises(ForbiddenError) as caught:
+        client.list_snapshots(atlas.project, atlas.cluster)
+    assert caught.value.hint == "token_cache= of Client shares one token between processes"
 
 
 def test_many_runs_of_one_service_account_are_all_let_in(atlas: Simulator) -> None:
@@ -288,6 +298,19 @@ def test_every_help_names_every_variable_of_the_readme(command: List[str]) -> No
     assert result.returncode == 0
     missing = [name for name in names if not re.search(rf"^  {name}  ", result.stdout.decode(), re.MULTILINE)]
     assert missing == []
+
+
+def test_variables_are_those_of_the_c_programs_in_the_same_words() -> None:
+    source = (REPOSITORY / "bindings" / "c" / "options.h").read_text()
+    table = source.split("VARIABLES[] = {")[1].split("};")[0]
+    rows = re.findall(r'\{ "(\w+)", (\w+), "([^"]+)" \}', table)
+    assert [(name, text) for group in _environment._GROUPS for name, text in group.items()] == [
+        (name, text) for name, _, text in rows
+    ]
+    group_of = {name: number for number, group in enumerate(_environment._GROUPS) for name in group}
+    for name, group, _ in rows:
+        together = {other for other, its, _ in rows if its == group} if group != "OTHER" else {name}
+        assert {other for other in group_of if group_of[other] == group_of[name]} == together
 
 
 def test_every_help_says_when_to_share_a_token_and_how() -> None:

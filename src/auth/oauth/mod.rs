@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::secret_in_use::{Held, Reread, SecretInUse};
+use super::secret_in_use::{Reread, SecretInUse};
 use super::{Credentials, Secret, Send, send_with};
 use crate::error::{ErrorKind, Result};
 use crate::http::{Request, Response};
@@ -163,29 +163,26 @@ impl ServiceAccount {
         logger: &Logger,
         mut body: impl FnMut(&Issuer) -> Result<T>,
     ) -> Result<T> {
-        let mut issuer = self.secret.current();
         let mut was_reread = false;
         loop {
+            let issuer = self.secret.current();
             let refusal = match body(&issuer.made) {
                 Err(error) if error.kind == ErrorKind::Unauthenticated => error,
                 outcome => return outcome,
             };
             let reread = match was_reread {
                 true => Reread::Refused(self.secret.refused_again()),
-                false => self.reread(&issuer, logger)?,
+                false => self.reread(&issuer.secret, logger)?,
             };
             match reread {
                 Reread::Refused(None) => return Err(refusal),
                 Reread::Refused(Some(hint)) => return Err(refusal.hint(hint)),
-                Reread::Another(another) => issuer = another,
+                Reread::Replaced => was_reread = true,
             }
-            was_reread = true;
         }
     }
 
-    /// Not inlined, since it is large and seldom called.
-    #[inline(never)]
-    fn reread(&self, refused: &Arc<Held<Issuer>>, logger: &Logger) -> Result<Reread<Issuer>> {
+    fn reread(&self, refused: &Secret, logger: &Logger) -> Result<Reread> {
         self.secret.reread(refused, logger, |secret| {
             let directory = self.cache_directory.as_deref();
             Issuer::new(&self.base_url, &self.client_id, secret, directory)

@@ -15,9 +15,8 @@ from datetime import timedelta
 from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Optional, Sequence, Type, Union
 
 from . import AtlasError, Client, FrequencyType, Snapshot, SnapshotType, Status, __version__, _environment, diagnose
-from ._errors import hint
 from ._library import lib
-from ._show import json_array, rows, table
+from ._show import json_array, rows, table, told
 from ._text import printable
 
 DESCRIPTION = """\
@@ -61,9 +60,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             _write(options.run(client, options))
         return 0
     except AtlasError as error:
-        on_shards = "leave out --sharded" if options.sharded else "add --sharded"
-        advice = hint(error, options.on_timeout, on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
-        print(f"{_name()}: {printable(error.message)}{'' if advice is None else f'; {advice}'}", file=sys.stderr)
+        print(f"{_name()}: {told(error, options.on_timeout, options.sharded)}", file=sys.stderr)
         return 10 + error.kind
     except KeyboardInterrupt as interrupt:
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
@@ -213,7 +210,7 @@ def _client(options: argparse.Namespace) -> Iterator[Client]:
         try:
             yield client
         except BaseException:
-            patience = 0.5
+            patience = 1.0
             raise
         finally:
             if not lines.token_is_shared:

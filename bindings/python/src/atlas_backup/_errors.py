@@ -169,20 +169,26 @@ def from_library(error: Error) -> AtlasError:
         exception,
         on_timeout="timeout= and connect_timeout= of Client set how long a call may take, timeout= of a wait how long to wait",
         on_shards="a sharded cluster has methods of its own, get_sharded_snapshot and so on",
+        on_tokens="token_cache= of Client shares one token between processes",
         arguments=("project_id", "cluster_name", "snapshot_id"),
     )
     return exception
 
 
-def hint(error: AtlasError, on_timeout: str, on_shards: str, arguments: Tuple[str, str, str]) -> Optional[str]:
-    """What helps, in the words of whoever made the call: when the time was up, when Atlas says that a cluster is sharded
-    or is not, and when one of the `arguments` cannot be what it stands for. None for other errors."""
+def hint(
+    error: AtlasError, *, on_timeout: str, on_shards: str, on_tokens: str, arguments: Tuple[str, str, str]
+) -> Optional[str]:
+    """What helps, in the words of whoever made the call: when the time was up, when Atlas says that a cluster is
+    sharded or is not, when a service account has too many tokens, and when one of the `arguments` cannot be what it
+    stands for. None for other errors."""
     if error.kind == ErrorKind.INVALID_ARGUMENT:
         for meaning, argument in zip(("project id", "cluster name", "snapshot id"), arguments):
             if f'the {meaning} "' in error.message:
                 return f"check {argument}"
     if error.kind == ErrorKind.TIMEOUT and error.http_status is None:
         return on_timeout
+    if error.kind == ErrorKind.FORBIDDEN and error.code == "access_denied":
+        return on_tokens
     refused = error.kind in (ErrorKind.BAD_REQUEST, ErrorKind.NOT_FOUND)
     return on_shards if refused and "shard" in f"{error.code} {error.detail}".lower() else None
 

@@ -1,12 +1,25 @@
-"""Snapshots as the command line shows them: tables for people, JSON for programs."""
+"""Snapshots and errors as the command line shows them: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Iterator, List, Optional
 
+from ._errors import AtlasError, hint
 from ._snapshot import DOCUMENTED, Snapshot, SnapshotList
 from ._text import printable
+
+
+def told(error: AtlasError, on_timeout: str, sharded: bool) -> str:
+    """The message of an error, with a hint in the words of the command line."""
+    advice = hint(
+        error,
+        on_timeout=on_timeout,
+        on_shards="leave out --sharded" if sharded else "add --sharded",
+        on_tokens="--token-cache shares one token between runs",
+        arguments=("PROJECT", "CLUSTER", "SNAPSHOT"),
+    )
+    return printable(error.message if advice is None else f"{error.message}; {advice}")
 
 
 def json_array(snapshots: SnapshotList) -> Iterator[bytes]:

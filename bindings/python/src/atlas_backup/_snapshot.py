@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctypes import byref
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from itertools import repeat
 from json import loads
 from re import fullmatch
 from types import MappingProxyType
@@ -237,10 +238,14 @@ class Time(Kept[Optional[datetime]]):
 
     def make(self, snapshot: Snapshot) -> Optional[datetime]:
         milliseconds = getattr(snapshot._struct or snapshot._read(), self.member)
-        try:
-            return None if milliseconds == ABSENT else _UNIX_EPOCH + timedelta(0, 0, 0, milliseconds)
-        except OverflowError:  # before year 1 or after year 9999
+        if milliseconds == ABSENT:
             return None
+        seconds, rest = divmod(milliseconds, 1000)
+        try:
+            time = datetime.fromtimestamp(seconds, timezone.utc)
+        except (OverflowError, ValueError):  # before year 1 or after year 9999
+            return None
+        return time.replace(microsecond=rest * 1000) if rest else time
 
 
 class Integer(Field[Optional[int]]):
@@ -261,7 +266,11 @@ class Texts(Array[str]):
     def make(self, snapshot: Snapshot) -> Tuple[str, ...]:
         struct = snapshot._struct or snapshot._read()
         count: int = getattr(struct, self.count)
-        return tuple([text.decode() for text in getattr(struct, self.member)[:count]]) if count else ()
+        return tuple(map(bytes.decode, getattr(struct, self.member)[:count])) if count else ()
+
+
+def _text(text: Optional[bytes]) -> Optional[str]:
+    return None if text is None else text.decode()
 
 
 R = TypeVar("R", bound=NamedTuple)
@@ -279,8 +288,8 @@ class Rows(Array[R]):
         if not count:
             return ()
         elements = getattr(struct, self.member)[: count * self.width]
-        texts = iter([None if text is None else text.decode() for text in elements])
-        return tuple([tuple.__new__(self.row, row) for row in zip(*[texts] * self.width)])
+        texts = map(_text if None in elements else bytes.decode, elements)
+        return tuple(map(tuple.__new__, repeat(self.row), zip(*[texts] * self.width)))
 
 
 class HttpStatus(Kept[Optional[int]]):

@@ -23,7 +23,8 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping,
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ._client import Client
-from ._errors import AtlasError, ErrorKind, hint
+from ._errors import AtlasError, ErrorKind
+from ._show import told
 from ._text import printable
 
 OK, FAILED, UNKNOWN = "ok", "FAILED", "-"
@@ -218,11 +219,11 @@ class Way:
     """The way to Atlas, looked at without the library."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self.base = urlsplit(settings["base_url"])
+        self.base: SplitResult = urlsplit(settings["base_url"])
         self.proxy: Optional[SplitResult] = None if settings["proxy"] == "none" else urlsplit(settings["proxy"])
-        self.limit = int(settings["connect_timeout"].split()[0]) / 1000
-        self.host = self.base.hostname or ""
-        self.port = self.base.port or (80 if self.base.scheme == "http" else 443)
+        self.limit: float = int(settings["connect_timeout"].split()[0]) / 1000
+        self.host: str = self.base.hostname or ""
+        self.port: int = self.base.port or (80 if self.base.scheme == "http" else 443)
 
     def look(self, report: Report) -> None:
         """Notes the steps until one fails."""
@@ -426,10 +427,8 @@ def _note_failure(report: Report, error: AtlasError, options: argparse.Namespace
         return
     if place in _LOOKED_AT and report.steps.get(place, ("", ""))[0] == FAILED:
         return  # Python said more
-    message = re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", error.message)
-    on_shards = "leave out --sharded" if options.sharded else "add --sharded"
-    advice = hint(error, "--timeout allows more time", on_shards, ("PROJECT", "CLUSTER", "SNAPSHOT"))
-    report.note(place, FAILED, message if advice is None else f"{message}; {advice}")
+    message = told(error, "--timeout allows more time", options.sharded)
+    report.note(place, FAILED, re.sub(r"^list snapshots of cluster \S+ in project \S+: ", "", message))
 
 
 def _got_through(report: Report) -> None:
