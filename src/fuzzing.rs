@@ -52,7 +52,7 @@ impl Scripted {
     pub fn snapshot(&self, enveloped: bool) -> Result<Snapshot> {
         Snapshot::from_response(
             self.status,
-            self.headers.clone(),
+            self.headers.clone().into(),
             self.body.clone(),
             enveloped,
             &Redactor::none(),
@@ -124,7 +124,7 @@ impl Account {
                     })?;
                     Ok(Response {
                         status: response.status,
-                        headers: response.headers,
+                        headers: response.headers.into(),
                         body: response.body.into(),
                     })
                 })

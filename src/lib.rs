@@ -15,6 +15,7 @@ pub mod log; // lines for the host's log
 pub mod snapshot; // the document and its fields
 
 mod auth; // who we are: signs a request, answers challenges, fetches tokens
+mod headers; // the headers of a response
 mod http; // one request, one response
 mod json; // JSON text, looked at where it lies
 mod retry; // what is tried again, and when

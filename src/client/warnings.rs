@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::header::DATE;
-use ::http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderName, HeaderValue};
 
 use crate::error::Redactor;
+use crate::headers::Headers;
 use crate::log::{Level, Logger};
 use crate::snapshot::Snapshot;
 use crate::text::VALUE_SHOWN;
@@ -15,7 +16,7 @@ const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// Tells at the highest level what an answer says of the time and of the limits on requests: only the headers of a
 /// snapshot reach the caller, and a clock that is wrong or a limit that is near shows elsewhere too.
-pub(super) fn clock_and_limits(headers: &HeaderMap, logger: &Logger) {
+pub(super) fn clock_and_limits(headers: &Headers, logger: &Logger) {
     logger.log(Level::Debug, || {
         let mut line = String::from("answered with");
         let told = |name: &HeaderName| *name == DATE || name.as_str().starts_with("ratelimit-");
@@ -32,12 +33,12 @@ pub(super) fn clock_and_limits(headers: &HeaderMap, logger: &Logger) {
 }
 
 /// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked for.
-pub(super) fn end_of_version(warned: &AtomicBool, headers: &HeaderMap, logger: &Logger) {
-    if warned.load(Ordering::Relaxed) {
+pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Logger) {
+    if warned.load(Ordering::Relaxed) || !headers.has(&DEPRECATION) && !headers.has(&SUNSET) {
         return;
     }
     let (deprecation, sunset) = (headers.get(DEPRECATION), headers.get(SUNSET));
-    if deprecation.or(sunset).is_none() || warned.swap(true, Ordering::Relaxed) {
+    if warned.swap(true, Ordering::Relaxed) {
         return;
     }
     let said = |value: Option<&HeaderValue>| match value {

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::exchange::Stage;
 use super::framing::{self, Chunks, Faulty};
+use super::head;
 use super::limits::INPUT_LIMIT;
 use crate::error::{Error, ErrorKind, Hint};
 use crate::runtime::memory;
@@ -71,6 +72,19 @@ impl ConnectionBuffers {
                 self.failure = Some(error.hint(Hint::CHECK_PROXIES));
             }
         }
+    }
+
+    /// The head of a response, once it is there whole; ureq gets to see what it needs of it. A head that comes behind an
+    /// interim answer may be left to ureq, as may an odd one.
+    pub(super) fn take_head(&mut self) -> Option<Vec<u8>> {
+        if self.stage != Stage::Head {
+            return None;
+        }
+        let (length, reduced) = head::reduced(self.input())?;
+        let head = self.input()[..length].to_vec();
+        self.consumed += length - reduced.len();
+        self.input[self.consumed..][..reduced.len()].copy_from_slice(&reduced);
+        Some(head)
     }
 
     fn skip_continue(&mut self) {

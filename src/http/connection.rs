@@ -104,6 +104,9 @@ impl Connection {
             }
             exchange.received.set(true);
             if self.buffers.appended(count) > 0 {
+                if let Some(head) = self.buffers.take_head() {
+                    exchange.head.set(head);
+                }
                 return Ok(true);
             }
             // Nothing but what ureq does not get to see; it would take that for the end.

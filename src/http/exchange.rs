@@ -14,7 +14,6 @@ use super::failure;
 use crate::runtime::context::Context;
 
 /// The exchange that this thread is in.
-#[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) context: Context,
     /// Whether no kept connection may be used.
@@ -24,6 +23,8 @@ pub(super) struct Exchange {
     /// Whether any byte of a response came back.
     pub(super) received: Cell<bool>,
     pub(super) stage: Cell<Stage>,
+    /// The head of the response, if ureq does not get to see all of it.
+    pub(super) head: Cell<Vec<u8>>,
 }
 
 impl Exchange {
@@ -67,6 +68,7 @@ pub(super) fn run<T>(context: &Context, only_new: bool, body: impl FnOnce() -> T
         connected: Cell::new(false),
         received: Cell::new(false),
         stage: Cell::new(Stage::Head),
+        head: Cell::default(),
     };
     let restore = Restore(replace_current(Some(inner)));
     let value = body();

@@ -7,6 +7,7 @@ mod dns;
 mod exchange;
 mod failure;
 mod framing;
+mod head;
 mod limits;
 pub(crate) mod no_proxy;
 pub(crate) mod proxy;
@@ -150,8 +151,11 @@ impl Http {
                         self.route.faults.fetch_add(1, Ordering::Relaxed);
                         failure::faulty_framing()
                     })?;
-            exchange::with_current(|exchange| exchange.stage.set(Stage::Body { chunked }))?;
-            Response::read(response)
+            let head = exchange::with_current(|exchange| {
+                exchange.stage.set(Stage::Body { chunked });
+                exchange.head.take()
+            })?;
+            Response::read(response, head)
         });
         request.logger.log(Level::Info, || {
             let is_whole = outcome.is_ok();

@@ -2,24 +2,28 @@
 
 use std::io::{self, Read};
 
-use ::http::HeaderMap;
 use zeroize::Zeroizing;
 
 use super::limits::BODY_LIMIT;
 use crate::error::Error;
+use crate::headers::Headers;
 use crate::runtime::memory;
 
 /// What came back, read to its end.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     /// Wiped when freed, since it may be a token.
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 impl Response {
-    pub(super) fn read(response: ::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
+    /// `head` is that of the response, unless ureq saw all of it.
+    pub(super) fn read(
+        response: ::http::Response<ureq::Body>,
+        head: Vec<u8>,
+    ) -> Result<Response, ureq::Error> {
         let (parts, body) = response.into_parts();
         let length = body.content_length();
         if length.is_some_and(|length| length > BODY_LIMIT as u64) {
@@ -30,7 +34,10 @@ impl Response {
         let capacity = length.map_or(4096, |length| length as usize + 2);
         Ok(Response {
             status: parts.status.as_u16(),
-            headers: parts.headers,
+            headers: match head.is_empty() {
+                true => parts.headers.into(),
+                false => Headers::of(head),
+            },
             body: read_to_end(reader, capacity)?,
         })
     }

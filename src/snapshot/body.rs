@@ -2,12 +2,12 @@
 
 use std::collections::TryReserveError;
 
-use ::http::HeaderMap;
 use once_cell::race::OnceBox;
 
 use super::arena::{Place, StringArena, Text};
 use super::fields::{Fields, Range};
 use super::headers::HeaderTable;
+use crate::headers::Headers;
 use crate::runtime::memory;
 
 #[derive(Default)]
@@ -25,13 +25,13 @@ pub(super) struct Body {
 /// The HTTP response that a snapshot came in.
 pub(super) struct ResponseHead {
     pub(super) status: u16,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Headers,
     // "race": a fork()ed child must never wait for an initialisation that a thread of its parent began.
     pub(super) table: OnceBox<HeaderTable>,
 }
 
 impl ResponseHead {
-    pub(super) fn new(status: u16, headers: HeaderMap) -> ResponseHead {
+    pub(super) fn new(status: u16, headers: Headers) -> ResponseHead {
         ResponseHead { status, headers, table: OnceBox::new() }
     }
 }

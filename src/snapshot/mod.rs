@@ -28,10 +28,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicPtr;
 
-use ::http::HeaderMap;
 use once_cell::race::OnceBox;
 
 use crate::error::{Redactor, Result};
+use crate::headers::Headers;
 use crate::json;
 use crate::runtime::memory;
 use body::{Body, ResponseHead};
@@ -76,7 +76,7 @@ impl Snapshot {
     /// that nobody asked for is opened, too. The body is not copied if it has room for one more byte.
     pub(crate) fn from_response(
         status: u16,
-        headers: HeaderMap,
+        headers: Headers,
         body: Vec<u8>,
         enveloped: bool,
         redactor: &Redactor,
@@ -97,7 +97,7 @@ impl Snapshot {
         let fields = match one_pass::read_whole(&text, &mut body) {
             Some(fields) => fields,
             None => {
-                let headers = response.as_ref().map(|response| &response.headers);
+                let headers = response.as_ref().map(|response| &*response.headers);
                 let document = Document::find(&text, expected, headers, redactor)?;
                 body.enveloped = document.enveloped;
                 document.decode(&mut body)?

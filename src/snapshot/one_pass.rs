@@ -1,6 +1,6 @@
 //! A snapshot as Atlas documents it, read in one pass over its JSON text. Whatever is odd ends the pass and is left to
-//! `document.rs`: a field of another type than documented, a name that comes twice, a member that may make the document an
-//! error or an envelope, a text with escapes.
+//! `document.rs`: a field of another type than documented, a text with escapes, a member that may make the document an error
+//! or an envelope.
 
 use super::arena::Place;
 use super::body::Body;
@@ -29,32 +29,24 @@ pub(super) fn read(
     previous: Option<&Fields>,
 ) -> Option<Fields> {
     let mut fields = Fields::default();
+    // Of a name that comes twice the last counts.
     json.members(|json, name| {
-        let came_twice = match Field::named(name) {
+        match Field::named(name) {
             Some(Field::Text(field)) => {
-                let field = field as usize;
-                let like = previous.and_then(|previous| previous.texts[field]);
-                let before = fields.texts[field];
-                fields.texts[field] = text(json, body, like)?;
-                before.is_some()
+                let place = &mut fields.texts[field as usize];
+                *place = text(json, body, previous.and_then(|it| it.texts[field as usize]))?;
             }
             Some(Field::StorageSizeBytes) => {
-                let before = fields.storage_size_bytes;
-                if !json.null() {
-                    fields.storage_size_bytes = json.integer()?;
-                }
-                before != i64::MIN
+                fields.storage_size_bytes = if json.null() { i64::MIN } else { json.integer()? };
             }
             Some(Field::Array(field)) => {
-                let before = fields.arrays[field as usize];
                 let previous = previous.map(|previous| previous.arrays[field as usize]);
                 fields.arrays[field as usize] = array(json, body, field, previous)?;
-                before.length > 0
             }
             None if matches!(name, "content" | "error") => return None,
-            None => return skip(json),
-        };
-        (!came_twice).then_some(())
+            None => skip(json)?,
+        }
+        Some(())
     })?;
     Some(fields)
 }
@@ -94,9 +86,8 @@ fn array(
             let Some(number) = names.iter().position(|known| *known == name) else {
                 return skip(json);
             };
-            let before = body.elements[at + number];
             body.elements[at + number] = text(json, body, like(body, at + number))?;
-            before.is_none().then_some(())
+            Some(())
         })
     })?;
     let length = body.elements.len() - start;

@@ -1,5 +1,7 @@
 //! The headers, envelopes and items that the tests against the simulator do not reach.
 
+use ::http::HeaderMap;
+
 use super::*;
 
 const ENVELOPE: &str = r#"{"status":200,"content":{"id":"a"}}"#;
@@ -13,7 +15,7 @@ fn response(body: &str, enveloped: bool) -> Result<Snapshot> {
     }
     headers.insert("x-odd", ::http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
     headers.insert("retry-after", "3".parse().unwrap());
-    Snapshot::from_response(200, headers, body.into(), enveloped, &Redactor::none())
+    Snapshot::from_response(200, headers.into(), body.into(), enveloped, &Redactor::none())
 }
 
 #[test]

@@ -175,7 +175,8 @@ fn a_panic_in_any_function_of_the_abi_is_its_failure_and_no_more() {
     let mut headers = HeaderMap::new();
     headers.insert("name", "value".parse().unwrap());
     let document =
-        Snapshot::from_response(200, headers, DOCUMENT.into(), false, &Redactor::none()).unwrap();
+        Snapshot::from_response(200, headers.into(), DOCUMENT.into(), false, &Redactor::none())
+            .unwrap();
     let snapshot: *const atlas_snapshot = from_ref(&document).cast();
     let page = || SnapshotList::parse(PAGE).unwrap();
     let pages = page();

@@ -154,3 +154,10 @@ fn one_pass_says_the_same_of_recorded_answers_of_the_live_service() {
     }
     assert!(in_one_pass >= 10, "only {in_one_pass} in {}", folder.display());
 }
+
+#[test]
+fn what_was_read_of_an_odd_item_before_it_was_odd_is_forgotten() {
+    let odd = r#"{"results":[{"id":"a","links":[{"rel":"b"}],"status":7},{"id":"c","x":"\n","status":"\n"}]}"#;
+    let page = Page::read(odd, 2).unwrap();
+    assert_eq!(page.body.lengths(), ("a b c \n ".len(), 2));
+}
