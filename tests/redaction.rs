@@ -410,7 +410,8 @@ fn no_body_delays_a_deadline_or_a_cancellation() {
                 thread::sleep(Duration::from_millis(5));
             }
             let took = call.join().unwrap() - cancelled;
-            assert!(took < Duration::from_millis(1500), "{status}: {took:?}");
+            // Unoptimized and beside other tests a call computes for a second or two; what is quadratic takes minutes.
+            assert!(took < Duration::from_secs(5), "{status}: {took:?}");
         });
     }
 }
