@@ -1010,9 +1010,9 @@ typedef struct atlas_snapshot_fields {
  * Reads all documented fields at once, which for languages where a call costs much is cheaper than the accessors above.
  *
  * `size` is `sizeof(atlas_snapshot_fields)` in your program. So many bytes of `*fields` are filled: with what this version
- * of the library knows, which may be less than a later header has, and zeros behind it. Pointers live as long as the
- * snapshot, and are the same at every call. Many threads may call it at once. Without memory for the arrays of pointers,
- * which the first call makes, these arrays are empty.
+ * of the library knows, which may be less than a later header has, and zeros behind it and in gaps between members.
+ * Pointers live as long as the snapshot, and are the same at every call. Many threads may call it at once. Without memory
+ * for the arrays of pointers, which the first call makes, these arrays are empty.
  *
  * Returns `sizeof(atlas_snapshot_fields)` in the library. Returns 0 if `snapshot` is NULL; everything is absent then. If
  * `fields` is NULL nothing is written.

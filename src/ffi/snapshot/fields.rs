@@ -1,6 +1,8 @@
 //! All documented fields in one call.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
+use std::ops::Range;
 use std::ptr::{self, null};
 use std::sync::atomic::AtomicPtr;
 
@@ -102,6 +104,16 @@ pub struct atlas_snapshot_fields {
 }
 
 impl atlas_snapshot_fields {
+    /// Bytes that belong to no member: a number may have to begin at a multiple of 8 where a pointer has 4 bytes, as on
+    /// armv7. Behind the last member there are none so far.
+    const GAPS: [Range<usize>; 2] = {
+        let pointer = size_of::<*const c_char>();
+        [
+            offset_of!(Self, r#type) + pointer..offset_of!(Self, storage_size_bytes),
+            offset_of!(Self, members) + pointer..size_of::<Self>(),
+        ]
+    };
+
     /// Of no snapshot: everything absent.
     fn of(snapshot: Option<&Snapshot>) -> atlas_snapshot_fields {
         let text = |field| snapshot.and_then(|snapshot| snapshot.text(field)).into_c();
@@ -169,9 +181,9 @@ fn array<T>(rest: &mut &[AtomicPtr<c_char>], count: Option<usize>) -> (usize, *c
 /// Reads all documented fields at once, which for languages where a call costs much is cheaper than the accessors above.
 ///
 /// `size` is `sizeof(atlas_snapshot_fields)` in your program. So many bytes of `*fields` are filled: with what this version
-/// of the library knows, which may be less than a later header has, and zeros behind it. Pointers live as long as the
-/// snapshot, and are the same at every call. Many threads may call it at once. Without memory for the arrays of pointers,
-/// which the first call makes, these arrays are empty.
+/// of the library knows, which may be less than a later header has, and zeros behind it and in gaps between members.
+/// Pointers live as long as the snapshot, and are the same at every call. Many threads may call it at once. Without memory
+/// for the arrays of pointers, which the first call makes, these arrays are empty.
 ///
 /// Returns `sizeof(atlas_snapshot_fields)` in the library. Returns 0 if `snapshot` is NULL; everything is absent then. If
 /// `fields` is NULL nothing is written.
@@ -187,12 +199,17 @@ pub unsafe extern "C" fn atlas_snapshot_read_fields(
         guard_accessor(None, || snapshot.map(|snapshot| atlas_snapshot_fields::of(Some(snapshot))));
     let known = if found.is_some() { size_of::<atlas_snapshot_fields>() } else { 0 };
     if !fields.is_null() {
-        let found = found.unwrap_or_else(|| atlas_snapshot_fields::of(None));
+        let mut found = found.unwrap_or_else(|| atlas_snapshot_fields::of(None));
         let both = size.min(size_of::<atlas_snapshot_fields>());
-        // SAFETY: not NULL, so the caller promises `size` writable bytes; `found` has no fewer than are copied.
+        // SAFETY: not NULL, so the caller promises `size` writable bytes; `found` has no fewer than are copied, and the
+        // gaps are inside it. It is copied from where it lies, byte by byte, so that these stay zero.
         unsafe {
+            let found = ptr::from_mut(&mut found).cast::<u8>();
+            for gap in atlas_snapshot_fields::GAPS {
+                found.add(gap.start).write_bytes(0, gap.len());
+            }
             let fields = fields.cast::<u8>();
-            ptr::copy_nonoverlapping(ptr::from_ref(&found).cast(), fields, both);
+            ptr::copy_nonoverlapping(found, fields, both);
             fields.add(both).write_bytes(0, size - both);
         }
     }
