@@ -19,17 +19,8 @@ import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = [
-    "x86_64-unknown-linux-gnu",
-    "x86_64-unknown-linux-musl",
-    "aarch64-unknown-linux-gnu",
-    "aarch64-unknown-linux-musl",
-    "i686-unknown-linux-gnu",
-    "armv7-unknown-linux-gnueabihf",
-    "powerpc64le-unknown-linux-gnu",
-    "s390x-unknown-linux-gnu",
-    "riscv64gc-unknown-linux-gnu",
-]
+PLATFORMS = (ROOT / "packaging" / "platforms").read_text(encoding="utf-8")
+TARGETS = [line.split()[2] for line in PLATFORMS.splitlines() if not line.startswith("#")]
 LICENCE = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
 # Not of the library: what only their tests, benchmarks and examples use.
 UNUSED = {"tests", "benches", "examples", "fuzz"}
