@@ -124,7 +124,7 @@ $(ZIG)/cargo-zigbuild:
 
 # What a release still lacks; CONTRIBUTING.md has what a person does besides.
 release-check:
-	@$(TOLD) packaging/release-check $(CHECKS)
+	@$(TOLD) PATH="$(abspath $(BUILD)/tools/bin):$$PATH" packaging/release-check $(CHECKS)
 
 simulator:
 	$(CARGO) build --locked $(CARGOFLAGS) --package atlas-simulator

@@ -86,8 +86,11 @@ misses tree "the tag v$VERSION exists" "a tag that exists is said"
 
 printf '#!/bin/sh\necho RUSTSEC-0; exit 1\n' >"$scratch/bin/cargo-deny"
 misses advisories RUSTSEC-0 "a security advisory is said"
+misses dependencies RUSTSEC-0 "so is what cargo-deny says of licences and sources"
+printf '#!/bin/sh\necho "[ERROR] failed to fetch advisory database https://..."; exit 1\n' >"$scratch/bin/cargo-deny"
+misses advisories "for want of the network" "so is that its database could not be fetched"
 rm "$scratch/bin/cargo-deny"
-PATH=$(echo "$PATH" | tr ':' '\n' | grep -v '/\.cargo/bin$' | paste -sd : -) CARGO=/no/cargo misses advisories cargo-deny "so is that nobody could look for one"
+PATH=$(echo "$PATH" | tr ':' '\n' | grep -v '/\.cargo/bin$' | paste -sd : -) CARGO=/no/cargo misses advisories cargo-deny "so is that cargo-deny could not be built"
 
 printf '#!/bin/sh\necho "they differ"; exit 1\n' >tests/packaging/reproducible.sh
 misses reproducible "they differ" "so are builds that differ"
