@@ -107,13 +107,13 @@ platforms: simulator $(ZIG)/cargo-zigbuild
 	@$(TOLD) RECORD=docs/platforms.md tests/platforms/run $(PLATFORMS)
 
 # What is given out: tarballs, packages of Debian and RPM, wheels and their sums.
-MAINTAINER ?= The atlas-backup maintainers <atlas-backup@users.noreply.github.com>
+# Debian's packages name who answers for them: make dist MAINTAINER="NAME <ADDRESS>"
+MAINTAINER ?=
 DIST ?= $(BUILD)/dist
 
 dist: manuals $(ZIG)/cargo-zigbuild
 	@for platform in $(PLATFORMS); do \
-	    $(TOLD) packaging/portable.sh $$platform $(CARGOFLAGS) && \
-	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(DIST) $$platform || exit; \
+	    $(TOLD) MAINTAINER="$(MAINTAINER)" packaging/dist.sh $(DIST) $$platform $(CARGOFLAGS) || exit; \
 	done
 	@echo "See $(DIST)."
 
@@ -281,7 +281,7 @@ help:
 	@echo "make install  prefix=/usr/local libdir=... DESTDIR=...; make install-debug: symbols; make uninstall takes all away"
 	@echo "make notices  write the licences and the bill of materials again, after a change of Cargo.lock"
 	@echo "make portable build for another platform or old systems: ARCH=aarch64 LIBC=musl; packaging/platforms has all"
-	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; PLATFORMS=\"...\" for some"
+	@echo "make dist     what is given out, for every platform: tarballs, packages and wheels; MAINTAINER=\"NAME <ADDRESS>\", PLATFORMS=\"...\" for some"
 	@echo "make release-check what this version still lacks for a release; CHECKS=\"versions notices\" looks at some"
 	@echo "make platforms run the tests on every platform, and write down in docs/platforms.md how that went"
 	@echo "make fuzz     run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS); FUZZ_TARGETS=\"...\" runs some"

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# `make dist`: what is given out for a platform, made of what `make portable` built and `make install` puts down:
-# packaging/dist.sh FOLDER PLATFORM. FOLDER gets
+# `make dist`: what is given out for a platform, made of what `make portable` builds and `make install` puts down:
+# packaging/dist.sh FOLDER PLATFORM ARGUMENT..., the latter cargo's. FOLDER gets
 #
 #   atlas-backup-VERSION-PLATFORM.tar.gz        all that is installed, to be unpacked anywhere
 #   atlas-backup-VERSION-PLATFORM-debug.tar.gz  the symbols that belong to it
@@ -20,6 +20,7 @@ out=$(cd "$1" && pwd)
 platform "$2"
 built=$BUILD/portable/$name
 work=$PWD/$BUILD/packages/$name
+shift 2
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
 
 [ "$libc" != gnu ] || for program in dpkg-deb rpmbuild; do
@@ -28,6 +29,14 @@ export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/
         exit 1
     }
 done
+case $libc-$MAINTAINER in
+musl-* | gnu-?*" <"?*@?*">") ;;
+*)
+    echo "make dist needs MAINTAINER=\"NAME <ADDRESS>\": Debian's packages name who answers for them." >&2
+    exit 1
+    ;;
+esac
+packaging/portable.sh "$name" "$@"
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -60,7 +69,7 @@ cp "$built"/*.whl "$out"
 tree() {
     install install "$1" prefix=/usr exec_prefix=/usr libdir="$2" docdir="$4"
     mkdir -p "$1$3"
-    mv "$1$4/THIRD-PARTY-NOTICES" "$1$4/atlas-backup.cdx.json" "$1$3"
+    mv "$1$4/LICENSE" "$1$4/THIRD-PARTY-NOTICES" "$1$4/atlas-backup.cdx.json" "$1$3"
     gzip --best --no-name "$1$3/THIRD-PARTY-NOTICES"
     find "$1/usr/share/man" -type f -exec gzip --best --no-name {} +
     find "$1$4" -name '*.md' -size +4k -exec gzip --best --no-name {} +
@@ -132,8 +141,10 @@ part() {
 debs() {
     triplet=$(echo "${zig_target%%.*}" | sed 's/^x86-/i386-/')
     tree "$work/deb" "/usr/lib/$triplet" /usr/share/doc/libatlas-backup0 /usr/share/doc/libatlas-backup-dev
-    rm "$work/deb/usr/share/doc/libatlas-backup-dev/LICENSE" "$work/deb/usr/share/doc/libatlas-backup-dev/CHANGELOG.md"*
-    sed -i '/\/LICENSE$/d; /\/CHANGELOG.md/d' "$work/devel"
+    # Of these each package has what Debian makes of them: copyright and changelog.
+    rm "$work/deb/usr/share/doc/libatlas-backup0/LICENSE" "$work/deb/usr/share/doc/libatlas-backup-dev/CHANGELOG.md"*
+    sed -i '/\/LICENSE$/d' "$work/libs"
+    sed -i '/\/CHANGELOG.md/d' "$work/devel"
 
     # Debian's loader does not ask for execute permission, and its policy is that libraries have none.
     part libatlas-backup0 libs

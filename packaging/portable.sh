@@ -55,7 +55,7 @@ esac
 
 packaging/library.sh "$folder" cargo-zigbuild rustc "$@"
 "$MAKE" --no-print-directory -o library tools BUILT="$folder" CC="$zig/python-zig $zig_cc" \
-    CPPFLAGS= CFLAGS=-O2 LDFLAGS=-s
+    CPPFLAGS= CFLAGS="-O2 -fPIE" LDFLAGS="-s -pie"
 rm -f "$folder"/*.whl
 ATLAS_BACKUP_LIBRARY="$PWD/$folder/libatlas_backup.so" ATLAS_BACKUP_WHEEL_PLATFORM="$wheel" \
     pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$folder" ./bindings/python

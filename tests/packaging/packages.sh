@@ -41,6 +41,9 @@ fi
 
 # ---- Debian's packages ----
 
+! MAINTAINER= packaging/dist.sh "$scratch/nobody" "$name" >"$scratch/log" 2>&1 && grep -q "make dist needs MAINTAINER" "$scratch/log"
+result $? "make dist wants to know who answers for them" "$scratch/log"
+
 debs=
 for package in libatlas-backup0 libatlas-backup-dev atlas-backup-tools libatlas-backup0-dbgsym; do
     debs="$debs $dist/${package}_$VERSION-1_$deb_arch.deb"
@@ -86,6 +89,12 @@ rpm -qp --provides "$dist/atlas-backup-libs-$VERSION-1.$rpm_arch.rpm" 2>&1 | gre
 result $? "the RPM of the library provides $SONAME$mark"
 rpm -qp --requires "$dist/atlas-backup-tools-$VERSION-1.$rpm_arch.rpm" 2>&1 | grep -qxF "$SONAME$mark"
 result $? "the RPM of the programs requires it"
+
+for file in LICENSE THIRD-PARTY-NOTICES.gz atlas-backup.cdx.json; do
+    rpm -qp --list "$dist/atlas-backup-libs-$VERSION-1.$rpm_arch.rpm" | grep -qxF "/usr/share/doc/atlas-backup-libs/$file" || echo "$file"
+done >"$scratch/missing" 2>&1
+[ ! -s "$scratch/missing" ]
+result $? "the RPM of the library has licence, notices and bill of materials, which the others need with it" "$scratch/missing"
 
 # By rpm itself, into an empty system; what runs after it there is ldconfig.
 in_system() {
