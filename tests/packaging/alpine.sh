@@ -1,12 +1,15 @@
 #!/bin/sh
 #
-# The tarball for musl, as README.md says to install it, in a system of busybox and musl like Alpine's: alpine.sh FOLDER.
-# Run by the simulator. Needs root, and busybox and musl from where this machine has its packages.
+# The tarball for musl, as README.md says to install it, in a system of busybox and musl like Alpine's: alpine.sh FOLDER
+# [ARCHITECTURE], the latter Debian's, and one that this machine runs. Run by the simulator. Needs root, and busybox and musl
+# from where this machine has its packages.
 
 cd "$(dirname "$0")/../.." || exit
 . tests/result.sh
 . tests/platforms/machine.sh
 dist=$(cd "$1" && pwd) || exit
+debian_arch=${2:-$(dpkg --print-architecture)}
+name=$(sed -n "s/^\([a-z0-9_]*\)-linux-gnu .* $debian_arch .*/\1-linux-musl/p" packaging/platforms)
 system=$(mktemp -d) || exit
 trap 'rm -rf "$system"' EXIT
 
@@ -15,16 +18,16 @@ if [ "$(id -u)" -ne 0 ]; then
     finish
     exit
 fi
-if ! debian "$(dpkg --print-architecture)" busybox-musl busybox-static musl >"$system/log" 2>&1; then
+if ! debian "$debian_arch" "busybox-$name" busybox-static musl >"$system/log" 2>&1; then
     tail -n 5 "$system/log" | sed 's/^/    /'
     echo "skipped: the tarball in a system like Alpine's: busybox and musl could not be fetched (the reason is above)"
     finish
     exit
 fi
 mkdir -p "$system/lib" "$system/bin" "$system/usr/local" "$system/etc" "$system/tmp"
-cp -L "$machines"/busybox-musl/lib/ld-musl-*.so.1 "$system/lib/"
-cp "$machines"/busybox-musl/bin/busybox "$system/bin/" && chroot "$system" /bin/busybox --install -s /bin || exit
-cp "$dist"/*-linux-musl.tar.gz "$MONGODB_ATLAS_CA_FILE" "$system/tmp"
+cp -L "$machines/busybox-$name"/lib/ld-musl-*.so.1 "$system/lib/"
+cp "$machines/busybox-$name/bin/busybox" "$system/bin/" && chroot "$system" /bin/busybox --install -s /bin || exit
+cp "$dist"/*-"$name.tar.gz" "$MONGODB_ATLAS_CA_FILE" "$system/tmp"
 
 there() {
     chroot "$system" /bin/busybox env -i PATH=/usr/local/bin:/bin $(env | grep '^MONGODB_ATLAS_\|^ATLAS_SIMULATOR_') \
