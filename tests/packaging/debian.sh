@@ -21,20 +21,25 @@ if [ "$(id -u)" -ne 0 ] || ! has debootstrap; then
     finish
     exit
 fi
+# What debootstrap mounted there stays mounted when it fails.
+remove_clean() {
+    umount "$clean/proc" "$clean/sys" 2>/dev/null
+    rm -rf --one-file-system "$clean"
+}
 if [ ! -f "$clean.tar" ]; then
-    rm -rf "$clean"
+    remove_clean
     mkdir -p "$clean"
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
     if ! timeout 1800 debootstrap --arch="$arch" --variant=minbase --include=$compiler,pkgconf stable "$clean" "$mirror" \
         >"$scratch/log" 2>&1; then
         tail -n 5 "$scratch/log" | sed 's/^/    /'
         echo "skipped: the packages in a clean Debian: it could not be fetched (the reason is above)"
-        rm -rf "$clean"
+        remove_clean
         finish
         exit
     fi
-    tar -cf "$clean.tar.new" -C "$clean" . && mv "$clean.tar.new" "$clean.tar"
-    rm -rf "$clean"
+    tar --one-file-system -cf "$clean.tar.new" -C "$clean" . && mv "$clean.tar.new" "$clean.tar"
+    remove_clean
 fi
 mkdir "$system" && tar -xf "$clean.tar" -C "$system" || exit
 cp -L /etc/resolv.conf /etc/hosts "$system/etc/"
