@@ -311,8 +311,7 @@ mod tests {
     use super::*;
 
     fn redactor(secrets: &[&str]) -> Redactor {
-        let secrets = secrets.iter();
-        Redactor::new(secrets.map(|secret| Zeroizing::new(secret.to_string())).collect())
+        Redactor::new(secrets.iter().map(|it| Zeroizing::new(it.to_string())).collect())
     }
 
     #[test]
@@ -331,10 +330,11 @@ mod tests {
             ("a%2 a%2", "a%2 a%2"),
             ("geheim\\u00e9 geheim\u{e9}", "[secret] [secret]"),
             ("of two words, two", "of [secret], two"),
+            ("&lt;&quot;&apos;&amp;&gt; &lt;&gt;", "[secret] &lt;&gt;"),
             ("\\ud83d\\ude00! \\ud83d! \\ude00 &#128512;!", "[secret] \\ud83d! \\ude00 [secret]"),
         ] {
-            let redactor = redactor(&["a/c", "", "geheim\u{e9}", "\u{1f600}!", "two words"]);
-            assert_eq!(redactor.redact(text, 1000), expected);
+            let secrets = ["a/c", "", "geheim\u{e9}", "\u{1f600}!", "two words", "<\"'&>"];
+            assert_eq!(redactor(&secrets).redact(text, 1000), expected);
         }
         assert_eq!(redactor(&["abc", "bcd"]).redact("abcd-bcd", 1000), "[secret]-[secret]");
     }
@@ -368,15 +368,13 @@ mod tests {
     fn a_long_text_is_cut_before_a_secret_and_not_within() {
         let redactor = redactor(&["0123/56789"]);
         for (secret, length) in [("0123/56789", 10), ("0123\\u002f56789", 15)] {
-            for (limit, before) in
-                [100, 300].iter().flat_map(|it| (it - 20..=*it).map(|at| (*it, at)))
-            {
+            for before in 280..=300 {
                 let text = format!("{}{secret}{}", "x".repeat(before), "y".repeat(200));
-                let expected = match limit - before {
+                let expected = match 300 - before {
                     within if (1..length).contains(&within) => before,
-                    _ => limit,
+                    _ => 300,
                 };
-                assert_eq!(redactor.place_to_cut(&text, limit), expected, "{before}");
+                assert_eq!(redactor.place_to_cut(&text, 300), expected, "{before}");
             }
         }
         assert_eq!(redactor.place_to_cut("\u{e9}\u{e9}", 3), 2);
