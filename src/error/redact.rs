@@ -311,8 +311,7 @@ mod tests {
     use super::*;
 
     fn redactor(secrets: &[&str]) -> Redactor {
-        let secrets = secrets.iter();
-        Redactor::new(secrets.map(|secret| Zeroizing::new(secret.to_string())).collect())
+        Redactor::new(secrets.iter().map(|it| Zeroizing::new(it.to_string())).collect())
     }
 
     #[test]
@@ -330,10 +329,12 @@ mod tests {
             ("\u{e9}a/c\u{e9}%", "\u{e9}[secret]\u{e9}%"),
             ("a%2 a%2", "a%2 a%2"),
             ("geheim\\u00e9 geheim\u{e9}", "[secret] [secret]"),
+            ("of two words, two", "of [secret], two"),
+            ("&lt;&quot;&apos;&amp;&gt; &lt;&gt;", "[secret] &lt;&gt;"),
             ("\\ud83d\\ude00! \\ud83d! \\ude00 &#128512;!", "[secret] \\ud83d! \\ude00 [secret]"),
         ] {
-            let redactor = redactor(&["a/c", "", "geheim\u{e9}", "\u{1f600}!"]);
-            assert_eq!(redactor.redact(text, 1000), expected);
+            let secrets = ["a/c", "", "geheim\u{e9}", "\u{1f600}!", "two words", "<\"'&>"];
+            assert_eq!(redactor(&secrets).redact(text, 1000), expected);
         }
         assert_eq!(redactor(&["abc", "bcd"]).redact("abcd-bcd", 1000), "[secret]-[secret]");
     }
@@ -342,9 +343,11 @@ mod tests {
     fn a_secret_at_the_cut_is_not_shown_in_part() {
         for secret in ["0123456789", "0123/56789"] {
             let redactor = redactor(&[secret]);
-            for form in [secret.to_owned(), secret.replace('/', "&#x002F;")] {
+            let escaped = secret.bytes().map(|byte| format!("&#x{byte:07x};")).collect();
+            for form in [secret.to_owned(), secret.replace('/', "&#x002F;"), escaped] {
                 for before in 0..60 {
-                    for behind in ["", "z", &"z".repeat(200), &form.repeat(20)] {
+                    let fill = "z".repeat(200);
+                    for behind in ["", "z", &fill[..100], &fill, &form.repeat(20)] {
                         let text = format!("{}{form}{behind}", "x".repeat(before));
                         let shown = redactor.redact(&text, 40);
                         let rest = shown.replace(MARK, "");
@@ -358,23 +361,25 @@ mod tests {
         }
         assert_eq!(redactor(&[]).redact("\u{e9}\u{e9}\u{e9}", 3), "\u{e9}…");
         assert_eq!(redactor(&[]).redact("\u{e9}\u{e9}", 4), "\u{e9}\u{e9}");
+        assert_eq!(redactor(&[]).redact("x[s", 3), "x[s");
     }
 
     #[test]
     fn a_long_text_is_cut_before_a_secret_and_not_within() {
         let redactor = redactor(&["0123/56789"]);
         for (secret, length) in [("0123/56789", 10), ("0123\\u002f56789", 15)] {
-            for before in 80..=100 {
+            for before in 280..=300 {
                 let text = format!("{}{secret}{}", "x".repeat(before), "y".repeat(200));
-                let expected = match 100 - before {
+                let expected = match 300 - before {
                     within if (1..length).contains(&within) => before,
-                    _ => 100,
+                    _ => 300,
                 };
-                assert_eq!(redactor.place_to_cut(&text, 100), expected, "{before}");
+                assert_eq!(redactor.place_to_cut(&text, 300), expected, "{before}");
             }
         }
         assert_eq!(redactor.place_to_cut("\u{e9}\u{e9}", 3), 2);
         assert_eq!(redactor.place_to_cut("0123/5", 100), 6);
+        assert_eq!(redactor.place_to_cut("0123/56789", 5), 0);
     }
 
     #[test]

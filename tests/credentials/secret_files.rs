@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -218,7 +219,7 @@ fn a_secret_file_is_read_as_people_write_it_or_refused_with_its_name() {
     let secret = "s3cr3t-t3xt";
     let (long, limit) = ("x".repeat(8 * 1024), "x".repeat(8 * 1024 + 1));
     let large = "x".repeat(16 * 1024 + 1);
-    let cases: [(&str, Result<(), &str>); 14] = [
+    let cases: [(&str, Result<(), &str>); 15] = [
         (secret, Ok(())),
         (&format!("{secret}\n"), Ok(())),
         (&format!("{secret}\r\n"), Ok(())),
@@ -232,6 +233,7 @@ fn a_secret_file_is_read_as_people_write_it_or_refused_with_its_name() {
         ("\n", Err("is empty")),
         ("\r\n", Err("is empty")),
         (&limit, Err("is longer than any credential of Atlas")),
+        (&large[1..], Err("is longer than any credential of Atlas")),
         (&large, Err("has more than 16 KiB")),
     ];
     let atlas = Simulator::start();
@@ -299,6 +301,12 @@ fn a_pipe_is_waited_for_no_longer_than_a_call_may_take() {
     let client = thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(ms(50));
+            let started = Command::new("ls").args(["-l", "/proc/self/fd"]).output().unwrap();
+            let inherited = String::from_utf8(started.stdout).unwrap();
+            assert!(
+                !inherited.contains(&path),
+                "a program started meanwhile may read it: {inherited}"
+            );
             writer.write_all(ACCESS_TOKEN.as_bytes()).unwrap();
             thread::sleep(ms(50));
             drop(writer);

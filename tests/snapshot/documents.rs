@@ -167,6 +167,11 @@ fn nesting_ends_at_128_levels() {
     let page = |levels| format!(r#"{{"results":[{}]}}"#, nested(levels, "[", "]"));
     assert_eq!(SnapshotList::parse(page(126)).unwrap().len(), 1);
     assert_eq!(SnapshotList::parse(page(127)).unwrap_err().kind, ErrorKind::InvalidResponse);
+    let beside_results =
+        |levels| format!(r#"{},"results":[]}}"#, nested(levels, "[", "]").trim_end_matches('}'));
+    assert!(SnapshotList::parse(beside_results(128)).unwrap().is_empty());
+    let error = SnapshotList::parse(beside_results(129)).unwrap_err();
+    assert!(error.message().contains("128 levels"), "{error}");
 }
 
 #[test]

@@ -141,3 +141,28 @@ fn only_a_body_without_words_of_atlas_is_described() {
     let fields = r#"{"badRequestDetail":{"fields":[{"field":"a","description":"b"},{"field":"c","description":"d"}]}}"#;
     assert_eq!(of(400, fields).detail, "a: b; c: d");
 }
+
+#[test]
+fn where_a_body_is_cut_no_half_of_a_secret_is_shown() {
+    let secret = "0123456789".repeat(5);
+    let redactor = Redactor::new(vec![Zeroizing::new(secret.clone())]);
+    let of = |body: String| Error::from_response(500, None, body.as_bytes(), &redactor);
+    let start = format!(r#"{{{}"detail":""#, " ".repeat(ERROR_LIMIT - 1000));
+    for before in (0..990).step_by(20) {
+        let error = of(format!("{start}{}{secret}{}", "x".repeat(before), "z".repeat(1000)));
+        let shown = error.detail.replace("[secret]", "");
+        assert!(error.truncated && shown.bytes().all(|byte| b"xz".contains(&byte)), "{shown}");
+    }
+    let message = of(secret.repeat(100)).message();
+    assert!(message.contains("(a body beginning \"[secret]…\")"), "{message}");
+}
+
+#[test]
+fn a_detail_that_leaves_fields_out_says_so() {
+    let first = "f".repeat(TEXT_LIMIT - 2);
+    for (more, end) in [("", "f: "), (r#",{"field":"g"}"#, "f: …")] {
+        let fields = format!(r#"{{"fields":[{{"field":"{first}"}}{more}]}}"#);
+        let error = of(400, &format!(r#"{{"badRequestDetail":{fields}}}"#));
+        assert!(error.detail.ends_with(end), "{more}");
+    }
+}
