@@ -4,9 +4,9 @@ use std::collections::TryReserveError;
 
 use once_cell::race::OnceBox;
 
-use super::arena::{Place, StringArena, Text};
-use super::fields::{Fields, Range};
-use super::headers::HeaderTable;
+use super::arena::{CText, Place, StringArena};
+use super::fields::{ElementRange, Fields};
+use super::table::Table;
 use crate::headers::Headers;
 use crate::runtime::memory;
 
@@ -27,7 +27,7 @@ pub(super) struct ResponseHead {
     pub(super) status: u16,
     pub(super) headers: Headers,
     // "race": a fork()ed child must never wait for an initialisation that a thread of its parent began.
-    pub(super) table: OnceBox<HeaderTable>,
+    pub(super) table: OnceBox<Table>,
 }
 
 impl ResponseHead {
@@ -59,12 +59,12 @@ impl Body {
         self.elements.truncate(elements);
     }
 
-    pub(super) fn text(&self, place: Option<Place>) -> Option<Text<'_>> {
+    pub(super) fn text(&self, place: Option<Place>) -> Option<CText<'_>> {
         place.map(|place| self.texts.get(place))
     }
 
     /// The texts of an array, element by element.
-    pub(super) fn array(&self, Range { start, length }: Range) -> &[Option<Place>] {
+    pub(super) fn array(&self, ElementRange { start, length }: ElementRange) -> &[Option<Place>] {
         self.elements.get(start as usize..(start + length) as usize).unwrap_or_default()
     }
 

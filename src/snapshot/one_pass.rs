@@ -1,74 +1,107 @@
-//! A snapshot as Atlas documents it, read in one pass over its JSON text. Whatever is odd ends the pass and is left to
-//! `document.rs`: a field of another type than documented, a text with escapes, a member that may make the document an error
-//! or an envelope.
+//! The documented fields of a snapshot, read in one pass over its JSON text.
 
 use super::arena::Place;
 use super::body::Body;
-use super::fields::{ArrayField, Field, Fields, Range};
-use crate::json::{self, Cursor};
+use super::fields::{ArrayField, ElementRange, Field, Fields};
+use crate::json::{self, Cursor, MAX_DEPTH, Stopped};
 use crate::runtime::memory;
 
-/// How deep a member may nest that is not documented: so little that no document is too deep with it.
-const MAX_DEPTH: usize = 64;
+type Result<T> = std::result::Result<T, Stopped>;
 
-/// Reads a text that is a snapshot. `None`, and nothing is in `body`, if it is odd.
-pub(super) fn read_whole(json: &str, body: &mut Body) -> Option<Fields> {
+/// Reads a text that is an object and nothing else.
+pub(super) fn read_whole(json: &str, body: &mut Body) -> Result<Fields> {
     let mut cursor = Cursor::new(json);
-    let fields = read(&mut cursor, body, None).filter(|_| cursor.is_at_end());
-    if fields.is_none() {
-        body.truncate((0, 0));
-    }
-    fields
+    let fields = read(&mut cursor, body, None, MAX_DEPTH)?;
+    if cursor.peek().is_some() { Err(Stopped::Unexpected) } else { Ok(fields) }
 }
 
-/// Reads the snapshot that is next. Texts are shared with the `previous` one in the same body, which has many of them, too.
-/// `None` if it is odd; then there is more in `body` than before.
+/// Reads the object that is next, which may nest so deeply. A field that is missing or null is absent, one of another type
+/// than documented is odd besides; of a name that comes twice the last counts. Texts are shared with the `previous` snapshot
+/// in the same body, which has many of them, too. When it stops there is more in `body` than before.
 pub(super) fn read(
     json: &mut Cursor,
     body: &mut Body,
     previous: Option<&Fields>,
-) -> Option<Fields> {
+    levels: usize,
+) -> Result<Fields> {
     let mut fields = Fields::default();
-    // Of a name that comes twice the last counts.
+    let levels = levels - 1;
     json.members(|json, name| {
-        match Field::named(name) {
-            Some(Field::Text(field)) => {
-                let place = &mut fields.texts[field as usize];
-                *place = text(json, body, previous.and_then(|it| it.texts[field as usize]))?;
+        let Some(field) = Field::named(name) else {
+            fields.note_undocumented(name);
+            json.raw_within(levels)?;
+            return Ok(());
+        };
+        let is_odd = match field {
+            Field::Text(field) => {
+                let like = previous.and_then(|it| it.texts[field as usize]);
+                let (place, is_odd) = text(json, body, like, levels)?;
+                fields.texts[field as usize] = place;
+                is_odd
             }
-            Some(Field::StorageSizeBytes) => {
-                fields.storage_size_bytes = if json.null() { i64::MIN } else { json.integer()? };
+            Field::StorageSizeBytes => {
+                let raw = json.raw_within(levels)?;
+                let size = json::integer(raw);
+                fields.storage_size_bytes = size.unwrap_or(i64::MIN);
+                size.is_none() && raw != "null"
             }
-            Some(Field::Array(field)) => {
-                let previous = previous.map(|previous| previous.arrays[field as usize]);
-                fields.arrays[field as usize] = array(json, body, field, previous)?;
+            Field::Array(field) => {
+                let previous = previous.map(|it| it.arrays[field as usize]);
+                let (range, is_odd) = array(json, body, field, previous, levels)?;
+                fields.arrays[field as usize] = range;
+                is_odd
             }
-            None if matches!(name, "content" | "error") => return None,
-            None => skip(json)?,
-        }
-        Some(())
+        };
+        fields.set_odd(field, is_odd);
+        Ok(())
     })?;
-    Some(fields)
+    Ok(fields)
 }
 
-/// Reads a text or a null.
-fn text(json: &mut Cursor, body: &mut Body, like: Option<Place>) -> Option<Option<Place>> {
-    match json.string() {
-        Some(text) => Some(Some(body.texts.push_unless_like(text, like))),
-        None => json.null().then_some(None),
+/// Reads a text; what is none is absent, and odd unless it is null.
+fn text(
+    json: &mut Cursor,
+    body: &mut Body,
+    like: Option<Place>,
+    levels: usize,
+) -> Result<(Option<Place>, bool)> {
+    if let Some(text) = json.string() {
+        return Ok((Some(body.texts.push_unless_like(text, like)), false));
     }
+    let raw = json.raw_within(levels)?;
+    let place = body.texts.push_json(raw);
+    Ok((place, place.is_none() && raw != "null"))
 }
 
-/// Reads an array or a null.
+/// Reads an array; what is none, or has an element of another type than documented, is empty, and odd unless it is null.
 fn array(
     json: &mut Cursor,
     body: &mut Body,
     field: ArrayField,
-    previous: Option<Range>,
-) -> Option<Range> {
-    if json.null() {
-        return Some(Range::default());
+    previous: Option<ElementRange>,
+    levels: usize,
+) -> Result<(ElementRange, bool)> {
+    let (start, before) = (json.clone(), body.lengths());
+    match elements(json, body, field, previous, levels) {
+        Ok(range) => Ok((range, false)),
+        Err(Stopped::Unexpected) => {
+            *json = start;
+            body.truncate(before);
+            let raw = json.raw_within(levels)?;
+            Ok((ElementRange::default(), raw != "null"))
+        }
+        Err(no_memory) => Err(no_memory),
     }
+}
+
+/// Reads the elements of an array. The texts of an object may be absent like any other field, but are never odd.
+fn elements(
+    json: &mut Cursor,
+    body: &mut Body,
+    field: ArrayField,
+    previous: Option<ElementRange>,
+    levels: usize,
+) -> Result<ElementRange> {
     let (names, start) = (field.names(), body.elements.len());
     json.elements(|json| {
         let at = body.elements.len();
@@ -76,25 +109,24 @@ fn array(
         let like =
             |body: &Body, at: usize| *body.elements.get(previous?.start as usize + at - start)?;
         if names.is_empty() {
-            let place = body.texts.push_unless_like(json.string()?, like(body, at));
-            return memory::push(&mut body.elements, Some(place)).ok();
+            let (place, _) = text(json, body, like(body, at), levels)?;
+            let place = place.ok_or(Stopped::Unexpected)?;
+            return Ok(memory::push(&mut body.elements, Some(place))?);
         }
         for _ in names {
-            memory::push(&mut body.elements, None).ok()?;
+            memory::push(&mut body.elements, None)?;
         }
         json.members(|json, name| {
-            let Some(number) = names.iter().position(|known| *known == name) else {
-                return skip(json);
-            };
-            body.elements[at + number] = text(json, body, like(body, at + number))?;
-            Some(())
+            match names.iter().position(|known| *known == name) {
+                Some(number) => {
+                    let like = like(body, at + number);
+                    (body.elements[at + number], _) = text(json, body, like, levels - 2)?;
+                }
+                None => drop(json.raw_within(levels - 2)?),
+            }
+            Ok(())
         })
     })?;
     let length = body.elements.len() - start;
-    Some(Range { start: start as u32, length: length as u32 })
-}
-
-/// Goes past the value of a member that is not documented.
-fn skip(json: &mut Cursor) -> Option<()> {
-    json::check_depth(json.raw()?, MAX_DEPTH).ok()
+    Ok(ElementRange { start: start as u32, length: length as u32 })
 }
