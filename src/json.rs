@@ -54,8 +54,8 @@ impl From<serde_json::Error> for Malformed {
     }
 }
 
-/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that is
-/// the caller's own may be quoted.
+/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that
+/// is the caller's own may be quoted.
 pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> Result<String, Malformed> {
     if body.is_empty() {
         return Err(Malformed("expected a JSON object: it is empty".into()));
@@ -118,7 +118,7 @@ pub(crate) fn values<'a, const N: usize>(
 
 /// Calls `each` with every element of a well-formed array, as raw JSON text; what is no array has none.
 pub(crate) fn elements<'a>(array: &'a str, mut each: impl FnMut(&'a str)) {
-    let _ = Cursor::new(array).elements(|json| {
+    let _ = Cursor::new(array, usize::MAX).elements(|json| {
         each(json.raw()?);
         Ok(())
     });
@@ -161,8 +161,8 @@ pub(crate) fn wiped_text(raw: &str) -> Option<Zeroizing<String>> {
     Some(text)
 }
 
-/// The character that an escape at the beginning of `text` stands for, and how long the escape is; U+FFFD for `\u0000` and
-/// for lone surrogates.
+/// The character that an escape at the beginning of `text` stands for, and how long the escape is; U+FFFD for `\u0000`
+/// and for lone surrogates.
 pub(crate) fn escape(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 4)?;
@@ -276,8 +276,7 @@ pub(crate) fn integer(raw: &str) -> Option<i64> {
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.
 pub(crate) fn check_depth(text: &str, limit: usize) -> Result<(), Malformed> {
     // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always.
-    let openings = memchr2_iter(b'[', b'{', text.as_bytes());
-    if openings.take(limit + 1).count() <= limit {
+    if memchr2_iter(b'[', b'{', text.as_bytes()).nth(limit).is_none() {
         return Ok(());
     }
     let mut depth = 0;

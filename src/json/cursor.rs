@@ -1,5 +1,5 @@
-//! Goes over JSON text value by value. Strings without escapes, which nearly all are, are read here; all else that is not
-//! structure is read by serde_json.
+//! Goes over JSON text value by value. Strings without escapes, which nearly all are, are read here; all else that is
+//! not structure is read by serde_json.
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
@@ -18,26 +18,29 @@ pub(crate) struct Cursor<'a> {
     at: usize,
     /// Whether all of the text is plain.
     is_plain: bool,
+    /// How many arrays and objects may still begin within each other.
+    levels: usize,
 }
 
 /// Why a text was not gone over to its end.
 pub(crate) enum Stopped {
     /// It is not what was looked for, or no JSON.
     Unexpected,
-    NoMemory(TryReserveError),
+    NoMemory,
 }
 
 impl From<TryReserveError> for Stopped {
-    fn from(error: TryReserveError) -> Stopped {
-        Stopped::NoMemory(error)
+    fn from(_: TryReserveError) -> Stopped {
+        Stopped::NoMemory
     }
 }
 
 type Result<T> = std::result::Result<T, Stopped>;
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(text: &'a str) -> Cursor<'a> {
-        Cursor { text, at: 0, is_plain: is_plain(text) }
+    /// The beginning of a text, in which so many arrays and objects may be within each other.
+    pub(crate) fn new(text: &'a str, levels: usize) -> Cursor<'a> {
+        Cursor { text, at: 0, is_plain: is_plain(text), levels }
     }
 
     /// How many bytes come before this place.
@@ -81,34 +84,50 @@ impl<'a> Cursor<'a> {
         mut each: impl FnMut(&mut Cursor<'a>) -> Result<()>,
     ) -> Result<()> {
         self.expect(opening)?;
-        if self.skip(closing) {
-            return Ok(());
-        }
-        loop {
-            each(self)?;
-            if !self.skip(b',') {
-                return self.expect(closing);
+        self.levels = self.levels.checked_sub(1).ok_or(Stopped::Unexpected)?;
+        if !self.skip(closing) {
+            loop {
+                each(self)?;
+                if !self.skip(b',') {
+                    break;
+                }
             }
+            self.expect(closing)?;
         }
+        self.levels += 1;
+        Ok(())
     }
 
     /// Goes past a string without escapes, if there is one.
     pub(crate) fn string(&mut self) -> Option<&'a str> {
-        if !self.skip(b'"') {
+        if !self.is_next(b'"') {
             return None;
         }
-        let rest = self.text.get(self.at..)?;
-        let string = quote(rest.as_bytes()).and_then(|end| rest.get(..end));
-        match string.filter(|string| self.is_plain || is_plain(string)) {
-            Some(string) => {
-                self.at += string.len() + 1;
-                Some(string)
-            }
-            None => {
-                self.at -= 1;
-                None
-            }
+        let start = self.at + 1;
+        let end = start + quote(self.text.as_bytes().get(start..)?)?;
+        let string = self.text.get(start..end)?;
+        if !self.is_plain && !is_plain(string) {
+            return None;
         }
+        self.at = end + 1;
+        Some(string)
+    }
+
+    /// Goes past a whole number without a sign, if there is one.
+    pub(crate) fn integer(&mut self) -> Option<i64> {
+        self.skip_space();
+        let rest = self.text.get(self.at..)?;
+        let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, rest) = rest.split_at(length);
+        let goes_on = rest.starts_with(['.', 'e', 'E']) || digits.starts_with('0') && length > 1;
+        let number = digits.parse().ok().filter(|_| !goes_on)?;
+        self.at += length;
+        Some(number)
+    }
+
+    /// Whether the value before this place is a null; no other ends like that.
+    pub(crate) fn is_behind_null(&self) -> bool {
+        self.text.as_bytes()[..self.at].ends_with(b"null")
     }
 
     #[cold]
@@ -122,18 +141,14 @@ impl<'a> Cursor<'a> {
         let rest = self.text.get(self.at..).ok_or(Stopped::Unexpected)?;
         let mut reader = serde_json::Deserializer::from_str(rest);
         let raw = PhantomData::<&RawValue>.deserialize(&mut reader);
-        let raw = raw.map_err(|_| Stopped::Unexpected)?;
+        let raw = raw.map_err(|_| Stopped::Unexpected)?.get();
+        check_depth(raw, self.levels).map_err(|_| Stopped::Unexpected)?;
         self.at += reader.into_iter::<IgnoredAny>().byte_offset();
-        Ok(raw.get())
-    }
-
-    /// The same for a value with at most so many arrays and objects within each other.
-    pub(crate) fn raw_within(&mut self, levels: usize) -> Result<&'a str> {
-        let raw = self.raw()?;
-        check_depth(raw, levels).map_err(|_| Stopped::Unexpected)?;
         Ok(raw)
     }
 
+    /// Goes past white space and a byte that has to be next.
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<()> {
         if self.skip(byte) { Ok(()) } else { Err(Stopped::Unexpected) }
     }
@@ -141,12 +156,18 @@ impl<'a> Cursor<'a> {
     /// Goes past white space and a byte, if that is next.
     #[inline(always)]
     fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.is_next(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Goes past white space; whether a byte is next.
+    #[inline(always)]
+    fn is_next(&mut self, byte: u8) -> bool {
         if self.text.as_bytes().get(self.at).is_some_and(|byte| *byte <= b' ') {
             self.skip_space();
         }
-        let is_next = self.text.as_bytes().get(self.at) == Some(&byte);
-        self.at += usize::from(is_next);
-        is_next
+        self.text.as_bytes().get(self.at) == Some(&byte)
     }
 
     #[inline(never)]

@@ -41,13 +41,17 @@ impl Snapshot {
 
     /// Web links to this snapshot and to what it belongs to. Atlas' `links`.
     pub fn links(&self) -> impl ExactSizeIterator<Item = Link<&str>> {
-        self.elements(ArrayField::Links).map(Link::of)
+        self.elements(ArrayField::Links).map(|[href, rel]| Link { href, rel })
     }
 
     /// The parts of a sharded cluster's snapshot, one for each shard and config server; none for a replica set. Atlas'
     /// `members`.
     pub fn members(&self) -> impl ExactSizeIterator<Item = Member<&str>> {
-        self.elements(ArrayField::Members).map(Member::of)
+        self.elements(ArrayField::Members).map(|[id, cloud_provider, replica_set_name]| Member {
+            id,
+            cloud_provider,
+            replica_set_name,
+        })
     }
 
     /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page.
@@ -56,8 +60,8 @@ impl Snapshot {
         self.body.json.get(json).unwrap_or_default()
     }
 
-    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice is
-    /// there once, at its first place; [`field`](Self::field) has its last value.
+    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice
+    /// is there once, at its first place; [`field`](Self::field) has its last value.
     pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
         let fields = self.field_table().map(|fields| &fields.all);
         entries(fields).map(|(name, _)| name)
@@ -84,8 +88,8 @@ impl Snapshot {
         self.header_table()?.header(name).map(CText::as_str)
     }
 
-    /// All headers of the HTTP answer, name and value; names are in lower case. None if the snapshot was parsed from text
-    /// or is an item of a list.
+    /// All headers of the HTTP answer, name and value; names are in lower case. None if the snapshot was parsed from
+    /// text or is an item of a list.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         entries(self.header_table())
     }

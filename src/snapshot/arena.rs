@@ -18,13 +18,9 @@ pub(super) struct Place(NonZeroU32);
 
 /// A text that a NUL ends; what is behind belongs to others.
 #[derive(Clone, Copy)]
-pub(crate) struct CText<'a>(&'a str);
+pub(crate) struct CText<'a>(pub(super) &'a str);
 
 impl<'a> CText<'a> {
-    pub(super) fn new(text_and_more: &'a str) -> CText<'a> {
-        CText(text_and_more)
-    }
-
     pub(crate) fn as_str(self) -> &'a str {
         let text = CStr::from_bytes_until_nul(self.0.as_bytes());
         &self.0[..text.map_or(self.0.len(), CStr::count_bytes)]
@@ -38,12 +34,6 @@ impl<'a> CText<'a> {
     /// The same text for C, at the same address for as long as its owner lives.
     pub(crate) fn as_ptr(self) -> *const c_char {
         self.0.as_ptr().cast()
-    }
-}
-
-impl Place {
-    fn start(self) -> usize {
-        self.0.get() as usize - 1
     }
 }
 
@@ -85,7 +75,8 @@ impl StringArena {
 
     pub(super) fn get(&self, place: Place) -> CText<'_> {
         // The place of another arena would be a defect; an empty text is better than a panic.
-        CText::new(self.0.get(place.start()..).unwrap_or("\0"))
+        let start = place.0.get() as usize - 1;
+        CText(self.0.get(start..).unwrap_or("\0"))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -97,14 +88,13 @@ impl StringArena {
         self.0.truncate(length);
     }
 
-    /// How many bytes are allocated and not used.
-    pub(super) fn spare(&self) -> usize {
-        self.0.capacity() - self.0.len()
-    }
-
-    /// Gives these back.
-    pub(super) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
+    /// Gives back the memory that turned out not to be needed, unless that is little; whether it did.
+    pub(super) fn shrink(&mut self) -> bool {
+        let is_much = self.0.capacity() - self.0.len() > 4096;
+        if is_much {
+            self.0.shrink_to_fit();
+        }
+        is_much
     }
 }
 

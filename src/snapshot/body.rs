@@ -37,8 +37,8 @@ impl ResponseHead {
 }
 
 impl Body {
-    /// One that a JSON text of that length can be read into. The texts in it never need more room than that: each has two
-    /// quotes in JSON and one NUL here, and no escape is shorter than what it stands for.
+    /// One that a JSON text of that length can be read into. The texts in it never need more room than that: each has
+    /// two quotes in JSON and one NUL here, and no escape is shorter than what it stands for.
     pub(super) fn for_json_of(length: usize) -> Result<Body, TryReserveError> {
         Ok(Body {
             texts: StringArena::with_capacity(length)?,
@@ -70,24 +70,22 @@ impl Body {
 
     /// Adds the texts of a snapshot that is in another body.
     pub(super) fn copy(&mut self, from: &Body, fields: &Fields) -> Result<Fields, TryReserveError> {
+        let texts = &mut self.texts;
+        let mut copied = |place| from.text(place).map(|text| texts.push(text.as_str()));
         let mut copy = *fields;
-        for place in &mut copy.texts {
-            *place = from.text(*place).map(|text| self.texts.push(text.as_str()));
-        }
+        copy.texts = copy.texts.map(&mut copied);
         for array in &mut copy.arrays {
-            let texts = from.array(*array);
+            let places = from.array(*array);
             array.start = self.elements.len() as u32;
-            self.elements.try_reserve(texts.len())?;
-            let mut copied = |place| from.text(place).map(|text| self.texts.push(text.as_str()));
-            self.elements.extend(texts.iter().map(|place| copied(*place)));
+            self.elements.try_reserve(places.len())?;
+            self.elements.extend(places.iter().map(|place| copied(*place)));
         }
         Ok(copy)
     }
 
     /// Gives back the memory that turned out not to be needed, unless that is little.
     pub(super) fn shrink(&mut self) {
-        if self.texts.spare() > 4096 {
-            self.texts.shrink();
+        if self.texts.shrink() {
             self.elements.shrink_to_fit();
         }
     }

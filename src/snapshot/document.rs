@@ -40,11 +40,6 @@ impl<'a> Document<'a> {
         Ok(Document { text, enveloped: false, id, status, content, error, results, total_count })
     }
 
-    /// The text of the object that [`find`](Self::find) found to be enveloped in `body`.
-    pub(super) fn content(body: &'a str) -> &'a str {
-        Document::read(body).ok().and_then(|envelope| envelope.content).unwrap_or_default()
-    }
-
     /// Finds the document in a body, taking it out of its envelope. An error that Atlas sent in its place fails as it
     /// would with an HTTP status of its own; `headers` are those it came with.
     pub(super) fn find(

@@ -6,20 +6,6 @@
 use super::Snapshot;
 use super::fields::TextField;
 
-impl Snapshot {
-    /// The value that the text of a field names, compared without case.
-    fn code<E: Copy>(&self, field: TextField, unknown: E, values: &[(&str, E)]) -> E {
-        let Some(text) = self.text(field) else {
-            return unknown;
-        };
-        let find = |is_it: &dyn Fn(&str) -> bool| values.iter().find(|(name, _)| is_it(name));
-        // Nearly always it is the very name.
-        let known = find(&|name| text.is(name))
-            .or_else(|| find(&|name| text.as_str().eq_ignore_ascii_case(name)));
-        known.map_or(unknown, |(_, value)| *value)
-    }
-}
-
 /// How far Atlas is with a snapshot: what `atlas_snapshot_status_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -37,22 +23,6 @@ pub enum Status {
     Failed = 4,
 }
 
-impl Snapshot {
-    /// [`status`](Self::status) as a number to match on.
-    pub fn status_code(&self) -> Status {
-        self.code(
-            TextField::Status,
-            Status::Unknown,
-            &[
-                ("queued", Status::Queued),
-                ("inProgress", Status::InProgress),
-                ("completed", Status::Completed),
-                ("failed", Status::Failed),
-            ],
-        )
-    }
-}
-
 /// Who stores a snapshot: what `atlas_snapshot_cloud_provider_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -66,21 +36,6 @@ pub enum CloudProvider {
     Azure = 2,
     /// Google Cloud.
     Gcp = 3,
-}
-
-impl Snapshot {
-    /// [`cloud_provider`](Self::cloud_provider) as a number to match on.
-    pub fn cloud_provider_code(&self) -> CloudProvider {
-        self.code(
-            TextField::CloudProvider,
-            CloudProvider::Unknown,
-            &[
-                ("AWS", CloudProvider::Aws),
-                ("AZURE", CloudProvider::Azure),
-                ("GCP", CloudProvider::Gcp),
-            ],
-        )
-    }
 }
 
 /// Which rule of the backup policy took a snapshot: what `atlas_snapshot_frequency_type_code()` returns. New values may be
@@ -105,24 +60,6 @@ pub enum FrequencyType {
     OnDemand = 6,
 }
 
-impl Snapshot {
-    /// [`frequency_type`](Self::frequency_type) as a number to match on.
-    pub fn frequency_type_code(&self) -> FrequencyType {
-        self.code(
-            TextField::FrequencyType,
-            FrequencyType::Unknown,
-            &[
-                ("hourly", FrequencyType::Hourly),
-                ("daily", FrequencyType::Daily),
-                ("weekly", FrequencyType::Weekly),
-                ("monthly", FrequencyType::Monthly),
-                ("yearly", FrequencyType::Yearly),
-                ("ondemand", FrequencyType::OnDemand),
-            ],
-        )
-    }
-}
-
 /// Why a snapshot was taken: what `atlas_snapshot_snapshot_type_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -136,21 +73,6 @@ pub enum SnapshotType {
     Scheduled = 2,
     /// Atlas took it in place of one that it could not take as planned.
     Fallback = 3,
-}
-
-impl Snapshot {
-    /// [`snapshot_type`](Self::snapshot_type) as a number to match on.
-    pub fn snapshot_type_code(&self) -> SnapshotType {
-        self.code(
-            TextField::SnapshotType,
-            SnapshotType::Unknown,
-            &[
-                ("onDemand", SnapshotType::OnDemand),
-                ("scheduled", SnapshotType::Scheduled),
-                ("fallback", SnapshotType::Fallback),
-            ],
-        )
-    }
 }
 
 /// What was saved: what `atlas_snapshot_type_code()` returns. New values may be added.
@@ -167,15 +89,68 @@ pub enum ClusterType {
 }
 
 impl Snapshot {
+    /// [`status`](Self::status) as a number to match on.
+    pub fn status_code(&self) -> Status {
+        const VALUES: &[(&str, Status)] = &[
+            ("queued", Status::Queued),
+            ("inProgress", Status::InProgress),
+            ("completed", Status::Completed),
+            ("failed", Status::Failed),
+        ];
+        self.code(TextField::Status, Status::Unknown, VALUES)
+    }
+
+    /// [`cloud_provider`](Self::cloud_provider) as a number to match on.
+    pub fn cloud_provider_code(&self) -> CloudProvider {
+        const VALUES: &[(&str, CloudProvider)] = &[
+            ("AWS", CloudProvider::Aws),
+            ("AZURE", CloudProvider::Azure),
+            ("GCP", CloudProvider::Gcp),
+        ];
+        self.code(TextField::CloudProvider, CloudProvider::Unknown, VALUES)
+    }
+
+    /// [`frequency_type`](Self::frequency_type) as a number to match on.
+    pub fn frequency_type_code(&self) -> FrequencyType {
+        const VALUES: &[(&str, FrequencyType)] = &[
+            ("hourly", FrequencyType::Hourly),
+            ("daily", FrequencyType::Daily),
+            ("weekly", FrequencyType::Weekly),
+            ("monthly", FrequencyType::Monthly),
+            ("yearly", FrequencyType::Yearly),
+            ("ondemand", FrequencyType::OnDemand),
+        ];
+        self.code(TextField::FrequencyType, FrequencyType::Unknown, VALUES)
+    }
+
+    /// [`snapshot_type`](Self::snapshot_type) as a number to match on.
+    pub fn snapshot_type_code(&self) -> SnapshotType {
+        const VALUES: &[(&str, SnapshotType)] = &[
+            ("onDemand", SnapshotType::OnDemand),
+            ("scheduled", SnapshotType::Scheduled),
+            ("fallback", SnapshotType::Fallback),
+        ];
+        self.code(TextField::SnapshotType, SnapshotType::Unknown, VALUES)
+    }
+
     /// [`cluster_type`](Self::cluster_type) as a number to match on.
     pub fn cluster_type_code(&self) -> ClusterType {
-        self.code(
-            TextField::Type,
-            ClusterType::Unknown,
-            &[
-                ("replicaSet", ClusterType::ReplicaSet),
-                ("shardedCluster", ClusterType::ShardedCluster),
-            ],
-        )
+        const VALUES: &[(&str, ClusterType)] = &[
+            ("replicaSet", ClusterType::ReplicaSet),
+            ("shardedCluster", ClusterType::ShardedCluster),
+        ];
+        self.code(TextField::Type, ClusterType::Unknown, VALUES)
+    }
+
+    /// The value that the text of a field names, compared without case.
+    fn code<E: Copy>(&self, field: TextField, unknown: E, values: &[(&str, E)]) -> E {
+        let Some(text) = self.text(field) else {
+            return unknown;
+        };
+        let find = |is_it: &dyn Fn(&str) -> bool| values.iter().find(|(name, _)| is_it(name));
+        // Nearly always it is the very name.
+        let known = find(&|name| text.is(name))
+            .or_else(|| find(&|name| text.as_str().eq_ignore_ascii_case(name)));
+        known.map_or(unknown, |(_, value)| *value)
     }
 }

@@ -3,8 +3,8 @@
 use super::Snapshot;
 use super::arena::{CText, Place};
 
-/// The documented fields. Of those that hold text: the name here, the accessor and Atlas' name; a new one is one more row. Of
-/// the others, the field and Atlas' name.
+/// The documented fields. Of those that hold text: the name here, the accessor and Atlas' name; a new one is one more
+/// row. Of the others, the field and Atlas' name.
 macro_rules! fields {
     (
         [texts] $($(#[$doc:meta])* $field:ident, $accessor:ident, $name:literal;)*
@@ -128,12 +128,6 @@ pub struct Link<T> {
     pub rel: Option<T>,
 }
 
-impl<T> Link<T> {
-    pub(super) fn of([href, rel]: [Option<T>; 2]) -> Link<T> {
-        Link { href, rel }
-    }
-}
-
 /// The snapshot of one shard or config server. `T` is the text: `&str` wherever a snapshot hands one out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -144,12 +138,6 @@ pub struct Member<T> {
     pub cloud_provider: Option<T>,
     /// Name of the shard or config server. Atlas' `replicaSetName`.
     pub replica_set_name: Option<T>,
-}
-
-impl<T> Member<T> {
-    pub(super) fn of([id, cloud_provider, replica_set_name]: [Option<T>; 3]) -> Member<T> {
-        Member { id, cloud_provider, replica_set_name }
-    }
 }
 
 /// The texts of an array in [`Body::elements`](super::body::Body): as many for each element as it has names.
@@ -188,8 +176,10 @@ impl Default for Fields {
 
 impl Fields {
     pub(super) fn set_odd(&mut self, field: Field, is_odd: bool) {
-        let number = field.number();
-        self.odd = self.odd & !(1 << number) | u32::from(is_odd) << number;
+        if is_odd || self.odd != 0 {
+            let number = field.number();
+            self.odd = self.odd & !(1 << number) | u32::from(is_odd) << number;
+        }
     }
 
     /// Notes that there is a member of that name.

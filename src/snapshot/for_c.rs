@@ -22,11 +22,13 @@ impl Snapshot {
     }
 
     pub(crate) fn link(&self, index: usize) -> Option<Link<CText<'_>>> {
-        self.element(ArrayField::Links, index).map(Link::of)
+        self.element(ArrayField::Links, index).map(|[href, rel]| Link { href, rel })
     }
 
     pub(crate) fn member(&self, index: usize) -> Option<Member<CText<'_>>> {
-        self.element(ArrayField::Members, index).map(Member::of)
+        self.element(ArrayField::Members, index).map(|[id, cloud_provider, replica_set_name]| {
+            Member { id, cloud_provider, replica_set_name }
+        })
     }
 
     /// The texts of the elements of an array, `N` for each; one if the elements are texts.
@@ -43,8 +45,8 @@ impl Snapshot {
         Some(places.map(|place| self.body.text(place)))
     }
 
-    /// The texts of an array, element by element, so that C can read them as an array. Those of all arrays are made when
-    /// first asked for; none if there is no memory for them.
+    /// The texts of an array, element by element, so that C can read them as an array. Those of all arrays are made
+    /// when first asked for; none if there is no memory for them.
     ///
     /// Nobody changes them: they are atomic since only such pointers may be shared between threads.
     pub(crate) fn pointers(&self, array: ArrayField) -> &[AtomicPtr<c_char>] {
@@ -67,6 +69,6 @@ impl Snapshot {
 
     pub(crate) fn json_text(&self) -> CText<'_> {
         let json = self.body.json.get(self.json.start as usize..=self.json.end as usize);
-        CText::new(json.unwrap_or("\0"))
+        CText(json.unwrap_or("\0"))
     }
 }

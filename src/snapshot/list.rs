@@ -10,16 +10,17 @@ use super::{Snapshot, copied};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::json::{self, Stopped};
 
-/// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit for
-/// bodies could otherwise take a hundred times its size in memory.
+/// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit
+/// for bodies could otherwise take a hundred times its size in memory.
 const MAX_ITEMS: usize = 50_000;
-/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, four times what Atlas' take.
+/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, four times what Atlas'
+/// take.
 const MAX_MEMORY_MIB: usize = 256;
 
 /// Snapshots in Atlas' order, and how many Atlas thinks there are.
 ///
-/// The items of a page share its bytes, which live as long as the list; a clone of an item has its own. An item that is no
-/// JSON object is there with all its fields absent.
+/// The items of a page share its bytes, which live as long as the list; a clone of an item has its own. An item that is
+/// no JSON object is there with all its fields absent.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotList {
     items: Vec<Snapshot>,

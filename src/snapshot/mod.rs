@@ -1,8 +1,8 @@
 //! The document and its fields.
 //!
-//! A snapshot is JSON text as received, plus what the documented fields in it say, decoded once into one buffer of texts.
-//! Nothing else is built unless asked for. The snapshots of a page share its text and one such buffer. Every field is
-//! optional and every enumeration open: whatever Atlas sends as a JSON object can be read.
+//! A snapshot is JSON text as received, plus what the documented fields in it say, decoded once into one buffer of
+//! texts. Nothing else is built unless asked for. The snapshots of a page share its text and one such buffer. Every
+//! field is optional and every enumeration open: whatever Atlas sends as a JSON object can be read.
 
 mod accessors;
 mod arena;
@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicPtr;
 
 use once_cell::race::OnceBox;
 
-use crate::error::{Error, Redactor, Result};
+use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::headers::Headers;
 use crate::json::{self, Malformed, Stopped};
 use crate::runtime::memory;
@@ -65,8 +65,8 @@ impl Snapshot {
     /// # Errors
     ///
     /// `InvalidResponse` for anything but a JSON object in UTF-8 of at most 16 MiB and 128 levels, without a byte-order
-    /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error` from
-    /// 400 to 599 and no `id`, is returned as the error it would be from the server.
+    /// mark; the message says where. An envelope with a status from 300 to 599, or an object with an integer `error`
+    /// from 400 to 599 and no `id`, is returned as the error it would be from the server.
     pub fn parse(body: impl Into<Vec<u8>>) -> Result<Snapshot> {
         Snapshot::read(body.into(), Expected::Snapshot, None, &Redactor::none())
     }
@@ -136,10 +136,10 @@ impl Snapshot {
     pub(crate) fn field_table(&self) -> Option<&FieldTable> {
         let made = self.field_table.get_or_try_init(|| {
             let object = match self.body.enveloped {
-                true => Document::content(self.json()),
-                false => self.json(),
+                true => json::values(self.json(), ["content"]).unwrap_or_default()[0],
+                false => Some(self.json()),
             };
-            FieldTable::new(object).map(Box::new)
+            FieldTable::new(object.unwrap_or_default()).map(Box::new)
         });
         made.ok()
     }
@@ -171,7 +171,7 @@ impl fmt::Debug for Snapshot {
 impl From<Stopped> for Error {
     fn from(stopped: Stopped) -> Error {
         match stopped {
-            Stopped::NoMemory(error) => error.into(),
+            Stopped::NoMemory => Error::new(ErrorKind::Internal, "not enough memory"),
             Stopped::Unexpected => Malformed("expected a JSON object".into()).into(),
         }
     }

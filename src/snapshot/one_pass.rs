@@ -10,87 +10,77 @@ type Result<T> = std::result::Result<T, Stopped>;
 
 /// Reads a text that is an object and nothing else.
 pub(super) fn read_whole(json: &str, body: &mut Body) -> Result<Fields> {
-    let mut cursor = Cursor::new(json);
-    let fields = read(&mut cursor, body, None, MAX_DEPTH)?;
+    let mut cursor = Cursor::new(json, MAX_DEPTH);
+    let fields = read(&mut cursor, body, None)?;
     if cursor.peek().is_some() { Err(Stopped::Unexpected) } else { Ok(fields) }
 }
 
-/// Reads the object that is next, which may nest so deeply. A field that is missing or null is absent, one of another type
-/// than documented is odd besides; of a name that comes twice the last counts. Texts are shared with the `previous` snapshot
-/// in the same body, which has many of them, too. When it stops there is more in `body` than before.
+/// Reads the object that is next. A field that is missing or null is absent, one of another type than documented is odd
+/// besides; of a name that comes twice the last counts. Texts are shared with the `previous` snapshot in the same body,
+/// which has many of them, too. When it stops there is more in `body` than before.
 pub(super) fn read(
     json: &mut Cursor,
     body: &mut Body,
     previous: Option<&Fields>,
-    levels: usize,
 ) -> Result<Fields> {
     let mut fields = Fields::default();
-    let levels = levels - 1;
     json.members(|json, name| {
         let Some(field) = Field::named(name) else {
             fields.note_undocumented(name);
-            json.raw_within(levels)?;
-            return Ok(());
+            return json.raw().map(|_| ());
         };
-        let is_odd = match field {
+        let is_absent = match field {
             Field::Text(field) => {
                 let like = previous.and_then(|it| it.texts[field as usize]);
-                let (place, is_odd) = text(json, body, like, levels)?;
+                let place = text(json, body, like)?;
                 fields.texts[field as usize] = place;
-                is_odd
+                place.is_none()
             }
             Field::StorageSizeBytes => {
-                let raw = json.raw_within(levels)?;
-                let size = json::integer(raw);
+                let size = match json.integer() {
+                    None => json::integer(json.raw()?),
+                    size => size,
+                };
                 fields.storage_size_bytes = size.unwrap_or(i64::MIN);
-                size.is_none() && raw != "null"
+                size.is_none()
             }
             Field::Array(field) => {
                 let previous = previous.map(|it| it.arrays[field as usize]);
-                let (range, is_odd) = array(json, body, field, previous, levels)?;
-                fields.arrays[field as usize] = range;
-                is_odd
+                let range = array(json, body, field, previous)?;
+                fields.arrays[field as usize] = range.unwrap_or_default();
+                range.is_none()
             }
         };
-        fields.set_odd(field, is_odd);
+        fields.set_odd(field, is_absent && !json.is_behind_null());
         Ok(())
     })?;
     Ok(fields)
 }
 
-/// Reads a text; what is none is absent, and odd unless it is null.
-fn text(
-    json: &mut Cursor,
-    body: &mut Body,
-    like: Option<Place>,
-    levels: usize,
-) -> Result<(Option<Place>, bool)> {
-    if let Some(text) = json.string() {
-        return Ok((Some(body.texts.push_unless_like(text, like)), false));
-    }
-    let raw = json.raw_within(levels)?;
-    let place = body.texts.push_json(raw);
-    Ok((place, place.is_none() && raw != "null"))
+/// Reads a text; `None` for any other value.
+#[inline]
+fn text(json: &mut Cursor, body: &mut Body, like: Option<Place>) -> Result<Option<Place>> {
+    Ok(match json.string() {
+        Some(text) => Some(body.texts.push_unless_like(text, like)),
+        None => body.texts.push_json(json.raw()?),
+    })
 }
 
-/// Reads an array; what is none, or has an element of another type than documented, is empty, and odd unless it is null.
+/// Reads an array; `None` for any other value, and if an element has another type than documented.
 fn array(
     json: &mut Cursor,
     body: &mut Body,
     field: ArrayField,
     previous: Option<ElementRange>,
-    levels: usize,
-) -> Result<(ElementRange, bool)> {
+) -> Result<Option<ElementRange>> {
     let (start, before) = (json.clone(), body.lengths());
-    match elements(json, body, field, previous, levels) {
-        Ok(range) => Ok((range, false)),
+    match elements(json, body, field, previous) {
         Err(Stopped::Unexpected) => {
             *json = start;
             body.truncate(before);
-            let raw = json.raw_within(levels)?;
-            Ok((ElementRange::default(), raw != "null"))
+            json.raw().map(|_| None)
         }
-        Err(no_memory) => Err(no_memory),
+        read => read.map(Some),
     }
 }
 
@@ -100,7 +90,6 @@ fn elements(
     body: &mut Body,
     field: ArrayField,
     previous: Option<ElementRange>,
-    levels: usize,
 ) -> Result<ElementRange> {
     let (names, start) = (field.names(), body.elements.len());
     json.elements(|json| {
@@ -109,21 +98,17 @@ fn elements(
         let like =
             |body: &Body, at: usize| *body.elements.get(previous?.start as usize + at - start)?;
         if names.is_empty() {
-            let (place, _) = text(json, body, like(body, at), levels)?;
-            let place = place.ok_or(Stopped::Unexpected)?;
+            let place = text(json, body, like(body, at))?.ok_or(Stopped::Unexpected)?;
             return Ok(memory::push(&mut body.elements, Some(place))?);
         }
         for _ in names {
             memory::push(&mut body.elements, None)?;
         }
         json.members(|json, name| {
-            match names.iter().position(|known| *known == name) {
-                Some(number) => {
-                    let like = like(body, at + number);
-                    (body.elements[at + number], _) = text(json, body, like, levels - 2)?;
-                }
-                None => drop(json.raw_within(levels - 2)?),
-            }
+            let Some(number) = names.iter().position(|known| *known == name) else {
+                return json.raw().map(|_| ());
+            };
+            body.elements[at + number] = text(json, body, like(body, at + number))?;
             Ok(())
         })
     })?;

@@ -1,6 +1,5 @@
 //! A page of a list, read in one pass.
 
-use std::collections::TryReserveError;
 use std::ops::Range;
 
 use super::body::Body;
@@ -27,8 +26,8 @@ pub(super) struct Item {
 impl Page {
     /// Reads a page of at most `limit` snapshots, unless it is odd as a whole: anything but a plain page, or no JSON.
     pub(super) fn read(json: &str, limit: usize) -> Result<Page, Stopped> {
-        let mut page = Page::for_json_of(json.len())?;
-        let mut cursor = Cursor::new(json);
+        let mut page = Page { body: Body::for_json_of(json.len())?, ..Page::default() };
+        let mut cursor = Cursor::new(json, MAX_DEPTH);
         let mut has_results = false;
         cursor.members(|json, name| {
             match name {
@@ -39,7 +38,7 @@ impl Page {
                 // An error or an envelope, perhaps.
                 "results" | "status" | "content" | "error" => return Err(Stopped::Unexpected),
                 "totalCount" => page.total_count = json::integer(json.raw()?),
-                _ => drop(json.raw_within(MAX_DEPTH - 1)?),
+                _ => drop(json.raw()?),
             }
             Ok(())
         })?;
@@ -49,19 +48,13 @@ impl Page {
 
     /// Reads the array of at most `limit` snapshots that was found to be in a page.
     pub(super) fn of_results(results: &str, limit: usize) -> Result<Page, Stopped> {
-        let mut page = Page::for_json_of(results.len())?;
-        page.read_items(&mut Cursor::new(results), limit)?;
+        let mut page = Page { body: Body::for_json_of(results.len())?, ..Page::default() };
+        page.read_items(&mut Cursor::new(results, MAX_DEPTH), limit)?;
         Ok(page)
-    }
-
-    fn for_json_of(length: usize) -> Result<Page, TryReserveError> {
-        Ok(Page { body: Body::for_json_of(length)?, ..Page::default() })
     }
 
     /// Reads the items of an array. One that is no object has no fields, but is there, so that it hides no other.
     fn read_items(&mut self, results: &mut Cursor, limit: usize) -> Result<(), Stopped> {
-        // The page and its array are two levels.
-        const LEVELS: usize = MAX_DEPTH - 2;
         results.elements(|json| {
             if self.items.len() == limit {
                 return Err(Stopped::Unexpected);
@@ -69,8 +62,8 @@ impl Page {
             let previous = self.items.last().map(|item| &item.fields);
             let (next, start) = (json.peek(), json.position());
             let fields = match next {
-                Some(b'{') => one_pass::read(json, &mut self.body, previous, LEVELS)?,
-                _ => json.raw_within(LEVELS).map(|_| Fields::default())?,
+                Some(b'{') => one_pass::read(json, &mut self.body, previous)?,
+                _ => json.raw().map(|_| Fields::default())?,
             };
             let json = start as u32..json.position() as u32;
             Ok(memory::push(&mut self.items, Item { json, fields })?)

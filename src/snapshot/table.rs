@@ -1,5 +1,5 @@
-//! Names with their values, kept for C: the members of a snapshot, the headers of a response. Made when first asked for,
-//! since most callers never ask.
+//! Names with their values, kept for C: the members of a snapshot, the headers of a response. Made when first asked
+//! for, since most callers never ask.
 
 use std::collections::TryReserveError;
 
@@ -72,8 +72,8 @@ impl FieldTable {
         added?;
         arena.shrink();
 
-        // Sorted rather than hashed: no choice of names makes that slow. Equal names stay in the order they came in, which
-        // is that of their places.
+        // Sorted rather than hashed: no choice of names makes that slow. Equal names stay in the order they came in,
+        // which is that of their places.
         let mut by_name = memory::copy(&entries)?;
         let name = |place: Place| arena.get(place).as_str();
         by_name.sort_unstable_by(|(a, _), (b, _)| name(*a).cmp(name(*b)).then(a.cmp(b)));
@@ -85,16 +85,23 @@ impl FieldTable {
             same
         });
         if by_name.len() < entries.len() {
-            entries = memory::copy(&by_name)?;
-            entries.sort_unstable();
+            entries.retain_mut(|entry| {
+                let place = entry.0;
+                *entry = named(&by_name, &arena, name(place)).unwrap_or(*entry);
+                entry.0 == place
+            });
         }
         Ok(FieldTable { all: Table { arena, entries }, by_name })
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<CText<'_>> {
-        let arena = &self.all.arena;
-        let entry = |(place, _): &(Place, Place)| arena.get(*place).as_str().cmp(name);
-        let at = self.by_name.binary_search_by(entry).ok()?;
-        Some(arena.get(self.by_name[at].1))
+        let (_, value) = named(&self.by_name, &self.all.arena, name)?;
+        Some(self.all.arena.get(value))
     }
+}
+
+/// The entry of that name.
+fn named(by_name: &[(Place, Place)], arena: &StringArena, name: &str) -> Option<(Place, Place)> {
+    let compared = |(place, _): &(Place, Place)| arena.get(*place).as_str().cmp(name);
+    Some(by_name[by_name.binary_search_by(compared).ok()?])
 }

@@ -1,5 +1,5 @@
-//! Reads snapshots and pages by another way than the library does: each field by itself, by serde_json. A test and a fuzz
-//! target prove that both say the same.
+//! Reads snapshots and pages by another way than the library does: each field by itself, by serde_json. A test and a
+//! fuzz target prove that both say the same.
 
 use serde_json::value::RawValue;
 
@@ -13,8 +13,8 @@ use super::{Snapshot, copied, one_pass};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::json;
 
-/// Checks that a text, read as [`Snapshot::parse`] and [`SnapshotList::parse`] do, says what it says read field by field.
-/// Whether it is a snapshot as Atlas documents it, and whether it is a page.
+/// Checks that a text, read as [`Snapshot::parse`] and [`SnapshotList::parse`] do, says what it says read field by
+/// field. Whether it is a snapshot as Atlas documents it, and whether it is a page.
 pub fn assert_same(text: &[u8]) -> (bool, bool) {
     let quick = Snapshot::parse(text).map(|snapshot| told(&snapshot));
     assert_eq!(comparable(quick), comparable(snapshot(text).map(|snapshot| told(&snapshot))));

@@ -22,7 +22,7 @@ const VALUES: &[&str] = &[
     "{}", "{ }", r#"{"a":{}}"#, r#"{"id":"a"}"#, r#"{"error":404}"#, r#"{"results":[]}"#,
     "", "nul", "nulll", "tru", "01", "00", "+1", "--1", "7.", "\"\n\"", "\"\u{1f}\"", r#""open"#, r#"open""#, r#""\x""#,
     "-", "-01", "1e", "0x1", "NaN", "Infinity", "truee", r#""\u12g4""#, r#""\ud8""#, "'x'", "[1,]", "[1 2]", "{,}",
-    r#"["a",]"#, r#"["a""#, r#"[,"a"]"#, r#"{"id":"a",}"#, r#"{"id""#, r#"{id:1}"#, "]", "}", ",",
+    r#"["a",]"#, r#"["a""#, r#"[,"a"]"#, r#"{"id":"a",}"#, r#"{"id""#, r#"{id:1}"#, "{7:1}", "{null:1}", "]", "}", ",",
 ];
 
 /// A JSON text with each value in it replaced by others, and each member in it there twice, in any order, or renamed.
@@ -159,7 +159,8 @@ fn one_pass_says_the_same_of_recorded_answers_of_the_live_service() {
 
 #[test]
 fn what_was_read_of_an_odd_item_before_it_was_odd_is_forgotten() {
-    let odd = r#"{"results":[{"id":"a","links":[{"rel":"b"}],"status":7},{"id":"c","x":"\n","status":"\n"}]}"#;
+    let odd = r#"{"results":[{"id":"a","links":[{"rel":"b"}],"status":7},
+        {"id":"c","x":"\n","status":"\n","copyRegions":["d",{}]}]}"#;
     let page = Page::read(odd, 2).ok().unwrap();
     assert_eq!(page.body.lengths(), ("a b c \n ".len(), 2));
 }
