@@ -170,3 +170,31 @@ fn copy(text: &str, target: &mut [c_char]) -> bool {
 }
 
 const _: () = assert!(ErrorKind::Internal as i32 == atlas_error_kind::ATLAS_ERROR_INTERNAL as i32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_does_not_fit_is_cut_at_a_character() {
+        for (text, expected, is_whole) in [
+            ("", "", true),
+            ("abc", "abc", true),
+            ("abcd", "abc", false),
+            ("a\u{e9}", "a\u{e9}", true),
+            ("ab\u{e9}", "ab", false),
+            ("\0", "\u{fffd}", true),
+            ("a\0", "a", false),
+        ] {
+            let mut target = [0; 4];
+            assert_eq!(copy(text, &mut target), is_whole, "{text:?}");
+            let bytes = target.map(|byte: c_char| byte.to_ne_bytes()[0]);
+            assert_eq!(
+                bytes.split(|byte| *byte == 0).next(),
+                Some(expected.as_bytes()),
+                "{text:?}"
+            );
+            assert_eq!(bytes[3], 0, "{text:?}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub(super) struct Place(NonZeroU32);
 pub(crate) struct CText<'a>(pub(super) &'a str);
 
 impl<'a> CText<'a> {
-    pub(crate) fn as_str(self) -> &'a str {
+    pub(super) fn as_str(self) -> &'a str {
         let text = CStr::from_bytes_until_nul(self.0.as_bytes());
         &self.0[..text.map_or(self.0.len(), CStr::count_bytes)]
     }
