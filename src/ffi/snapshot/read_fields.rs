@@ -171,8 +171,7 @@ pub unsafe extern "C" fn atlas_snapshot_read_fields(
 ) -> usize {
     // SAFETY: the header demands that a handle is NULL or alive.
     let snapshot = unsafe { borrow(snapshot) };
-    let found =
-        guard_accessor(None, || snapshot.map(|snapshot| atlas_snapshot_fields::of(Some(snapshot))));
+    let found = guard_accessor(None, || Some(atlas_snapshot_fields::of(Some(snapshot?))));
     let known = if found.is_some() { size_of::<atlas_snapshot_fields>() } else { 0 };
     if !fields.is_null() {
         let found = found.unwrap_or_else(|| atlas_snapshot_fields::of(None));
