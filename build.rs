@@ -1,5 +1,6 @@
 //! Two jobs: what the shared library promises to the loader, and, with the cargo feature `header`, writing
-//! `include/atlas_backup.h` and `include/atlas_backup.ffi.h`. Without that feature neither cbindgen is compiled nor the source tree touched.
+//! `include/atlas_backup.h` and `include/atlas_backup.ffi.h`. Without that feature neither cbindgen is compiled nor the
+//! source tree touched.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -119,24 +120,18 @@ mod header {
         let text = text
             .replace("ATLAS_SNAPSHOT_TYPE_KIND_", "ATLAS_SNAPSHOT_TYPE_")
             .replace(",\n}", "\n}");
-        let mut lines = text.trim().lines().peekable();
-        let mut tidy = String::new();
-        while let Some(line) = lines.next() {
-            // cbindgen ends some lines of comments with a blank.
-            tidy.push_str(line.trim_end());
-            if line.ends_with("/**")
-                && let Some(comment) = lines.next()
-            {
-                // A comment of one line takes one line: enumerations and structs are read like tables.
-                let is_short = lines.next_if(|line| line.trim() == "*/").is_some();
-                match is_short {
-                    true => tidy += &format!("{} */", comment.trim_start().trim_start_matches('*')),
-                    false => tidy += &format!("\n{}", comment.trim_end()),
-                }
-            }
-            tidy.push('\n');
+        let mut parts = text.trim().split("/**\n");
+        let mut tidy = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (comment, code) = part.split_once("*/").expect("the end of a comment");
+            // A comment of one line takes one line: enumerations and structs are read like tables.
+            tidy += &match comment.trim().trim_start_matches('*') {
+                text if text.contains('\n') => format!("/**\n{comment}*/{code}"),
+                text => format!("/**{text} */{code}"),
+            };
         }
-        tidy.trim_end().to_owned()
+        // cbindgen ends some lines of comments with a blank.
+        tidy.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 
     fn read(path: &Path) -> String {

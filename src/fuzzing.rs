@@ -16,7 +16,7 @@ use crate::runtime::context::Canceller;
 use crate::snapshot::Snapshot;
 
 pub use crate::ffi::all as c;
-pub use crate::snapshot::careful::assert_same;
+pub use crate::snapshot::one_pass_compared::assert_same;
 
 /// An answer of a server.
 #[derive(Clone, Debug, Default)]

@@ -6,16 +6,15 @@
 mod cursor;
 
 use std::borrow::Cow;
-use std::collections::TryReserveError;
 
 use memchr::{memchr, memchr2_iter};
 use serde::Deserializer as _;
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::text::boundary;
-pub(crate) use cursor::Cursor;
+pub(crate) use cursor::{Cursor, Stopped};
 
 /// The longest body that is read, in bytes. A page of 500 snapshots has about a fortieth of it.
 pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -55,8 +54,8 @@ impl From<serde_json::Error> for Malformed {
     }
 }
 
-/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that is
-/// the caller's own may be quoted.
+/// Checks that a body is a JSON object in UTF-8 within the limits, as far as that shows without reading it. A text that
+/// is the caller's own may be quoted.
 pub(crate) fn begin(body: Vec<u8>, is_callers: bool) -> Result<String, Malformed> {
     if body.is_empty() {
         return Err(Malformed("expected a JSON object: it is empty".into()));
@@ -102,91 +101,68 @@ pub(crate) fn members<'a>(
     Ok(reader.end()?)
 }
 
-/// The values of the members with these names in an object, the last of each, as raw JSON text; `None` if it is none.
+/// The values of the members with these names in an object, the last of each, as raw JSON text.
 pub(crate) fn values<'a, const N: usize>(
     object: &'a str,
     names: [&str; N],
-) -> Option<[Option<&'a str>; N]> {
+) -> Result<[Option<&'a str>; N], Malformed> {
     let mut values = [None; N];
-    find_values(object, &names, &mut values).ok()?;
-    Some(values)
-}
-
-/// The same into an array that is there.
-pub(crate) fn find_values<'a>(
-    object: &'a str,
-    names: &[&str],
-    values: &mut [Option<&'a str>],
-) -> Result<(), Malformed> {
     members(object, |raw, value| {
         let name = name(raw);
         if let Some(at) = names.iter().position(|known| *known == name) {
             values[at] = Some(value);
         }
-    })
+    })?;
+    Ok(values)
 }
 
-/// Calls `each` with every element of an array, as raw JSON text.
-pub(crate) fn elements<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), Malformed> {
-    let mut reader = serde_json::Deserializer::from_str(array);
-    reader.deserialize_seq(Elements(each))?;
-    Ok(reader.end()?)
+/// Calls `each` with every element of a well-formed array, as raw JSON text; what is no array has none.
+pub(crate) fn elements<'a>(array: &'a str, mut each: impl FnMut(&'a str)) {
+    let _ = Cursor::new(array, usize::MAX).elements(|json| {
+        each(json.raw()?);
+        Ok(())
+    });
 }
 
 /// What a member is called, from its name in raw JSON text. A long name with escapes, which is none that Atlas
 /// documents, is given as it is.
 pub(crate) fn name(raw: &str) -> Cow<'_, str> {
-    match unescaped(raw) {
-        Some(plain) => Cow::Borrowed(plain),
-        None if raw.len() > 256 => Cow::Borrowed(raw),
-        None => {
-            let mut name = String::with_capacity(raw.len());
-            match push_text(raw, &mut name) {
-                Ok(_) => Cow::Owned(name),
-                Err(_) => Cow::Borrowed(raw),
-            }
-        }
+    let has_escapes = memchr(b'\\', raw.as_bytes()).is_some();
+    if !has_escapes || raw.len() > 256 {
+        return Cow::Borrowed(
+            raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw),
+        );
     }
+    let mut name = String::with_capacity(raw.len());
+    push_text(raw, &mut name);
+    Cow::Owned(name)
 }
 
 /// Appends the text that a raw JSON string stands for, with U+FFFD for what C or UTF-8 cannot hold: `\u0000` and lone
-/// surrogates. False, and nothing appended, when the value is not a string. `into` has room for it.
-pub(crate) fn push_text(raw: &str, into: &mut String) -> Result<bool, TryReserveError> {
-    match unescaped(raw) {
-        Some(plain) => into.push_str(plain),
-        // Taken as bytes, since serde_json refuses lone surrogates in a `str`. The text was checked before, so this
-        // fails only for what is no string.
-        None => {
-            // serde_json collects it in a buffer that doubles as it grows, and does not ask whether there is memory.
-            if raw.len() > 4096 {
-                Vec::<u8>::new().try_reserve_exact(3 * raw.len())?;
-            }
-            return Ok(serde_json::Deserializer::from_str(raw)
-                .deserialize_bytes(Unescape(into))
-                .is_ok());
-        }
+/// surrogates. `None`, and perhaps half a text, when the value is not a string. `into` has room for it.
+pub(crate) fn push_text(raw: &str, into: &mut String) -> Option<()> {
+    let mut rest = raw.strip_prefix('"')?.strip_suffix('"')?;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        into.push_str(&rest[..at]);
+        let (character, length) = escape(&rest.as_bytes()[at..])?;
+        into.push(character);
+        rest = &rest[at + length..];
     }
-    Ok(true)
+    into.push_str(rest);
+    Some(())
 }
 
 /// The text that a raw JSON string stands for, as [`push_text`] reads it, in memory that is wiped, since it may hold a
-/// secret; `None` when the value is not a string. serde_json would collect a text with escapes in a buffer that nobody wipes.
+/// secret; `None` when the value is not a string.
 pub(crate) fn wiped_text(raw: &str) -> Option<Zeroizing<String>> {
-    let mut rest = raw.strip_prefix('"')?.strip_suffix('"')?;
     // Room for all, since growing would leave a copy behind that nobody wipes.
     let mut text = Zeroizing::new(String::with_capacity(raw.len()));
-    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
-        text.push_str(&rest[..at]);
-        let (character, length) = escape(&rest.as_bytes()[at..])?;
-        text.push(character);
-        rest = &rest[at + length..];
-    }
-    text.push_str(rest);
+    push_text(raw, &mut text)?;
     Some(text)
 }
 
-/// The character that an escape at the beginning of `text` stands for, and how long the escape is; U+FFFD for `\u0000` and
-/// for lone surrogates.
+/// The character that an escape at the beginning of `text` stands for, and how long the escape is; U+FFFD for `\u0000`
+/// and for lone surrogates.
 pub(crate) fn escape(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 4)?;
@@ -217,15 +193,13 @@ pub(crate) fn escape(text: &[u8]) -> Option<(char, usize)> {
 
 /// The same JSON text without the white space between its parts, in memory that is wiped: it may hold a secret.
 pub(crate) fn compact(raw: &str) -> Zeroizing<String> {
-    let (mut in_string, mut escaped) = (false, false);
-    let is_kept = |c: &char| {
-        let ends_or_begins = *c == '"' && !escaped;
-        escaped = in_string && *c == '\\' && !escaped;
-        in_string ^= ends_or_begins;
-        in_string || !c.is_ascii_whitespace()
-    };
     let mut text = Zeroizing::new(String::with_capacity(raw.len()));
-    text.extend(raw.chars().filter(is_kept));
+    let mut start = 0;
+    for (at, _) in outside_strings(raw).filter(|(_, byte)| is_space(*byte)) {
+        text.push_str(&raw[start..at]);
+        start = at + 1;
+    }
+    text.push_str(&raw[start..]);
     text
 }
 
@@ -236,30 +210,12 @@ pub(crate) fn ended(cut: &str) -> String {
     let mut open = Vec::new();
     // Up to where the text can be kept, and whether the next string is a value rather than a name.
     let (mut end, mut is_value) = (0, false);
-    let (mut in_string, mut escape) = (false, None);
-    for (at, byte) in cut.bytes().enumerate() {
-        if in_string {
-            match (byte, escape) {
-                // `\u` and four digits, or one character.
-                (_, Some(start)) if at == start + 1 && byte != b'u' || at == start + 5 => {
-                    escape = None;
-                }
-                (_, Some(_)) => {}
-                (b'\\', None) => escape = Some(at),
-                (b'"', None) => in_string = false,
-                _ => {}
-            }
-            if is_value && escape.is_none() {
-                end = at + 1;
-            }
-            continue;
-        }
+    let mut string_start = None;
+    for (at, byte) in outside_strings(cut) {
         match byte {
             b'"' => {
-                in_string = true;
-                if is_value {
-                    end = at + 1;
-                }
+                string_start = if string_start.is_none() { Some(at + 1) } else { None };
+                end = if is_value { at + 1 } else { end };
             }
             b'{' | b'[' => {
                 open.push(if byte == b'{' { '}' } else { ']' });
@@ -279,11 +235,36 @@ pub(crate) fn ended(cut: &str) -> String {
         }
     }
     let mut text = cut[..end].to_owned();
-    if in_string && is_value {
+    if let Some(start) = string_start.filter(|_| is_value) {
+        text.push_str(without_cut_escape(&cut[start..]));
         text.push('"');
     }
     text.extend(open.iter().rev());
     text
+}
+
+/// The beginning of the inside of a JSON string, as far as the last escape in it is complete.
+fn without_cut_escape(string: &str) -> &str {
+    let mut end = 0;
+    while let Some(at) = memchr(b'\\', &string.as_bytes()[end..]) {
+        let start = end + at;
+        end = start + if string[start..].starts_with("\\u") { 6 } else { 2 };
+        if end > string.len() {
+            return &string[..start];
+        }
+    }
+    string
+}
+
+/// The bytes of a JSON text that are not inside a string, with their places; the quotes of a string are outside.
+fn outside_strings(text: &str) -> impl Iterator<Item = (usize, u8)> {
+    let (mut in_string, mut escaped) = (false, false);
+    text.bytes().enumerate().filter(move |(_, byte)| {
+        let is_quote = *byte == b'"' && !escaped;
+        escaped = in_string && *byte == b'\\' && !escaped;
+        in_string ^= is_quote;
+        is_quote || !in_string
+    })
 }
 
 /// The value of a raw JSON integer that fits 64 bits; a fraction or an exponent makes it something else.
@@ -295,17 +276,12 @@ pub(crate) fn integer(raw: &str) -> Option<i64> {
 /// Refuses a (well-formed) text that nests too deeply for those who read it after us.
 pub(crate) fn check_depth(text: &str, limit: usize) -> Result<(), Malformed> {
     // Counting brackets, strings included, is many times cheaper than following them and settles it nearly always.
-    let openings = memchr2_iter(b'[', b'{', text.as_bytes());
-    if openings.take(limit + 1).count() <= limit {
+    if memchr2_iter(b'[', b'{', text.as_bytes()).nth(limit).is_none() {
         return Ok(());
     }
-    let (mut depth, mut in_string, mut escaped) = (0, false, false);
-    for (at, byte) in text.bytes().enumerate() {
+    let mut depth = 0;
+    for (at, byte) in outside_strings(text) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
             b'[' | b'{' if depth == limit => {
                 let what = format!("found more than {limit} levels of nesting");
                 return Err(Malformed::at(text.as_bytes(), at, &what));
@@ -316,12 +292,6 @@ pub(crate) fn check_depth(text: &str, limit: usize) -> Result<(), Malformed> {
         }
     }
     Ok(())
-}
-
-/// The inside of a raw JSON string without escapes.
-fn unescaped(raw: &str) -> Option<&str> {
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    memchr(b'\\', inside.as_bytes()).is_none().then_some(inside)
 }
 
 fn is_space(byte: u8) -> bool {
@@ -340,49 +310,6 @@ impl<'de, F: FnMut(&'de str, &'de str)> Visitor<'de> for Members<F> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             (self.0)(name.get(), value.get());
-        }
-        Ok(())
-    }
-}
-
-struct Elements<F>(F);
-
-impl<'de, F: FnMut(&'de str)> Visitor<'de> for Elements<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
-        while let Some(element) = array.next_element::<&RawValue>()? {
-            (self.0)(element.get());
-        }
-        Ok(())
-    }
-}
-
-struct Unescape<'a>(&'a mut String);
-
-impl Visitor<'_> for Unescape<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<(), E> {
-        for chunk in bytes.utf8_chunks() {
-            for (i, piece) in chunk.valid().split('\0').enumerate() {
-                if i > 0 {
-                    self.0.push(char::REPLACEMENT_CHARACTER);
-                }
-                self.0.push_str(piece);
-            }
-            // A lone surrogate comes as three bytes, each a chunk that is invalid; the first of them is always ED.
-            if chunk.invalid().first() == Some(&0xed) {
-                self.0.push(char::REPLACEMENT_CHARACTER);
-            }
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ fn read(file: &str) -> String {
 /// Atlas' name of each text field and its accessor in Rust, from the table in src/snapshot/fields.rs.
 fn text_fields() -> Vec<(String, String)> {
     let source = read("src/snapshot/fields.rs");
-    let table = source.split("\ntext_fields! {\n").nth(1).expect("a table");
-    let rows = table.lines().take_while(|line| *line != "}");
+    let table = source.split("\n    [texts]\n").nth(1).expect("a table");
+    let rows = table.lines().take_while(|line| *line != "    [others]");
     let fields: Vec<_> = rows
         .map(str::trim)
         .filter(|row| !row.starts_with("//"))
@@ -62,7 +62,7 @@ fn a_text_field_is_in_every_place_where_it_has_to_be() {
                 "with a comment for the header that ends with: Atlas' field \"NAME\".",
             ),
             (
-                "src/ffi/snapshot/fields.rs",
+                "src/ffi/snapshot/read_fields.rs",
                 format!("/// `atlas_snapshot_{c}()`\n    pub "),
                 "at the end of atlas_snapshot_fields, and where that is filled",
             ),

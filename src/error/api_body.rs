@@ -186,7 +186,7 @@ impl<'a> ApiErrorBody<'a> {
     fn parameter(&self, index: usize) -> Option<&'a str> {
         let (mut found, mut count) = (None, 0);
         // Of what is no array there is no element, and no harm done.
-        let _ = json::elements(self.parameters?, |parameter| {
+        json::elements(self.parameters?, |parameter| {
             if count == index {
                 found = Some(parameter);
             }
@@ -207,10 +207,10 @@ impl<'a> ApiErrorBody<'a> {
 
     /// Name and description of each field that Atlas refused.
     fn bad_fields(&self) -> Vec<[Option<&'a str>; 2]> {
-        let fields = |detail| json::values(detail, ["fields"]);
+        let fields = |detail| json::values(detail, ["fields"]).ok();
         let mut found = Vec::new();
         if let Some([Some(fields)]) = self.bad_request_detail.and_then(fields) {
-            let _ = json::elements(fields, |field| {
+            json::elements(fields, |field| {
                 found.push(json::values(field, ["field", "description"]).unwrap_or_default());
             });
         }

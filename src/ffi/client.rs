@@ -9,7 +9,8 @@ use super::handle::{
     atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list, borrow, free,
 };
 use super::{attempt, blocking, cancellation, guard, null, required};
-use crate::client::{Client, ClusterType, Format, Polling};
+use crate::client::ClusterType::{ReplicaSet, ShardedCluster};
+use crate::client::{Client, Format, Polling};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::panic::in_callback;
 use crate::snapshot::Snapshot;
@@ -91,20 +92,14 @@ pub unsafe extern "C" fn atlas_client_revoke_token(
     client: *mut atlas_client,
     error: *mut atlas_error,
 ) -> i32 {
-    let mut kind = ErrorKind::Internal as i32;
     let revoke = || {
         // SAFETY: the caller's handle is NULL or alive.
-        let outcome = unsafe { borrow(client) }
-            .ok_or_else(|| null("client"))
-            .and_then(|client| client.revoke_token());
-        if let Err(error) = &outcome {
-            kind = error.kind as i32;
-        }
-        outcome
+        let client = unsafe { borrow(client) }.ok_or_else(|| null("client"))?;
+        client.revoke_token()
     };
     // SAFETY: the caller's error is NULL or writable.
-    let done = cancellation::deferred(|| unsafe { attempt(error, revoke) });
-    if done.is_some() { 0 } else { kind }
+    let outcome = cancellation::deferred(|| unsafe { attempt(error, revoke) });
+    outcome.map_or_else(|kind| kind as i32, |()| 0)
 }
 
 /// One snapshot of a replica set: Atlas' getGroupClusterBackupSnapshot, which needs the role Project Read Only or
@@ -128,8 +123,7 @@ pub unsafe extern "C" fn atlas_client_get_snapshot(
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
     call!(error, client, |client, group_id, cluster_name, snapshot_id| {
-        let cluster_type = ClusterType::ReplicaSet;
-        client.get_snapshot(cluster_type, group_id, cluster_name, snapshot_id, format(flags)?)
+        client.get_snapshot(ReplicaSet, group_id, cluster_name, snapshot_id, format(flags)?)
     })
 }
 
@@ -145,8 +139,7 @@ pub unsafe extern "C" fn atlas_client_get_sharded_snapshot(
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot {
     call!(error, client, |client, group_id, cluster_name, snapshot_id| {
-        let cluster_type = ClusterType::ShardedCluster;
-        client.get_snapshot(cluster_type, group_id, cluster_name, snapshot_id, format(flags)?)
+        client.get_snapshot(ShardedCluster, group_id, cluster_name, snapshot_id, format(flags)?)
     })
 }
 
@@ -165,7 +158,7 @@ pub unsafe extern "C" fn atlas_client_list_snapshots(
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot_list {
     call!(error, client, |client, group_id, cluster_name| {
-        client.list_snapshots(ClusterType::ReplicaSet, group_id, cluster_name, format(flags)?)
+        client.list_snapshots(ReplicaSet, group_id, cluster_name, format(flags)?)
     })
 }
 
@@ -180,7 +173,7 @@ pub unsafe extern "C" fn atlas_client_list_sharded_snapshots(
     error: *mut atlas_error,
 ) -> *mut atlas_snapshot_list {
     call!(error, client, |client, group_id, cluster_name| {
-        client.list_snapshots(ClusterType::ShardedCluster, group_id, cluster_name, format(flags)?)
+        client.list_snapshots(ShardedCluster, group_id, cluster_name, format(flags)?)
     })
 }
 
@@ -224,16 +217,8 @@ pub unsafe extern "C" fn atlas_client_wait_for_snapshot(
 ) -> *mut atlas_snapshot {
     call!(error, client, |client, group_id, cluster_name, snapshot_id| {
         let polling = polling(poll_interval_ms, timeout_ms, flags)?;
-        let mut progress = reporter(progress, user_data);
-        let cluster_type = ClusterType::ReplicaSet;
-        client.wait_for_snapshot(
-            cluster_type,
-            group_id,
-            cluster_name,
-            snapshot_id,
-            polling,
-            &mut progress,
-        )
+        let progress = &mut reporter(progress, user_data);
+        client.wait_for_snapshot(ReplicaSet, group_id, cluster_name, snapshot_id, polling, progress)
     })
 }
 
@@ -253,16 +238,9 @@ pub unsafe extern "C" fn atlas_client_wait_for_sharded_snapshot(
 ) -> *mut atlas_snapshot {
     call!(error, client, |client, group_id, cluster_name, snapshot_id| {
         let polling = polling(poll_interval_ms, timeout_ms, flags)?;
-        let mut progress = reporter(progress, user_data);
-        let cluster_type = ClusterType::ShardedCluster;
-        client.wait_for_snapshot(
-            cluster_type,
-            group_id,
-            cluster_name,
-            snapshot_id,
-            polling,
-            &mut progress,
-        )
+        let progress = &mut reporter(progress, user_data);
+        let sharded = ShardedCluster;
+        client.wait_for_snapshot(sharded, group_id, cluster_name, snapshot_id, polling, progress)
     })
 }
 

@@ -1,10 +1,10 @@
 //! Settings, the C side.
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
-use super::guard;
 use super::handle::{atlas_config, borrow_mut, free, into_handle};
+use super::{bytes, guard};
 use crate::config::Config;
 use crate::log::{Level, Sink};
 use crate::runtime::panic::in_callback;
@@ -60,15 +60,6 @@ macro_rules! set {
             guard((), || ($setter)(config $(, $text)*));
         }
     }};
-}
-
-/// The bytes of a text; `None` for NULL.
-///
-/// # Safety
-/// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
-unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    // SAFETY: NUL-terminated where it is not NULL.
-    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
 /// Authenticates as a service account (OAuth 2.0 client credentials; "mdb_sa_id_…" and "mdb_sa_sk_…"). Of this and the

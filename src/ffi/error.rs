@@ -1,10 +1,12 @@
 //! `atlas_error`: a plain struct that every language can read, filled by every call that can fail.
 
+use std::borrow::Cow;
 use std::ffi::c_char;
 use std::mem::{offset_of, size_of};
 
 use super::guard;
 use crate::error::{Error, ErrorKind};
+use crate::text::boundary;
 
 /// What went wrong, as a number. Numbers never change meaning; new ones may be added, so treat a number you do not
 /// know like `ATLAS_ERROR_INTERNAL`. `atlas_error_kind_name()` spells them.
@@ -155,23 +157,44 @@ pub(super) unsafe fn store(target: *mut atlas_error, error: Option<&Error>) {
 
 /// Copies as many whole characters as fit before the final NUL; whether that was all of them.
 fn copy(text: &str, target: &mut [c_char]) -> bool {
-    let mut free = target.len() - 1;
-    let mut at = 0;
-    for character in text.chars() {
-        // A NUL would end the text for a C reader.
-        let character = if character == '\0' { '\u{fffd}' } else { character };
-        let mut buffer = [0; 4];
-        let bytes = character.encode_utf8(&mut buffer).as_bytes();
-        if bytes.len() > free {
-            return false;
-        }
-        for &byte in bytes {
-            target[at] = byte as c_char;
-            at += 1;
-        }
-        free -= bytes.len();
+    // A NUL would end the text for a C reader.
+    let text: Cow<str> = match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}").into(),
+        false => text.into(),
+    };
+    let end = boundary(&text, target.len() - 1);
+    for (to, byte) in target.iter_mut().zip(text[..end].bytes()) {
+        *to = byte as c_char;
     }
-    true
+    end == text.len()
 }
 
 const _: () = assert!(ErrorKind::Internal as i32 == atlas_error_kind::ATLAS_ERROR_INTERNAL as i32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_does_not_fit_is_cut_at_a_character() {
+        for (text, expected, is_whole) in [
+            ("", "", true),
+            ("abc", "abc", true),
+            ("abcd", "abc", false),
+            ("a\u{e9}", "a\u{e9}", true),
+            ("ab\u{e9}", "ab", false),
+            ("\0", "\u{fffd}", true),
+            ("a\0", "a", false),
+        ] {
+            let mut target = [0; 4];
+            assert_eq!(copy(text, &mut target), is_whole, "{text:?}");
+            let bytes = target.map(|byte: c_char| byte.to_ne_bytes()[0]);
+            assert_eq!(
+                bytes.split(|byte| *byte == 0).next(),
+                Some(expected.as_bytes()),
+                "{text:?}"
+            );
+            assert_eq!(bytes[3], 0, "{text:?}");
+        }
+    }
+}

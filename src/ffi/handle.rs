@@ -6,11 +6,10 @@
 use std::ffi::c_char;
 use std::ptr::{from_ref, null};
 
-use super::snapshot::ATLAS_ABSENT;
 use super::{guard, guard_accessor};
 use crate::client::Client;
 use crate::config::Config;
-use crate::snapshot::{Snapshot, SnapshotList, Text};
+use crate::snapshot::{CText, Snapshot, SnapshotList};
 
 /// An opaque type of the header.
 pub(super) trait Castable {
@@ -119,18 +118,18 @@ pub(super) trait IntoC {
     fn into_c(self) -> Self::C;
 }
 
-impl IntoC for Option<Text<'_>> {
+impl IntoC for Option<CText<'_>> {
     type C = *const c_char;
     const ABSENT: *const c_char = null();
 
     fn into_c(self) -> *const c_char {
-        self.map_or(Self::ABSENT, Text::as_ptr)
+        self.map_or(Self::ABSENT, CText::as_ptr)
     }
 }
 
 impl IntoC for Option<i64> {
     type C = i64;
-    const ABSENT: i64 = ATLAS_ABSENT;
+    const ABSENT: i64 = i64::MIN;
 
     fn into_c(self) -> i64 {
         self.unwrap_or(Self::ABSENT)

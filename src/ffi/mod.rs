@@ -27,12 +27,7 @@ use handle::{Castable, into_handle};
 /// The functions as Rust names them, for the fuzz targets.
 #[cfg(fuzzing)]
 pub mod all {
-    pub use super::error::{
-        ATLAS_ERROR_FLAG_RETRYABLE, ATLAS_ERROR_FLAG_TRUNCATED, atlas_error, atlas_error_kind_name,
-        atlas_error_size,
-    };
-    pub use super::handle::{atlas_client, atlas_config, atlas_snapshot, atlas_snapshot_list};
-    pub use super::{client::*, config::*, snapshot::*, version::*};
+    pub use super::{client::*, config::*, error::*, handle::*, snapshot::*, version::*};
 }
 
 /// Runs what a function of the ABI does. A panic, which would be the end of the host, ends here.
@@ -77,15 +72,18 @@ fn guard_accessor<T>(absent: T, body: impl FnOnce() -> T) -> T {
     caught(body).unwrap_or(absent)
 }
 
-/// Runs the body of a call that can fail: fills `*error` whatever happens and returns what `body` made, or `None`.
+/// Runs the body of a call that can fail: fills `*error` whatever happens and returns what `body` made, or why not.
 ///
 /// # Safety
 /// `error` is NULL or points to a writable `atlas_error`.
-unsafe fn attempt<T>(error: *mut atlas_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
+unsafe fn attempt<T>(
+    error: *mut atlas_error,
+    body: impl FnOnce() -> Result<T>,
+) -> std::result::Result<T, ErrorKind> {
     let outcome = caught_silently(body).and_then(|outcome| outcome);
     // SAFETY: `error` is NULL or writable, as our own contract demands.
     unsafe { error::store(error, outcome.as_ref().err()) };
-    outcome.ok()
+    outcome.map_err(|error| error.kind)
 }
 
 /// Like [`attempt`] for calls that return a new handle: boxes what `body` made, or returns NULL.
@@ -117,17 +115,23 @@ unsafe fn blocking<T: Castable>(
 /// # Safety
 /// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
 unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>> {
-    if text.is_null() {
+    // SAFETY: the same contract.
+    let Some(bytes) = (unsafe { bytes(text) }) else {
         return Ok(None);
-    }
-    // SAFETY: not NULL, hence NUL-terminated.
-    let bytes = unsafe { CStr::from_ptr(text) };
-    bytes.to_str().map(Some).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidArgument,
-            format!("{name} is not UTF-8 (byte {})", error.valid_up_to() + 1),
-        )
+    };
+    str::from_utf8(bytes).map(Some).map_err(|error| {
+        let place = error.valid_up_to() + 1;
+        Error::new(ErrorKind::InvalidArgument, format!("{name} is not UTF-8 (byte {place})"))
     })
+}
+
+/// The bytes of a text; `None` for NULL.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated and stays unchanged while the result is in use.
+unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: NUL-terminated where it is not NULL.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
 /// Text from the caller that must be there.

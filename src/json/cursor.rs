@@ -1,13 +1,15 @@
-//! Goes over JSON text value by value, as long as it is the plain JSON that machines write: no text in it has escapes.
-//! Whatever else is met, `None` says that somebody else has to look, be it good JSON or not.
+//! Goes over JSON text value by value. Strings without escapes, which nearly all are, are read here; all else that is
+//! not structure is read by serde_json.
 
+use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::marker::PhantomData;
 
 use memchr::memchr;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::is_space;
+use super::{check_depth, is_space, name};
 
 /// A place in a JSON text.
 #[derive(Clone)]
@@ -16,11 +18,29 @@ pub(crate) struct Cursor<'a> {
     at: usize,
     /// Whether all of the text is plain.
     is_plain: bool,
+    /// How many arrays and objects may still begin within each other.
+    levels: usize,
 }
 
+/// Why a text was not gone over to its end.
+pub(crate) enum Stopped {
+    /// It is not what was looked for, or no JSON.
+    Unexpected,
+    NoMemory,
+}
+
+impl From<TryReserveError> for Stopped {
+    fn from(_: TryReserveError) -> Stopped {
+        Stopped::NoMemory
+    }
+}
+
+type Result<T> = std::result::Result<T, Stopped>;
+
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(text: &'a str) -> Cursor<'a> {
-        Cursor { text, at: 0, is_plain: is_plain(text) }
+    /// The beginning of a text, in which so many arrays and objects may be within each other.
+    pub(crate) fn new(text: &'a str, levels: usize) -> Cursor<'a> {
+        Cursor { text, at: 0, is_plain: is_plain(text), levels }
     }
 
     /// How many bytes come before this place.
@@ -28,35 +48,32 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// How many bytes come before the value that is next.
-    pub(crate) fn start(&mut self) -> usize {
+    /// Goes past white space; the byte that is next.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         self.skip_space();
-        self.at
-    }
-
-    /// Whether only white space is left.
-    pub(crate) fn is_at_end(&mut self) -> bool {
-        self.skip_space();
-        self.at == self.text.len()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     /// Goes over an object: `each` gets the name of every member and has to go past its value.
     pub(crate) fn members(
         &mut self,
-        mut each: impl FnMut(&mut Cursor<'a>, &'a str) -> Option<()>,
-    ) -> Option<()> {
-        self.items(b'{', b'}', |cursor| {
-            let name = cursor.string()?;
-            cursor.skip(b':').then_some(())?;
-            each(cursor, name)
+        mut each: impl FnMut(&mut Cursor<'a>, &str) -> Result<()>,
+    ) -> Result<()> {
+        self.items(b'{', b'}', |json| {
+            let name = match json.string() {
+                Some(name) => Cow::Borrowed(name),
+                None => json.name_with_escapes()?,
+            };
+            json.expect(b':')?;
+            each(json, &name)
         })
     }
 
     /// Goes over an array: `each` is called at every element and has to go past it.
     pub(crate) fn elements(
         &mut self,
-        each: impl FnMut(&mut Cursor<'a>) -> Option<()>,
-    ) -> Option<()> {
+        each: impl FnMut(&mut Cursor<'a>) -> Result<()>,
+    ) -> Result<()> {
         self.items(b'[', b']', each)
     }
 
@@ -64,68 +81,93 @@ impl<'a> Cursor<'a> {
         &mut self,
         opening: u8,
         closing: u8,
-        mut each: impl FnMut(&mut Cursor<'a>) -> Option<()>,
-    ) -> Option<()> {
-        self.skip(opening).then_some(())?;
-        if self.skip(closing) {
-            return Some(());
-        }
-        loop {
-            each(self)?;
-            if !self.skip(b',') {
-                return self.skip(closing).then_some(());
+        mut each: impl FnMut(&mut Cursor<'a>) -> Result<()>,
+    ) -> Result<()> {
+        self.expect(opening)?;
+        self.levels = self.levels.checked_sub(1).ok_or(Stopped::Unexpected)?;
+        if !self.skip(closing) {
+            loop {
+                each(self)?;
+                if !self.skip(b',') {
+                    break;
+                }
             }
+            self.expect(closing)?;
         }
+        self.levels += 1;
+        Ok(())
     }
 
-    /// Goes past a string, if there is one.
+    /// Goes past a string without escapes, if there is one.
     pub(crate) fn string(&mut self) -> Option<&'a str> {
-        self.skip(b'"').then_some(())?;
-        let end = self.at + quote(self.text.as_bytes().get(self.at..)?)?;
-        let string = self.text.get(self.at..end)?;
+        if !self.is_next(b'"') {
+            return None;
+        }
+        let start = self.at + 1;
+        let end = start + quote(self.text.as_bytes().get(start..)?)?;
+        let string = self.text.get(start..end)?;
+        if !self.is_plain && !is_plain(string) {
+            return None;
+        }
         self.at = end + 1;
-        (self.is_plain || is_plain(string)).then_some(string)
+        Some(string)
     }
 
-    /// Goes past a null, if there is one.
-    pub(crate) fn null(&mut self) -> bool {
-        let is_null = self.skip(b'n') && self.text.as_bytes()[self.at..].starts_with(b"ull");
-        self.at += if is_null { 3 } else { 0 };
-        is_null
-    }
-
-    /// Goes past a whole number that is not negative, if there is one.
+    /// Goes past a whole number without a sign, if there is one.
     pub(crate) fn integer(&mut self) -> Option<i64> {
         self.skip_space();
         let rest = self.text.get(self.at..)?;
         let length = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let digits = rest.get(..length).filter(|it| length == 1 || !it.starts_with('0'))?;
+        let (digits, rest) = rest.split_at(length);
+        let goes_on = rest.starts_with(['.', 'e', 'E']) || digits.starts_with('0') && length > 1;
+        let number = digits.parse().ok().filter(|_| !goes_on)?;
         self.at += length;
-        digits.parse().ok()
+        Some(number)
+    }
+
+    /// Whether the value before this place is a null; no other ends like that.
+    pub(crate) fn is_behind_null(&self) -> bool {
+        self.text.as_bytes()[..self.at].ends_with(b"null")
+    }
+
+    #[cold]
+    fn name_with_escapes(&mut self) -> Result<Cow<'a, str>> {
+        let raw = self.raw()?;
+        if raw.starts_with('"') { Ok(name(raw)) } else { Err(Stopped::Unexpected) }
     }
 
     /// Goes past a value of any kind, which is returned as raw JSON text.
-    pub(crate) fn raw(&mut self) -> Option<&'a str> {
-        let mut reader = serde_json::Deserializer::from_str(self.text.get(self.at..)?);
-        let raw = PhantomData::<&RawValue>.deserialize(&mut reader).ok()?;
+    pub(crate) fn raw(&mut self) -> Result<&'a str> {
+        let rest = self.text.get(self.at..).ok_or(Stopped::Unexpected)?;
+        let mut reader = serde_json::Deserializer::from_str(rest);
+        let raw = PhantomData::<&RawValue>.deserialize(&mut reader);
+        let raw = raw.map_err(|_| Stopped::Unexpected)?.get();
+        check_depth(raw, self.levels).map_err(|_| Stopped::Unexpected)?;
         self.at += reader.into_iter::<IgnoredAny>().byte_offset();
-        Some(raw.get())
+        Ok(raw)
+    }
+
+    /// Goes past white space and a byte that has to be next.
+    #[inline(always)]
+    fn expect(&mut self, byte: u8) -> Result<()> {
+        if self.skip(byte) { Ok(()) } else { Err(Stopped::Unexpected) }
     }
 
     /// Goes past white space and a byte, if that is next.
     #[inline(always)]
     fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.is_next(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Goes past white space; whether a byte is next.
+    #[inline(always)]
+    fn is_next(&mut self, byte: u8) -> bool {
         if self.text.as_bytes().get(self.at).is_some_and(|byte| *byte <= b' ') {
             self.skip_space();
         }
-        self.is_next(byte)
-    }
-
-    #[inline(always)]
-    fn is_next(&mut self, byte: u8) -> bool {
-        let is_next = self.text.as_bytes().get(self.at) == Some(&byte);
-        self.at += usize::from(is_next);
-        is_next
+        self.text.as_bytes().get(self.at) == Some(&byte)
     }
 
     #[inline(never)]

@@ -3,36 +3,11 @@
 use chrono::{DateTime, NaiveDate};
 
 use super::Snapshot;
-use super::arena::{Place, Text};
-use super::enums::{self, CloudProvider, ClusterType, FrequencyType, SnapshotType, Status};
-use super::fields::{ArrayField, Link, Member, TextField};
+use super::arena::CText;
+use super::fields::{ArrayField, Link, Member};
+use super::table::Table;
 
 impl Snapshot {
-    /// [`status`](Self::status) as a number to match on.
-    pub fn status_code(&self) -> Status {
-        enums::from_text(self.text(TextField::Status))
-    }
-
-    /// [`cloud_provider`](Self::cloud_provider) as a number to match on.
-    pub fn cloud_provider_code(&self) -> CloudProvider {
-        enums::from_text(self.text(TextField::CloudProvider))
-    }
-
-    /// [`frequency_type`](Self::frequency_type) as a number to match on.
-    pub fn frequency_type_code(&self) -> FrequencyType {
-        enums::from_text(self.text(TextField::FrequencyType))
-    }
-
-    /// [`snapshot_type`](Self::snapshot_type) as a number to match on.
-    pub fn snapshot_type_code(&self) -> SnapshotType {
-        enums::from_text(self.text(TextField::SnapshotType))
-    }
-
-    /// [`cluster_type`](Self::cluster_type) as a number to match on.
-    pub fn cluster_type_code(&self) -> ClusterType {
-        enums::from_text(self.text(TextField::Type))
-    }
-
     /// Size of the snapshot in bytes; 0 until it is done. Absent when missing, not an integer, or out of range of `i64`
     /// (whose least value counts as absent, too). Atlas' `storageSizeBytes`.
     pub fn storage_size_bytes(&self) -> Option<i64> {
@@ -66,19 +41,16 @@ impl Snapshot {
 
     /// Web links to this snapshot and to what it belongs to. Atlas' `links`.
     pub fn links(&self) -> impl ExactSizeIterator<Item = Link<&str>> {
-        let links = self.array(ArrayField::Links).iter();
-        links.map(|[href, rel]| Link { href: self.str(*href), rel: self.str(*rel) })
+        self.elements(ArrayField::Links).map(|[href, rel]| Link { href, rel })
     }
 
     /// The parts of a sharded cluster's snapshot, one for each shard and config server; none for a replica set. Atlas'
     /// `members`.
     pub fn members(&self) -> impl ExactSizeIterator<Item = Member<&str>> {
-        self.array(ArrayField::Members).iter().map(|[id, cloud_provider, replica_set_name]| {
-            Member {
-                id: self.str(*id),
-                cloud_provider: self.str(*cloud_provider),
-                replica_set_name: self.str(*replica_set_name),
-            }
+        self.elements(ArrayField::Members).map(|[id, cloud_provider, replica_set_name]| Member {
+            id,
+            cloud_provider,
+            replica_set_name,
         })
     }
 
@@ -88,16 +60,17 @@ impl Snapshot {
         self.body.json.get(json).unwrap_or_default()
     }
 
-    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice is
-    /// there once, at its first place; [`field`](Self::field) has its last value.
+    /// The names of all members of the snapshot, documented or not, in the order they came in. A name that came twice
+    /// is there once, at its first place; [`field`](Self::field) has its last value.
     pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
-        (0..self.field_count()).map(|i| self.field_name(i).map_or("", Text::as_str))
+        let fields = self.field_table().map(|fields| &fields.all);
+        entries(fields).map(|(name, _)| name)
     }
 
     /// A member of the snapshot, documented or not, as the JSON text received: `"\"queued\""`, `"null"`. `None` when it
     /// is missing.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.field_text(name).map(Text::as_str)
+        self.field_table()?.find(name).map(CText::as_str)
     }
 
     /// The names of the documented fields that are absent because they have another type than documented.
@@ -112,25 +85,34 @@ impl Snapshot {
 
     /// A header of the HTTP answer by its name in any case, `RateLimit-Remaining`; of several the first.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.header_text(name).map(Text::as_str)
+        self.header_table()?.header(name).map(CText::as_str)
     }
 
-    /// All headers of the HTTP answer, name and value; names are in lower case. None if the snapshot was parsed from text
-    /// or is an item of a list.
+    /// All headers of the HTTP answer, name and value; names are in lower case. None if the snapshot was parsed from
+    /// text or is an item of a list.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        (0..self.header_count()).map(|i| {
-            let (name, value) = (self.header_name(i), self.header_value(i));
-            (name.map_or("", Text::as_str), value.map_or("", Text::as_str))
-        })
+        entries(self.header_table())
     }
 
     fn texts(&self, array: ArrayField) -> impl ExactSizeIterator<Item = &str> {
-        self.array(array).iter().map(|[text]| self.str(*text).unwrap_or_default())
+        self.elements(array).map(|[text]| text.unwrap_or_default())
     }
 
-    fn str(&self, place: Option<Place>) -> Option<&str> {
-        self.body.text(place).map(Text::as_str)
+    fn elements<const N: usize>(
+        &self,
+        array: ArrayField,
+    ) -> impl ExactSizeIterator<Item = [Option<&str>; N]> {
+        let text = |place| self.body.text(place).map(CText::as_str);
+        self.array(array).iter().map(move |places| places.map(text))
     }
+}
+
+/// Names and values of a table, if there is one.
+fn entries(table: Option<&Table>) -> impl ExactSizeIterator<Item = (&str, &str)> {
+    (0..table.map_or(0, Table::len)).map(move |i| {
+        let entry = table.and_then(|table| Some((table.name(i)?, table.value(i)?)));
+        entry.map_or(("", ""), |(name, value)| (name.as_str(), value.as_str()))
+    })
 }
 
 /// Any form of RFC 3339: with offsets, fractions, a blank for `T`, before 1970. Second 60 is the second after 59, as in

@@ -13,19 +13,15 @@ pub(super) struct StringArena(String);
 
 /// Where a text begins in a [`StringArena`], counted from 1: an absent one takes no more memory than one that is there.
 /// Bodies end at 16 MiB, so 32 bits are enough.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(NonZeroU32);
 
 /// A text that a NUL ends; what is behind belongs to others.
 #[derive(Clone, Copy)]
-pub(crate) struct Text<'a>(&'a str);
+pub(crate) struct CText<'a>(pub(super) &'a str);
 
-impl<'a> Text<'a> {
-    pub(super) fn new(text_and_more: &'a str) -> Text<'a> {
-        Text(text_and_more)
-    }
-
-    pub(crate) fn as_str(self) -> &'a str {
+impl<'a> CText<'a> {
+    pub(super) fn as_str(self) -> &'a str {
         let text = CStr::from_bytes_until_nul(self.0.as_bytes());
         &self.0[..text.map_or(self.0.len(), CStr::count_bytes)]
     }
@@ -38,12 +34,6 @@ impl<'a> Text<'a> {
     /// The same text for C, at the same address for as long as its owner lives.
     pub(crate) fn as_ptr(self) -> *const c_char {
         self.0.as_ptr().cast()
-    }
-}
-
-impl Place {
-    fn start(self) -> usize {
-        self.0.get() as usize - 1
     }
 }
 
@@ -68,10 +58,13 @@ impl StringArena {
     }
 
     /// Adds what a raw JSON string stands for; any other JSON value is absent.
-    pub(super) fn push_json(&mut self, raw: &str) -> Result<Option<Place>, TryReserveError> {
+    pub(super) fn push_json(&mut self, raw: &str) -> Option<Place> {
         let start = self.0.len();
-        let is_text = json::push_text(raw, &mut self.0)?;
-        Ok(is_text.then(|| self.finish(start)))
+        if json::push_text(raw, &mut self.0).is_none() {
+            self.0.truncate(start);
+            return None;
+        }
+        Some(self.finish(start))
     }
 
     #[inline]
@@ -80,9 +73,10 @@ impl StringArena {
         Place(NonZeroU32::MIN.saturating_add(start as u32))
     }
 
-    pub(super) fn get(&self, place: Place) -> Text<'_> {
+    pub(super) fn get(&self, place: Place) -> CText<'_> {
         // The place of another arena would be a defect; an empty text is better than a panic.
-        Text::new(self.0.get(place.start()..).unwrap_or("\0"))
+        let start = place.0.get() as usize - 1;
+        CText(self.0.get(start..).unwrap_or("\0"))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -94,14 +88,13 @@ impl StringArena {
         self.0.truncate(length);
     }
 
-    /// How many bytes are allocated and not used.
-    pub(super) fn spare(&self) -> usize {
-        self.0.capacity() - self.0.len()
-    }
-
-    /// Gives these back.
-    pub(super) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
+    /// Gives back the memory that turned out not to be needed, unless that is little; whether it did.
+    pub(super) fn shrink(&mut self) -> bool {
+        let is_much = self.0.capacity() - self.0.len() > 4096;
+        if is_much {
+            self.0.shrink_to_fit();
+        }
+        is_much
     }
 }
 
@@ -113,7 +106,7 @@ mod tests {
     fn c_reads_a_text_where_rust_does() {
         let mut arena = StringArena::default();
         let first = arena.push("");
-        let second = arena.push_json(r#""two""#).unwrap().unwrap();
+        let second = arena.push_json(r#""two""#).unwrap();
         for (place, text) in [(first, ""), (second, "two")] {
             let kept = arena.get(place);
             assert_eq!(kept.as_str(), text);

@@ -4,9 +4,9 @@ use std::collections::TryReserveError;
 
 use once_cell::race::OnceBox;
 
-use super::arena::{Place, StringArena, Text};
-use super::fields::{Fields, Range};
-use super::headers::HeaderTable;
+use super::arena::{CText, Place, StringArena};
+use super::fields::{ElementRange, Fields};
+use super::table::Table;
 use crate::headers::Headers;
 use crate::runtime::memory;
 
@@ -27,7 +27,7 @@ pub(super) struct ResponseHead {
     pub(super) status: u16,
     pub(super) headers: Headers,
     // "race": a fork()ed child must never wait for an initialisation that a thread of its parent began.
-    pub(super) table: OnceBox<HeaderTable>,
+    pub(super) table: OnceBox<Table>,
 }
 
 impl ResponseHead {
@@ -37,8 +37,8 @@ impl ResponseHead {
 }
 
 impl Body {
-    /// One that a JSON text of that length can be read into. The texts in it never need more room than that: each has two
-    /// quotes in JSON and one NUL here, and no escape is shorter than what it stands for.
+    /// One that a JSON text of that length can be read into. The texts in it never need more room than that: each has
+    /// two quotes in JSON and one NUL here, and no escape is shorter than what it stands for.
     pub(super) fn for_json_of(length: usize) -> Result<Body, TryReserveError> {
         Ok(Body {
             texts: StringArena::with_capacity(length)?,
@@ -59,35 +59,33 @@ impl Body {
         self.elements.truncate(elements);
     }
 
-    pub(super) fn text(&self, place: Option<Place>) -> Option<Text<'_>> {
+    pub(super) fn text(&self, place: Option<Place>) -> Option<CText<'_>> {
         place.map(|place| self.texts.get(place))
     }
 
     /// The texts of an array, element by element.
-    pub(super) fn array(&self, Range { start, length }: Range) -> &[Option<Place>] {
+    pub(super) fn array(&self, ElementRange { start, length }: ElementRange) -> &[Option<Place>] {
         self.elements.get(start as usize..(start + length) as usize).unwrap_or_default()
     }
 
     /// Adds the texts of a snapshot that is in another body.
     pub(super) fn copy(&mut self, from: &Body, fields: &Fields) -> Result<Fields, TryReserveError> {
+        let texts = &mut self.texts;
+        let mut copied = |place| from.text(place).map(|text| texts.push(text.as_str()));
         let mut copy = *fields;
-        for place in &mut copy.texts {
-            *place = from.text(*place).map(|text| self.texts.push(text.as_str()));
-        }
+        copy.texts = copy.texts.map(&mut copied);
         for array in &mut copy.arrays {
-            let texts = from.array(*array);
+            let places = from.array(*array);
             array.start = self.elements.len() as u32;
-            self.elements.try_reserve(texts.len())?;
-            let mut copied = |place| from.text(place).map(|text| self.texts.push(text.as_str()));
-            self.elements.extend(texts.iter().map(|place| copied(*place)));
+            self.elements.try_reserve(places.len())?;
+            self.elements.extend(places.iter().map(|place| copied(*place)));
         }
         Ok(copy)
     }
 
     /// Gives back the memory that turned out not to be needed, unless that is little.
     pub(super) fn shrink(&mut self) {
-        if self.texts.spare() > 4096 {
-            self.texts.shrink();
+        if self.texts.shrink() {
             self.elements.shrink_to_fit();
         }
     }

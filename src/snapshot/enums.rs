@@ -3,27 +3,8 @@
 //! cbindgen reads this file: the comments and numbers are those of the C header, where `Status::InProgress` is called
 //! `ATLAS_STATUS_IN_PROGRESS`.
 
-use super::arena::Text;
-
-/// An enumeration that is read from the text of a field.
-trait FromText: Copy + 'static {
-    const UNKNOWN: Self;
-    /// The values with Atlas' names for them.
-    const NAMES: &'static [(&'static str, Self)];
-}
-
-/// The value that `text` names, compared without case.
-#[allow(private_bounds)]
-pub(super) fn from_text<E: FromText>(text: Option<Text>) -> E {
-    let Some(text) = text else {
-        return E::UNKNOWN;
-    };
-    let find = |is_it: &dyn Fn(&str) -> bool| E::NAMES.iter().find(|(name, _)| is_it(name));
-    // Nearly always it is the very name.
-    let known = find(&|name| text.is(name))
-        .or_else(|| find(&|name| text.as_str().eq_ignore_ascii_case(name)));
-    known.map_or(E::UNKNOWN, |(_, value)| *value)
-}
+use super::Snapshot;
+use super::fields::TextField;
 
 /// How far Atlas is with a snapshot: what `atlas_snapshot_status_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,16 +23,6 @@ pub enum Status {
     Failed = 4,
 }
 
-impl FromText for Status {
-    const UNKNOWN: Status = Status::Unknown;
-    const NAMES: &'static [(&'static str, Status)] = &[
-        ("queued", Status::Queued),
-        ("inProgress", Status::InProgress),
-        ("completed", Status::Completed),
-        ("failed", Status::Failed),
-    ];
-}
-
 /// Who stores a snapshot: what `atlas_snapshot_cloud_provider_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -65,15 +36,6 @@ pub enum CloudProvider {
     Azure = 2,
     /// Google Cloud.
     Gcp = 3,
-}
-
-impl FromText for CloudProvider {
-    const UNKNOWN: CloudProvider = CloudProvider::Unknown;
-    const NAMES: &'static [(&'static str, CloudProvider)] = &[
-        ("AWS", CloudProvider::Aws),
-        ("AZURE", CloudProvider::Azure),
-        ("GCP", CloudProvider::Gcp),
-    ];
 }
 
 /// Which rule of the backup policy took a snapshot: what `atlas_snapshot_frequency_type_code()` returns. New values may be
@@ -98,18 +60,6 @@ pub enum FrequencyType {
     OnDemand = 6,
 }
 
-impl FromText for FrequencyType {
-    const UNKNOWN: FrequencyType = FrequencyType::Unknown;
-    const NAMES: &'static [(&'static str, FrequencyType)] = &[
-        ("hourly", FrequencyType::Hourly),
-        ("daily", FrequencyType::Daily),
-        ("weekly", FrequencyType::Weekly),
-        ("monthly", FrequencyType::Monthly),
-        ("yearly", FrequencyType::Yearly),
-        ("ondemand", FrequencyType::OnDemand),
-    ];
-}
-
 /// Why a snapshot was taken: what `atlas_snapshot_snapshot_type_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -125,15 +75,6 @@ pub enum SnapshotType {
     Fallback = 3,
 }
 
-impl FromText for SnapshotType {
-    const UNKNOWN: SnapshotType = SnapshotType::Unknown;
-    const NAMES: &'static [(&'static str, SnapshotType)] = &[
-        ("onDemand", SnapshotType::OnDemand),
-        ("scheduled", SnapshotType::Scheduled),
-        ("fallback", SnapshotType::Fallback),
-    ];
-}
-
 /// What was saved: what `atlas_snapshot_type_code()` returns. New values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -147,8 +88,69 @@ pub enum ClusterType {
     ShardedCluster = 2,
 }
 
-impl FromText for ClusterType {
-    const UNKNOWN: ClusterType = ClusterType::Unknown;
-    const NAMES: &'static [(&'static str, ClusterType)] =
-        &[("replicaSet", ClusterType::ReplicaSet), ("shardedCluster", ClusterType::ShardedCluster)];
+impl Snapshot {
+    /// [`status`](Self::status) as a number to match on.
+    pub fn status_code(&self) -> Status {
+        const VALUES: &[(&str, Status)] = &[
+            ("queued", Status::Queued),
+            ("inProgress", Status::InProgress),
+            ("completed", Status::Completed),
+            ("failed", Status::Failed),
+        ];
+        self.code(TextField::Status, Status::Unknown, VALUES)
+    }
+
+    /// [`cloud_provider`](Self::cloud_provider) as a number to match on.
+    pub fn cloud_provider_code(&self) -> CloudProvider {
+        const VALUES: &[(&str, CloudProvider)] = &[
+            ("AWS", CloudProvider::Aws),
+            ("AZURE", CloudProvider::Azure),
+            ("GCP", CloudProvider::Gcp),
+        ];
+        self.code(TextField::CloudProvider, CloudProvider::Unknown, VALUES)
+    }
+
+    /// [`frequency_type`](Self::frequency_type) as a number to match on.
+    pub fn frequency_type_code(&self) -> FrequencyType {
+        const VALUES: &[(&str, FrequencyType)] = &[
+            ("hourly", FrequencyType::Hourly),
+            ("daily", FrequencyType::Daily),
+            ("weekly", FrequencyType::Weekly),
+            ("monthly", FrequencyType::Monthly),
+            ("yearly", FrequencyType::Yearly),
+            ("ondemand", FrequencyType::OnDemand),
+        ];
+        self.code(TextField::FrequencyType, FrequencyType::Unknown, VALUES)
+    }
+
+    /// [`snapshot_type`](Self::snapshot_type) as a number to match on.
+    pub fn snapshot_type_code(&self) -> SnapshotType {
+        const VALUES: &[(&str, SnapshotType)] = &[
+            ("onDemand", SnapshotType::OnDemand),
+            ("scheduled", SnapshotType::Scheduled),
+            ("fallback", SnapshotType::Fallback),
+        ];
+        self.code(TextField::SnapshotType, SnapshotType::Unknown, VALUES)
+    }
+
+    /// [`cluster_type`](Self::cluster_type) as a number to match on.
+    pub fn cluster_type_code(&self) -> ClusterType {
+        const VALUES: &[(&str, ClusterType)] = &[
+            ("replicaSet", ClusterType::ReplicaSet),
+            ("shardedCluster", ClusterType::ShardedCluster),
+        ];
+        self.code(TextField::Type, ClusterType::Unknown, VALUES)
+    }
+
+    /// The value that the text of a field names, compared without case.
+    fn code<E: Copy>(&self, field: TextField, unknown: E, values: &[(&str, E)]) -> E {
+        let Some(text) = self.text(field) else {
+            return unknown;
+        };
+        let find = |is_it: &dyn Fn(&str) -> bool| values.iter().find(|(name, _)| is_it(name));
+        // Nearly always it is the very name.
+        let known = find(&|name| text.is(name))
+            .or_else(|| find(&|name| text.as_str().eq_ignore_ascii_case(name)));
+        known.map_or(unknown, |(_, value)| *value)
+    }
 }

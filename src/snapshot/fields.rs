@@ -1,37 +1,28 @@
 //! The documented fields of a snapshot: which there are, and what one snapshot has of them.
 
 use super::Snapshot;
-use super::arena::{Place, Text};
+use super::arena::{CText, Place};
 
-/// The fields that hold text: for each its name here, its accessor and Atlas' name. A new one is one more row.
-macro_rules! text_fields {
-    ($($(#[$doc:meta])* $field:ident, $accessor:ident, $name:literal;)*) => {
+/// The documented fields. Of those that hold text: the name here, the accessor and Atlas' name; a new one is one more
+/// row. Of the others, the field and Atlas' name.
+macro_rules! fields {
+    (
+        [texts] $($(#[$doc:meta])* $field:ident, $accessor:ident, $name:literal;)*
+        [others] $($other:expr => $other_name:literal;)*
+    ) => {
         /// A documented field that holds text.
         #[derive(Clone, Copy)]
         pub(crate) enum TextField { $($field),* }
 
         impl Field {
-            /// All documented fields with Atlas' names, in the order of their numbers.
-            pub(super) const ALL: &'static [(Field, &'static str)] = &[
-                $((Field::Text(TextField::$field), $name),)*
-                (Field::StorageSizeBytes, STORAGE_SIZE_BYTES),
-                (Field::Array(ArrayField::CopyRegions), COPY_REGIONS),
-                (Field::Array(ArrayField::PolicyItems), POLICY_ITEMS),
-                (Field::Array(ArrayField::SnapshotIds), SNAPSHOT_IDS),
-                (Field::Array(ArrayField::Links), LINKS),
-                (Field::Array(ArrayField::Members), MEMBERS),
-            ];
+            /// Atlas' names of all documented fields, in the order of their numbers.
+            pub(super) const NAMES: &'static [&'static str] = &[$($name,)* $($other_name),*];
 
             /// The field of that name.
             pub(super) fn named(name: &str) -> Option<Field> {
                 Some(match name {
                     $($name => Field::Text(TextField::$field),)*
-                    STORAGE_SIZE_BYTES => Field::StorageSizeBytes,
-                    COPY_REGIONS => Field::Array(ArrayField::CopyRegions),
-                    POLICY_ITEMS => Field::Array(ArrayField::PolicyItems),
-                    SNAPSHOT_IDS => Field::Array(ArrayField::SnapshotIds),
-                    LINKS => Field::Array(ArrayField::Links),
-                    MEMBERS => Field::Array(ArrayField::Members),
+                    $($other_name => $other,)*
                     _ => return None,
                 })
             }
@@ -40,12 +31,13 @@ macro_rules! text_fields {
         /// Text, as Atlas spells it. `None` when Atlas did not send the field, or sent it as null or with another
         /// type; U+FFFD stands for `\u0000` and for lone surrogates.
         impl Snapshot {
-            $($(#[$doc])* pub fn $accessor(&self) -> Option<&str> { self.text(TextField::$field).map(Text::as_str) })*
+            $($(#[$doc])* pub fn $accessor(&self) -> Option<&str> { self.text(TextField::$field).map(CText::as_str) })*
         }
     };
 }
 
-text_fields! {
+fields! {
+    [texts]
     /// The snapshot's id, 24 hexadecimal digits. Atlas' `id`.
     Id, id, "id";
     /// Who stores the snapshot: `AWS`, `AZURE`, `GCP`. Comes only once Atlas works on it; absent for sharded
@@ -73,15 +65,14 @@ text_fields! {
     Status, status, "status";
     /// What was saved: `replicaSet`, `shardedCluster`. Atlas' `type`.
     Type, cluster_type, "type";
+    [others]
+    Field::StorageSizeBytes => "storageSizeBytes";
+    Field::Array(ArrayField::CopyRegions) => "copyRegions";
+    Field::Array(ArrayField::PolicyItems) => "policyItems";
+    Field::Array(ArrayField::SnapshotIds) => "snapshotIds";
+    Field::Array(ArrayField::Links) => "links";
+    Field::Array(ArrayField::Members) => "members";
 }
-
-// The other documented fields.
-const STORAGE_SIZE_BYTES: &str = "storageSizeBytes";
-const COPY_REGIONS: &str = "copyRegions";
-const POLICY_ITEMS: &str = "policyItems";
-const SNAPSHOT_IDS: &str = "snapshotIds";
-const LINKS: &str = "links";
-const MEMBERS: &str = "members";
 
 /// A documented field.
 #[derive(Clone, Copy)]
@@ -93,7 +84,7 @@ pub(super) enum Field {
 
 /// A documented field that holds an array.
 #[derive(Clone, Copy)]
-pub(super) enum ArrayField {
+pub(crate) enum ArrayField {
     CopyRegions,
     PolicyItems,
     SnapshotIds,
@@ -102,9 +93,9 @@ pub(super) enum ArrayField {
 }
 
 impl Field {
-    const TEXTS: usize = Field::ALL.len() - 1 - ArrayField::COUNT;
+    const TEXTS: usize = Field::NAMES.len() - 1 - ArrayField::COUNT;
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// Its place in [`NAMES`](Self::NAMES).
     pub(super) fn number(self) -> usize {
         match self {
             Field::Text(field) => field as usize,
@@ -151,7 +142,7 @@ pub struct Member<T> {
 
 /// The texts of an array in [`Body::elements`](super::body::Body): as many for each element as it has names.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Range {
+pub(super) struct ElementRange {
     pub(super) start: u32,
     pub(super) length: u32,
 }
@@ -161,19 +152,22 @@ pub(super) struct Range {
 #[derive(Clone, Copy)]
 pub(super) struct Fields {
     pub(super) texts: [Option<Place>; Field::TEXTS],
-    pub(super) arrays: [Range; ArrayField::COUNT],
+    pub(super) arrays: [ElementRange; ArrayField::COUNT],
     /// `i64::MIN`, which is ATLAS_ABSENT of the C ABI, when absent; no snapshot has that size.
     pub(super) storage_size_bytes: i64,
-    /// The numbers of those that have another type than documented, as bits.
+    /// The numbers of those that have another type than documented, as bits; and [`UNDOCUMENTED`].
     odd: u32,
 }
+
+/// That there is a member which may make the document an error or an envelope.
+const UNDOCUMENTED: u32 = 1 << 31;
 
 /// Everything absent.
 impl Default for Fields {
     fn default() -> Fields {
         Fields {
             texts: [None; Field::TEXTS],
-            arrays: [Range::default(); ArrayField::COUNT],
+            arrays: [ElementRange::default(); ArrayField::COUNT],
             storage_size_bytes: i64::MIN,
             odd: 0,
         }
@@ -181,16 +175,31 @@ impl Default for Fields {
 }
 
 impl Fields {
-    pub(super) fn set_odd(&mut self, field: Field) {
-        self.odd |= 1 << field.number();
+    pub(super) fn set_odd(&mut self, field: Field, is_odd: bool) {
+        if is_odd || self.odd != 0 {
+            let number = field.number();
+            self.odd = self.odd & !(1 << number) | u32::from(is_odd) << number;
+        }
+    }
+
+    /// Notes that there is a member of that name.
+    pub(super) fn note_undocumented(&mut self, name: &str) {
+        if matches!(name, "content" | "error") {
+            self.odd |= UNDOCUMENTED;
+        }
+    }
+
+    /// Whether they are a snapshot's, without an envelope around or an error in its place.
+    pub(super) fn is_as_documented(&self) -> bool {
+        self.odd == 0
     }
 
     /// The names of the fields that have another type than documented.
     pub(super) fn odd(&self) -> impl Iterator<Item = &'static str> + use<> {
         let odd = self.odd;
-        let named = Field::ALL.iter().enumerate();
-        named.filter(move |(number, _)| odd >> number & 1 == 1).map(|(_, (_, name))| *name)
+        let names = Field::NAMES.iter().enumerate();
+        names.filter(move |(number, _)| odd >> number & 1 == 1).map(|(_, name)| *name)
     }
 }
 
-const _: () = assert!(Field::ALL.len() <= 32, "the bits of Fields::odd");
+const _: () = assert!(Field::NAMES.len() < 32, "the bits of Fields::odd");

@@ -5,40 +5,28 @@ use std::sync::Arc;
 use ::http::HeaderMap;
 
 use super::document::{Document, Expected};
-use super::page::{Item, Page, Unread};
+use super::page::{Item, Page};
 use super::{Snapshot, copied};
 use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::json;
+use crate::json::{self, Stopped};
 
-/// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit for
-/// bodies could otherwise take a hundred times its size in memory.
+/// How many snapshots a list may have, all pages together; no retention policy keeps that many. A page within the limit
+/// for bodies could otherwise take a hundred times its size in memory.
 const MAX_ITEMS: usize = 50_000;
-/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, four times what Atlas' take.
+/// How much memory the snapshots of a list may take, in MiB: 5 KiB each for the longest list, four times what Atlas'
+/// take.
 const MAX_MEMORY_MIB: usize = 256;
 
 /// Snapshots in Atlas' order, and how many Atlas thinks there are.
 ///
-/// The items of a page share its bytes, which live as long as the list; a clone of an item has its own. An item that is no
-/// JSON object is there with all its fields absent.
+/// The items of a page share its bytes, which live as long as the list; a clone of an item has its own. An item that is
+/// no JSON object is there with all its fields absent.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotList {
     items: Vec<Snapshot>,
     /// What they take.
     memory: usize,
     total_count: Option<i64>,
-}
-
-impl From<Unread> for Error {
-    fn from(unread: Unread) -> Error {
-        let what = match unread {
-            Unread::NoMemory(error) => return error.into(),
-            Unread::Odd => "not a page of a list: it has no array \"results\"".to_owned(),
-            Unread::TooMany => {
-                format!("the list has more than {MAX_ITEMS} snapshots; longer ones are not read")
-            }
-        };
-        Error::new(ErrorKind::InvalidResponse, what)
-    }
 }
 
 impl SnapshotList {
@@ -65,12 +53,21 @@ impl SnapshotList {
         let text = json::begin(body, headers.is_none())?;
         let limit = MAX_ITEMS - self.items.len();
         let (page, text) = match Page::read(&text, limit) {
-            Some(page) => (page, text),
-            None => {
+            Ok(page) => (page, text),
+            Err(_) => {
                 let document = Document::find(&text, Expected::Page, headers, redactor)?;
-                let results = document.results.filter(|results| results.starts_with('['));
-                let results = results.ok_or(Unread::Odd)?;
-                let mut page = Page::of_results(results, limit)?;
+                let results = document.results.ok_or_else(|| {
+                    invalid("not a page of a list: it has no array \"results\"".into())
+                })?;
+                let mut page = match Page::of_results(results, limit) {
+                    // Nothing else is unexpected in an array that is JSON.
+                    Err(Stopped::Unexpected) => {
+                        return Err(invalid(format!(
+                            "the list has more than {MAX_ITEMS} snapshots; longer ones are not read"
+                        )));
+                    }
+                    page => page?,
+                };
                 page.total_count = document.total_count.and_then(json::integer);
                 (page, copied(results, results.len())?)
             }
@@ -91,10 +88,9 @@ impl SnapshotList {
         body.shrink();
         let memory = self.memory + body.memory() + items.len() * size_of::<Snapshot>();
         if memory > MAX_MEMORY_MIB * 1024 * 1024 {
-            let what = format!(
+            return Err(invalid(format!(
                 "the snapshots of the list take more than {MAX_MEMORY_MIB} MiB of memory; longer ones are not read"
-            );
-            return Err(Error::new(ErrorKind::InvalidResponse, what));
+            )));
         }
         self.items.try_reserve(items.len())?;
         let body = Arc::new(body);
@@ -147,6 +143,10 @@ impl SnapshotList {
     pub fn total_count(&self) -> Option<i64> {
         self.total_count
     }
+}
+
+fn invalid(cause: String) -> Error {
+    Error::new(ErrorKind::InvalidResponse, cause)
 }
 
 impl<'a> IntoIterator for &'a SnapshotList {

@@ -1,74 +1,96 @@
-//! A snapshot as Atlas documents it, read in one pass over its JSON text. Whatever is odd ends the pass and is left to
-//! `document.rs`: a field of another type than documented, a text with escapes, a member that may make the document an error
-//! or an envelope.
+//! The documented fields of a snapshot, read in one pass over its JSON text.
 
 use super::arena::Place;
 use super::body::Body;
-use super::fields::{ArrayField, Field, Fields, Range};
-use crate::json::{self, Cursor};
+use super::fields::{ArrayField, ElementRange, Field, Fields};
+use crate::json::{self, Cursor, MAX_DEPTH, Stopped};
 use crate::runtime::memory;
 
-/// How deep a member may nest that is not documented: so little that no document is too deep with it.
-const MAX_DEPTH: usize = 64;
+type Result<T> = std::result::Result<T, Stopped>;
 
-/// Reads a text that is a snapshot. `None`, and nothing is in `body`, if it is odd.
-pub(super) fn read_whole(json: &str, body: &mut Body) -> Option<Fields> {
-    let mut cursor = Cursor::new(json);
-    let fields = read(&mut cursor, body, None).filter(|_| cursor.is_at_end());
-    if fields.is_none() {
-        body.truncate((0, 0));
-    }
-    fields
+/// Reads a text that is an object and nothing else.
+pub(super) fn read_whole(json: &str, body: &mut Body) -> Result<Fields> {
+    let mut cursor = Cursor::new(json, MAX_DEPTH);
+    let fields = read(&mut cursor, body, None)?;
+    if cursor.peek().is_some() { Err(Stopped::Unexpected) } else { Ok(fields) }
 }
 
-/// Reads the snapshot that is next. Texts are shared with the `previous` one in the same body, which has many of them, too.
-/// `None` if it is odd; then there is more in `body` than before.
+/// Reads the object that is next. A field that is missing or null is absent, one of another type than documented is odd
+/// besides; of a name that comes twice the last counts. Texts are shared with the `previous` snapshot in the same body,
+/// which has many of them, too. When it stops there is more in `body` than before.
 pub(super) fn read(
     json: &mut Cursor,
     body: &mut Body,
     previous: Option<&Fields>,
-) -> Option<Fields> {
+) -> Result<Fields> {
     let mut fields = Fields::default();
-    // Of a name that comes twice the last counts.
     json.members(|json, name| {
-        match Field::named(name) {
-            Some(Field::Text(field)) => {
-                let place = &mut fields.texts[field as usize];
-                *place = text(json, body, previous.and_then(|it| it.texts[field as usize]))?;
+        let Some(field) = Field::named(name) else {
+            fields.note_undocumented(name);
+            return json.raw().map(|_| ());
+        };
+        let is_absent = match field {
+            Field::Text(field) => {
+                let like = previous.and_then(|it| it.texts[field as usize]);
+                let place = text(json, body, like)?;
+                fields.texts[field as usize] = place;
+                place.is_none()
             }
-            Some(Field::StorageSizeBytes) => {
-                fields.storage_size_bytes = if json.null() { i64::MIN } else { json.integer()? };
+            Field::StorageSizeBytes => {
+                let size = match json.integer() {
+                    None => json::integer(json.raw()?),
+                    size => size,
+                };
+                fields.storage_size_bytes = size.unwrap_or(i64::MIN);
+                size.is_none()
             }
-            Some(Field::Array(field)) => {
-                let previous = previous.map(|previous| previous.arrays[field as usize]);
-                fields.arrays[field as usize] = array(json, body, field, previous)?;
+            Field::Array(field) => {
+                let previous = previous.map(|it| it.arrays[field as usize]);
+                let range = array(json, body, field, previous)?;
+                fields.arrays[field as usize] = range.unwrap_or_default();
+                range.is_none()
             }
-            None if matches!(name, "content" | "error") => return None,
-            None => skip(json)?,
-        }
-        Some(())
+        };
+        fields.set_odd(field, is_absent && !json.is_behind_null());
+        Ok(())
     })?;
-    Some(fields)
+    Ok(fields)
 }
 
-/// Reads a text or a null.
-fn text(json: &mut Cursor, body: &mut Body, like: Option<Place>) -> Option<Option<Place>> {
-    match json.string() {
-        Some(text) => Some(Some(body.texts.push_unless_like(text, like))),
-        None => json.null().then_some(None),
-    }
+/// Reads a text; `None` for any other value.
+#[inline]
+fn text(json: &mut Cursor, body: &mut Body, like: Option<Place>) -> Result<Option<Place>> {
+    Ok(match json.string() {
+        Some(text) => Some(body.texts.push_unless_like(text, like)),
+        None => body.texts.push_json(json.raw()?),
+    })
 }
 
-/// Reads an array or a null.
+/// Reads an array; `None` for any other value, and if an element has another type than documented.
 fn array(
     json: &mut Cursor,
     body: &mut Body,
     field: ArrayField,
-    previous: Option<Range>,
-) -> Option<Range> {
-    if json.null() {
-        return Some(Range::default());
+    previous: Option<ElementRange>,
+) -> Result<Option<ElementRange>> {
+    let (start, before) = (json.clone(), body.lengths());
+    match elements(json, body, field, previous) {
+        Err(Stopped::Unexpected) => {
+            *json = start;
+            body.truncate(before);
+            json.raw().map(|_| None)
+        }
+        read => read.map(Some),
     }
+}
+
+/// Reads the elements of an array. The texts of an object may be absent like any other field, but are never odd.
+fn elements(
+    json: &mut Cursor,
+    body: &mut Body,
+    field: ArrayField,
+    previous: Option<ElementRange>,
+) -> Result<ElementRange> {
     let (names, start) = (field.names(), body.elements.len());
     json.elements(|json| {
         let at = body.elements.len();
@@ -76,25 +98,20 @@ fn array(
         let like =
             |body: &Body, at: usize| *body.elements.get(previous?.start as usize + at - start)?;
         if names.is_empty() {
-            let place = body.texts.push_unless_like(json.string()?, like(body, at));
-            return memory::push(&mut body.elements, Some(place)).ok();
+            let place = text(json, body, like(body, at))?.ok_or(Stopped::Unexpected)?;
+            return Ok(memory::push(&mut body.elements, Some(place))?);
         }
         for _ in names {
-            memory::push(&mut body.elements, None).ok()?;
+            memory::push(&mut body.elements, None)?;
         }
         json.members(|json, name| {
             let Some(number) = names.iter().position(|known| *known == name) else {
-                return skip(json);
+                return json.raw().map(|_| ());
             };
             body.elements[at + number] = text(json, body, like(body, at + number))?;
-            Some(())
+            Ok(())
         })
     })?;
     let length = body.elements.len() - start;
-    Some(Range { start: start as u32, length: length as u32 })
-}
-
-/// Goes past the value of a member that is not documented.
-fn skip(json: &mut Cursor) -> Option<()> {
-    json::check_depth(json.raw()?, MAX_DEPTH).ok()
+    Ok(ElementRange { start: start as u32, length: length as u32 })
 }

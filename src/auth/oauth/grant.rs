@@ -29,7 +29,7 @@ impl Grant {
         let names = ["access_token", "token_type", "expires_in"];
         let [token, kind, life] = Some(body)
             .filter(|body| body.len() <= ANSWER_LIMIT)
-            .and_then(|body| json::values(str::from_utf8(body).ok()?, names))
+            .and_then(|body| json::values(str::from_utf8(body).ok()?, names).ok())
             .ok_or("did not answer with a JSON object")?;
         let token = token
             .and_then(json::wiped_text)

@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 
 use crate::ffi::handle::{atlas_snapshot, get};
+use crate::snapshot::ArrayField;
 
 /// To how many regions Atlas copies the snapshot; 0 if absent, or if an element is no text. Atlas' field "copyRegions".
 #[unsafe(no_mangle)]
@@ -18,7 +19,7 @@ pub unsafe extern "C" fn atlas_snapshot_copy_region(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot.copy_region(i))
+    get!(snapshot, |snapshot| snapshot.text_in(ArrayField::CopyRegions, i))
 }
 
 /// How many items of the backup policy took the snapshot; 0 if absent, or if an element is no text. Atlas' field
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn atlas_snapshot_policy_item(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot.policy_item(i))
+    get!(snapshot, |snapshot| snapshot.text_in(ArrayField::PolicyItems, i))
 }
 
 /// How many web links to the snapshot, and to what it belongs to, Atlas sent; 0 if absent, or if an element is no object.

@@ -4,28 +4,17 @@
 
 mod arrays;
 mod codes;
-mod fields;
 mod lifetime;
 mod list;
 mod numbers;
 mod raw;
+mod read_fields;
 mod sharded;
 mod text;
 
-pub use numbers::ATLAS_ABSENT;
-
 /// The functions as Rust names them, for tests and fuzz targets.
 #[cfg(any(test, fuzzing))]
-mod all {
-    pub use super::arrays::*;
-    pub use super::codes::*;
-    pub use super::fields::*;
-    pub use super::lifetime::*;
-    pub use super::list::*;
-    pub use super::numbers::*;
-    pub use super::raw::*;
-    pub use super::sharded::*;
-    pub use super::text::*;
-}
-#[cfg(any(test, fuzzing))]
-pub use all::*;
+pub use self::{
+    arrays::*, codes::*, lifetime::*, list::*, numbers::*, raw::*, read_fields::*, sharded::*,
+    text::*,
+};

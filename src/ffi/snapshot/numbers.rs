@@ -1,11 +1,13 @@
 //! Numbers and times.
 
-use crate::ffi::handle::{atlas_snapshot, get};
+use crate::ffi::handle::{IntoC, atlas_snapshot, get};
 use crate::snapshot::Snapshot;
 
 /// What an absent number or time is: the least `int64_t`, which is no size and no time that Atlas sends. It shows that a
 /// field is missing, null, of another type than documented, or (for a time) text that is no date.
 pub const ATLAS_ABSENT: i64 = i64::MIN;
+
+const _: () = assert!(ATLAS_ABSENT == <Option<i64> as IntoC>::ABSENT);
 
 /// Size of the snapshot in bytes: 1574477824; 0 until Atlas knows it. `ATLAS_ABSENT` if absent, which a number with a
 /// fraction, with an exponent or out of the range of `int64_t` is, too. Atlas' field "storageSizeBytes".

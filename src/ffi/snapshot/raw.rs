@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use crate::ffi::handle::{IntoC, atlas_snapshot, borrow, get};
 use crate::ffi::{guard_accessor, text};
-use crate::snapshot::Snapshot;
+use crate::snapshot::Table;
 
 /// The whole body byte for byte, envelope included; of an item of a list its bytes in the page. NUL-terminated, so that it
 /// can be printed; its length without the NUL goes to `*length`, unless `length` is NULL. `atlas_snapshot_parse()` reads it
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn atlas_snapshot_json(
 /// builds an index; many threads may do that at once. Without memory for it there are no members.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_field_count(snapshot: *const atlas_snapshot) -> usize {
-    get!(snapshot, Snapshot::field_count)
+    get!(snapshot, |snapshot| snapshot.field_table().map_or(0, |fields| fields.all.len()))
 }
 
 /// The name of member number `i`, counted from 0 in the order they came in: "storageSizeBytes". NULL if there are not that
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn atlas_snapshot_field_name(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot.field_name(i))
+    get!(snapshot, |snapshot| snapshot.field_table()?.all.name(i))
 }
 
 /// A member of the snapshot's object by its name, which is case-sensitive, as the JSON text received: `"completed"` with its
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn atlas_snapshot_field(
 ) -> *const c_char {
     // SAFETY: the header demands that text is NULL or NUL-terminated.
     let name = unsafe { text(name, "name") };
-    get!(snapshot, |snapshot| snapshot.field_text(name.ok()??))
+    get!(snapshot, |snapshot| snapshot.field_table()?.find(name.ok()??))
 }
 
 /// Status of the HTTP answer that the snapshot came in: 200. 0 if it was parsed from text or is an item of a list.
@@ -71,14 +71,14 @@ pub unsafe extern "C" fn atlas_snapshot_header(
 ) -> *const c_char {
     // SAFETY: the header demands that text is NULL or NUL-terminated.
     let name = unsafe { text(name, "name") };
-    get!(snapshot, |snapshot| snapshot.header_text(name.ok()??))
+    get!(snapshot, |snapshot| snapshot.header_table()?.header(name.ok()??))
 }
 
 /// How many headers the HTTP answer had; of those that came several times each counts. 0 if the snapshot was parsed from text
 /// or is an item of a list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atlas_snapshot_header_count(snapshot: *const atlas_snapshot) -> usize {
-    get!(snapshot, Snapshot::header_count)
+    get!(snapshot, |snapshot| snapshot.header_table().map_or(0, Table::len))
 }
 
 /// The name of header number `i`, counted from 0, in lower case: "ratelimit-remaining". NULL if there are not that many.
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn atlas_snapshot_header_name(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot.header_name(i))
+    get!(snapshot, |snapshot| snapshot.header_table()?.name(i))
 }
 
 /// The value of header number `i`; U+FFFD stands for bytes that are not UTF-8. It may be empty. NULL if there are not that
@@ -97,5 +97,5 @@ pub unsafe extern "C" fn atlas_snapshot_header_value(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot.header_value(i))
+    get!(snapshot, |snapshot| snapshot.header_table()?.value(i))
 }

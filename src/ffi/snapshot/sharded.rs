@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 
 use crate::ffi::handle::{atlas_snapshot, get};
+use crate::snapshot::ArrayField;
 
 /// How many shards and config servers the snapshot consists of; 0 for a replica set, if absent, or if an element is no
 /// object. Atlas' field "members".
@@ -56,5 +57,5 @@ pub unsafe extern "C" fn atlas_snapshot_snapshot_id(
     snapshot: *const atlas_snapshot,
     i: usize,
 ) -> *const c_char {
-    get!(snapshot, |snapshot| snapshot.snapshot_id(i))
+    get!(snapshot, |snapshot| snapshot.text_in(ArrayField::SnapshotIds, i))
 }

@@ -19,7 +19,7 @@ impl Entry {
     pub(super) fn parse(text: &[u8]) -> Option<Entry> {
         let text = str::from_utf8(text).ok()?;
         let [token, issued_at, ends_at] =
-            json::values(text, ["access_token", "issued_at", "expires_at"])?;
+            json::values(text, ["access_token", "issued_at", "expires_at"]).ok()?;
         let token = json::wiped_text(token?)?;
         let time = |raw: &str| UNIX_EPOCH.checked_add(Duration::from_secs(raw.parse().ok()?));
         let (issued_at, ends_at) = (time(issued_at?)?, time(ends_at?)?);

@@ -21,7 +21,8 @@ const VALUES: &[&str] = &[
     r#"[{"href":"a","href":7}]"#, r#"[{"id":"a","id":"b"}]"#, r#"[{"rel":null,"rel":"b","x":[[]]}]"#,
     "{}", "{ }", r#"{"a":{}}"#, r#"{"id":"a"}"#, r#"{"error":404}"#, r#"{"results":[]}"#,
     "", "nul", "nulll", "tru", "01", "00", "+1", "--1", "7.", "\"\n\"", "\"\u{1f}\"", r#""open"#, r#"open""#, r#""\x""#,
-    r#"["a",]"#, r#"["a""#, r#"[,"a"]"#, r#"{"id":"a",}"#, r#"{"id""#, r#"{id:1}"#, "]", "}", ",",
+    "-", "-01", "1e", "0x1", "NaN", "Infinity", "truee", r#""\u12g4""#, r#""\ud8""#, "'x'", "[1,]", "[1 2]", "{,}",
+    r#"["a",]"#, r#"["a""#, r#"[,"a"]"#, r#"{"id":"a",}"#, r#"{"id""#, r#"{id:1}"#, "{7:1}", "{null:1}", "]", "}", ",",
 ];
 
 /// A JSON text with each value in it replaced by others, and each member in it there twice, in any order, or renamed.
@@ -29,7 +30,8 @@ fn variants(raw: &str) -> Vec<String> {
     let mut variants: Vec<String> = VALUES.iter().map(|value| (*value).to_owned()).collect();
     let (mut members, mut elements) = (Vec::new(), Vec::new());
     let is_object = json::members(raw, |name, value| members.push((name, value))).is_ok();
-    let is_array = json::elements(raw, |element| elements.push(element)).is_ok();
+    let is_array = raw.starts_with('[');
+    json::elements(raw, |element| elements.push(element));
     let parts: Vec<String> = match is_object {
         true => members.iter().map(|(name, value)| format!("{name}:{value}")).collect(),
         false => elements.iter().map(|element| (*element).to_owned()).collect(),
@@ -157,7 +159,8 @@ fn one_pass_says_the_same_of_recorded_answers_of_the_live_service() {
 
 #[test]
 fn what_was_read_of_an_odd_item_before_it_was_odd_is_forgotten() {
-    let odd = r#"{"results":[{"id":"a","links":[{"rel":"b"}],"status":7},{"id":"c","x":"\n","status":"\n"}]}"#;
-    let page = Page::read(odd, 2).unwrap();
+    let odd = r#"{"results":[{"id":"a","links":[{"rel":"b"}],"status":7},
+        {"id":"c","x":"\n","status":"\n","copyRegions":["d",{}]}]}"#;
+    let page = Page::read(odd, 2).ok().unwrap();
     assert_eq!(page.body.lengths(), ("a b c \n ".len(), 2));
 }

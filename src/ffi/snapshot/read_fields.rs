@@ -4,11 +4,10 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::ops::Range;
 use std::ptr::{self, null};
-use std::sync::atomic::AtomicPtr;
 
 use crate::ffi::guard_accessor;
 use crate::ffi::handle::{IntoC, atlas_snapshot, borrow};
-use crate::snapshot::{Snapshot, TextField};
+use crate::snapshot::{ArrayField, Snapshot, TextField};
 
 /// A link of a snapshot. This struct stays as it is, since there are arrays of it.
 #[repr(C)]
@@ -117,20 +116,12 @@ impl atlas_snapshot_fields {
     /// Of no snapshot: everything absent.
     fn of(snapshot: Option<&Snapshot>) -> atlas_snapshot_fields {
         let text = |field| snapshot.and_then(|snapshot| snapshot.text(field)).into_c();
-        let pointers = snapshot.and_then(Snapshot::pointers);
-        // Without memory for the pointers the arrays are empty.
-        let arrays = snapshot.filter(|_| pointers.is_some());
-        let mut rest = pointers.unwrap_or_default();
-        // In the order in which `pointers` has them.
-        let (copy_region_count, copy_regions) =
-            array(&mut rest, arrays.map(|snapshot| snapshot.copy_regions().len()));
-        let (policy_item_count, policy_items) =
-            array(&mut rest, arrays.map(|snapshot| snapshot.policy_items().len()));
-        let (snapshot_id_count, snapshot_ids) =
-            array(&mut rest, arrays.map(|snapshot| snapshot.snapshot_ids().len()));
-        let (link_count, links) = array(&mut rest, arrays.map(|snapshot| snapshot.links().len()));
-        let (member_count, members) =
-            array(&mut rest, arrays.map(|snapshot| snapshot.members().len()));
+        let code = |read: fn(&Snapshot) -> i32| snapshot.map_or(0, read);
+        let (copy_region_count, copy_regions) = array(snapshot, ArrayField::CopyRegions);
+        let (policy_item_count, policy_items) = array(snapshot, ArrayField::PolicyItems);
+        let (snapshot_id_count, snapshot_ids) = array(snapshot, ArrayField::SnapshotIds);
+        let (link_count, links) = array(snapshot, ArrayField::Links);
+        let (member_count, members) = array(snapshot, ArrayField::Members);
         atlas_snapshot_fields {
             id: text(TextField::Id),
             cloud_provider: text(TextField::CloudProvider),
@@ -148,13 +139,11 @@ impl atlas_snapshot_fields {
             storage_size_bytes: snapshot.and_then(Snapshot::storage_size_bytes).into_c(),
             created_at_ms: snapshot.and_then(Snapshot::created_at_ms).into_c(),
             expires_at_ms: snapshot.and_then(Snapshot::expires_at_ms).into_c(),
-            status_code: snapshot.map_or(0, |snapshot| snapshot.status_code() as i32),
-            cloud_provider_code: snapshot
-                .map_or(0, |snapshot| snapshot.cloud_provider_code() as i32),
-            frequency_type_code: snapshot
-                .map_or(0, |snapshot| snapshot.frequency_type_code() as i32),
-            snapshot_type_code: snapshot.map_or(0, |snapshot| snapshot.snapshot_type_code() as i32),
-            type_code: snapshot.map_or(0, |snapshot| snapshot.cluster_type_code() as i32),
+            status_code: code(|snapshot| snapshot.status_code() as i32),
+            cloud_provider_code: code(|snapshot| snapshot.cloud_provider_code() as i32),
+            frequency_type_code: code(|snapshot| snapshot.frequency_type_code() as i32),
+            snapshot_type_code: code(|snapshot| snapshot.snapshot_type_code() as i32),
+            type_code: code(|snapshot| snapshot.cluster_type_code() as i32),
             http_status: snapshot.and_then(Snapshot::http_status).map_or(0, i32::from),
             copy_region_count,
             copy_regions,
@@ -170,12 +159,11 @@ impl atlas_snapshot_fields {
     }
 }
 
-/// Takes an array of `T`, which consists of pointers to text alone, from the front of `rest`.
-fn array<T>(rest: &mut &[AtomicPtr<c_char>], count: Option<usize>) -> (usize, *const T) {
-    let count = count.unwrap_or(0);
-    let (elements, others) = rest.split_at(count * (size_of::<T>() / size_of::<*const c_char>()));
-    *rest = others;
-    (count, if count == 0 { null() } else { elements.as_ptr().cast() })
+/// How many elements an array has, and where they are; `T` consists of the pointers to the texts of an element alone.
+fn array<T>(snapshot: Option<&Snapshot>, array: ArrayField) -> (usize, *const T) {
+    let pointers = snapshot.map_or(&[][..], |snapshot| snapshot.pointers(array));
+    let count = pointers.len() / (size_of::<T>() / size_of::<*const c_char>());
+    (count, if count == 0 { null() } else { pointers.as_ptr().cast() })
 }
 
 /// Reads all documented fields at once, which for languages where a call costs much is cheaper than the accessors above.
@@ -195,8 +183,7 @@ pub unsafe extern "C" fn atlas_snapshot_read_fields(
 ) -> usize {
     // SAFETY: the header demands that a handle is NULL or alive.
     let snapshot = unsafe { borrow(snapshot) };
-    let found =
-        guard_accessor(None, || snapshot.map(|snapshot| atlas_snapshot_fields::of(Some(snapshot))));
+    let found = guard_accessor(None, || Some(atlas_snapshot_fields::of(Some(snapshot?))));
     let known = if found.is_some() { size_of::<atlas_snapshot_fields>() } else { 0 };
     if !fields.is_null() {
         let mut found = found.unwrap_or_else(|| atlas_snapshot_fields::of(None));
