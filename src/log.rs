@@ -1,7 +1,6 @@
 //! Lines for the host's log, as far as it asked for them.
 
 use std::fmt;
-use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Redactor, Result};
@@ -68,8 +67,12 @@ impl Logger {
         line
     }
 
-    /// A logger whose lines wait until they are released.
-    pub(crate) fn hold_back(&self) -> HeldBack<'_> {
+    /// Runs `body`, which holds a lock, and then writes the lines that it wrote. The host's logger must not run before:
+    /// it may be slow, and whoever waits for the lock, in another process perhaps, would wait for it too.
+    ///
+    /// An error if the host's logger forked and this is the child: what was done until now is the parent's, and the
+    /// client does it anew with parts of its own.
+    pub(crate) fn hold_back<T>(&self, body: impl FnOnce(&Logger) -> T) -> Result<T> {
         let lines: Arc<Mutex<Vec<(Level, String)>>> = Arc::default();
         let waiting = lines.clone();
         let to = self.to.as_ref().map(|(level, _)| {
@@ -79,31 +82,13 @@ impl Logger {
             };
             (*level, Arc::new(sink) as Arc<Sink>)
         });
-        let redactor = self.redactor.clone();
-        let logger = Logger { to, redactor };
-        HeldBack { logger, lines, to: self }
-    }
-}
-
-/// Lines written while a lock is held. The host's logger must not run then: it may be slow, and whoever waits for the
-/// lock, in another process perhaps, would wait for it too.
-pub(crate) struct HeldBack<'a> {
-    /// Takes the lines.
-    pub(crate) logger: Logger,
-    lines: Arc<Mutex<Vec<(Level, String)>>>,
-    to: &'a Logger,
-}
-
-impl HeldBack<'_> {
-    /// Writes the lines. An error if the host's logger forked and this is the child: what was done until now is the
-    /// parent's, and the client does it anew with parts of its own.
-    pub(crate) fn release(self) -> Result<()> {
+        let outcome = body(&Logger { to, redactor: self.redactor.clone() });
         let process = Process::current();
-        let lines = mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
-        for (level, line) in lines {
-            self.to.log(level, || line);
+        for (level, line) in lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.log(level, || line);
         }
-        Ok(process.check()?)
+        process.check()?;
+        Ok(outcome)
     }
 }
 
