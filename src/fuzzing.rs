@@ -140,6 +140,6 @@ pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.
 pub fn base_url(config: &Config) -> Result<(String, String, u16, bool)> {
     let settings = config.check()?;
-    let is_plain = settings.authorities.is_none();
-    Ok((settings.base_url, settings.host, settings.port, is_plain))
+    let is_plain = settings.destination.roots.is_none();
+    Ok((settings.base_url, settings.destination.host, settings.destination.port, is_plain))
 }

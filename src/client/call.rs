@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use super::{Client, warnings};
 use crate::auth::{Auth, Sender};
 use crate::config::Settings;
-use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::roots;
-use crate::http::{Destination, Http, Request, Response};
+use crate::error::{ErrorKind, Redactor, Result};
+use crate::http::{Http, Request, Response};
 use crate::log::Logger;
 use crate::retry::{self, RateLimits};
 use crate::runtime::context::{Canceller, Context};
@@ -28,11 +27,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(settings: &Settings, destination: &Destination) -> Result<Parts> {
+    pub(super) fn new(settings: &Settings) -> Result<Parts> {
         let logger = settings.logger.with(redactor(settings));
         Ok(Parts {
             canceller: Canceller::default(),
-            http: Http::new(destination, logger.redactor().clone())?,
+            http: Http::new(&settings.destination, logger.redactor().clone())?,
             auth: Auth::new(
                 &settings.credentials,
                 &settings.base_url,
@@ -43,23 +42,10 @@ impl Parts {
     }
 }
 
-/// Where the settings lead. The certificate authorities are read here, once for all processes that fork from this one.
-pub(super) fn destination(settings: &Settings) -> Result<Destination> {
-    let roots = settings.authorities.as_ref().map(roots::load).transpose();
-    Ok(Destination {
-        host: settings.host.clone(),
-        port: settings.port,
-        roots: roots.map_err(|why| Error::new(ErrorKind::Config, why))?,
-        proxy: settings.proxy.clone(),
-        connect_timeout: settings.connect_timeout,
-        user_agent: settings.user_agent.clone(),
-    })
-}
-
 /// A redactor that knows every secret of the settings.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
     let mut secrets = settings.credentials.secrets();
-    if let Some(proxy) = &settings.proxy {
+    if let Some(proxy) = &settings.destination.proxy {
         secrets.append(&mut proxy.secrets());
     }
     Redactor::new(secrets)

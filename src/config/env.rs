@@ -1,6 +1,5 @@
 //! The variables of the environment. In a program with rights that its caller does not have none of them counts.
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -80,16 +79,6 @@ pub(super) fn proxy() -> Option<Text> {
 /// Which hosts are reached without the proxy.
 pub(super) fn no_proxy() -> Option<Text> {
     first(&["no_proxy", "NO_PROXY"])
-}
-
-/// A file of certificate authorities instead of the system's.
-pub(super) fn ssl_cert_file() -> Option<PathBuf> {
-    env("SSL_CERT_FILE").map(PathBuf::from)
-}
-
-/// Directories of certificate authorities instead of the system's, with colons between them.
-pub(super) fn ssl_cert_dir() -> Option<OsString> {
-    env("SSL_CERT_DIR")
 }
 
 /// The user's directory for caches.

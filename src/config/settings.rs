@@ -8,14 +8,16 @@ use ::http::HeaderValue;
 use chrono::DateTime;
 
 use super::base_url::BaseUrl;
-use super::{Config, Login, SecretText, Text, config_error, env};
+use super::env::{cache_directory, no_proxy, proxy};
+use super::{Config, Login, SecretText, Text, config_error};
 use crate::auth::{Credentials, Identity, Secret, SecretFile};
 use crate::error::{Error, Redactor, Result};
+use crate::http::Destination;
 use crate::http::no_proxy::is_bypassed;
 use crate::http::proxy::Proxy;
-use crate::http::roots::Sources;
+use crate::http::roots::{self, Sources};
 use crate::log::{Level, Logger};
-use crate::runtime::env::is_privileged;
+use crate::runtime::env::{env, is_privileged};
 use crate::text::{VALUE_SHOWN, one_line};
 
 const CLOUD: &str = "https://cloud.mongodb.com";
@@ -31,17 +33,9 @@ pub(crate) struct Settings {
     pub(crate) credentials: Credentials,
     /// Without a slash at the end.
     pub(crate) base_url: String,
-    /// Of the base URL.
-    pub(crate) host: String,
-    /// Of the base URL.
-    pub(crate) port: u16,
-    /// The certificate authorities to trust; `None`: plain HTTP, which is allowed to this machine alone.
-    pub(crate) authorities: Option<Sources>,
-    pub(crate) proxy: Option<Arc<Proxy>>,
+    pub(crate) destination: Destination,
     pub(crate) accept: HeaderValue,
-    pub(crate) user_agent: HeaderValue,
     pub(crate) timeout: Duration,
-    pub(crate) connect_timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) token_cache: Option<PathBuf>,
     pub(crate) logger: Logger,
@@ -59,7 +53,7 @@ impl Settings {
             who = format!("{who} ({file})");
         }
         let none = || "none".to_owned();
-        let proxy = self.proxy.as_ref().map_or_else(none, |proxy| proxy.shown());
+        let proxy = self.destination.proxy.as_ref().map_or_else(none, |proxy| proxy.shown());
         let cache = self.token_cache.as_ref();
         let cache = cache.map_or_else(none, |path| path.display().to_string());
         format!(
@@ -68,7 +62,7 @@ impl Settings {
             env!("CARGO_PKG_VERSION"),
             self.base_url,
             self.timeout.as_millis(),
-            self.connect_timeout.as_millis(),
+            self.destination.connect_timeout.as_millis(),
             self.max_retries,
             self.accept.to_str().unwrap_or_default(),
         )
@@ -90,17 +84,21 @@ impl Config {
         let connect_timeout = self.connect_timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
         let connect_timeout = positive("connect_timeout_ms", connect_timeout)?;
         let logger = self.logger()?;
+        let authorities = self.authorities(&base)?;
         Ok(Settings {
             credentials: credentials(login, timeout, &logger)?,
-            proxy: self.proxy(&base)?,
-            authorities: self.authorities(&base)?,
+            destination: Destination {
+                proxy: self.proxy(&base)?,
+                user_agent: self.user_agent()?,
+                connect_timeout,
+                // They are read here, once for all processes that fork from this one.
+                roots: authorities.as_ref().map(roots::load).transpose().map_err(config_error)?,
+                host: base.host,
+                port: base.port,
+            },
             base_url: base.text,
-            host: base.host,
-            port: base.port,
             accept,
-            user_agent: self.user_agent()?,
             timeout,
-            connect_timeout,
             max_retries: self.max_retries.unwrap_or(MAX_RETRIES),
             token_cache: self.token_cache(&logger)?,
             logger,
@@ -174,6 +172,7 @@ impl Config {
         Ok(Logger::new(level, sink.clone()))
     }
 
+    /// Where the certificate authorities to trust are; `None`: plain HTTP, which is allowed to this machine alone.
     fn authorities(&self, base: &BaseUrl) -> Result<Option<Sources>> {
         if base.is_plain {
             return Ok(None);
@@ -182,7 +181,8 @@ impl Config {
             None => None,
             Some(text) => Some((text.name, text.path()?)),
         };
-        Ok(Some(Sources { file: env::ssl_cert_file(), directories: env::ssl_cert_dir(), extra }))
+        let file = env("SSL_CERT_FILE").map(PathBuf::from);
+        Ok(Some(Sources { file, directories: env("SSL_CERT_DIR"), extra }))
     }
 
     /// The proxy for `base`: the setting, or the environment's as curl reads it. The setting must be good in any case,
@@ -194,7 +194,7 @@ impl Config {
                 let proxy = parse_proxy(text)?;
                 (!is_direct(base)?).then_some(proxy)
             }
-            None => match env::proxy() {
+            None => match proxy() {
                 Some(text) if !is_direct(base)? => Some(parse_proxy(&text)?),
                 _ => None,
             },
@@ -213,7 +213,7 @@ impl Config {
             return Ok(None);
         }
         if *text.bytes == *b"default" {
-            let base = env::cache_directory();
+            let base = cache_directory();
             if base.is_none() {
                 logger.log(Level::Warning, || {
                     "token_cache is off: it is \"default\", and neither XDG_CACHE_HOME nor HOME names a place for it"
@@ -240,7 +240,7 @@ fn is_direct(base: &BaseUrl) -> Result<bool> {
     if base.is_plain {
         return Ok(true);
     }
-    match env::no_proxy() {
+    match no_proxy() {
         Some(list) => Ok(is_bypassed(list.as_str()?, &base.host)),
         None => Ok(false),
     }
