@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Config, Login, SecretText, Text};
+use super::{Config, GivenCredentials, GivenSecret, Setting};
 use crate::runtime::env::env;
 
 impl Config {
@@ -15,7 +15,7 @@ impl Config {
     /// not have no variable counts.
     pub fn from_env() -> Config {
         Config {
-            login: login().unwrap_or_else(Some),
+            credentials: credentials().unwrap_or_else(|why| Some(GivenCredentials::Wrong(why))),
             base_url: first(&["MONGODB_ATLAS_OPS_MANAGER_URL", "MONGODB_ATLAS_BASE_URL"]),
             service: text("MONGODB_ATLAS_SERVICE"),
             api_version: text("MONGODB_ATLAS_API_VERSION"),
@@ -31,8 +31,8 @@ impl Config {
     }
 }
 
-/// The credentials; what is wrong with them in place of an error, since that is reported later.
-fn login() -> Result<Option<Login>, Login> {
+/// The credentials, or what is wrong with them.
+fn credentials() -> Result<Option<GivenCredentials>, String> {
     const ID: &str = "MONGODB_ATLAS_CLIENT_ID";
     const SECRET: &str = "MONGODB_ATLAS_CLIENT_SECRET";
     const PUBLIC: &str = "MONGODB_ATLAS_PUBLIC_API_KEY";
@@ -46,14 +46,16 @@ fn login() -> Result<Option<Login>, Login> {
         )?,
     );
     let token = secret(&["MONGODB_ATLAS_ACCESS_TOKEN"], &["MONGODB_ATLAS_ACCESS_TOKEN_FILE"])?;
+    let half =
+        |present: &str, missing: &str| Err(format!("{missing} is missing, while {present} is set"));
     Ok(Some(match (account, key, token) {
-        ((id @ Some(_), Some((_, secret))), ..) => Login::ServiceAccount(id, secret),
-        (_, (public @ Some(_), Some((_, secret))), _) => Login::ApiKey(public, secret),
-        (.., Some((_, token))) => Login::AccessToken(token),
-        ((Some(half), _), ..) => Login::Half(half.name, SECRET),
-        ((_, Some((half, _))), ..) => Login::Half(half, ID),
-        (_, (Some(half), _), _) => Login::Half(half.name, PRIVATE),
-        (_, (_, Some((half, _))), _) => Login::Half(half, PUBLIC),
+        ((id @ Some(_), Some((_, secret))), ..) => GivenCredentials::ServiceAccount(id, secret),
+        (_, (public @ Some(_), Some((_, secret))), _) => GivenCredentials::ApiKey(public, secret),
+        (.., Some((_, token))) => GivenCredentials::AccessToken(token),
+        ((Some(id), _), ..) => return half(id.name, SECRET),
+        ((_, Some((secret, _))), ..) => return half(secret, ID),
+        (_, (Some(public), _), _) => return half(public.name, PRIVATE),
+        (_, (_, Some((private, _))), _) => return half(private, PUBLIC),
         _ => return Ok(None),
     }))
 }
@@ -62,22 +64,24 @@ fn login() -> Result<Option<Login>, Login> {
 fn secret(
     values: &[&'static str],
     files: &[&'static str],
-) -> Result<Option<(&'static str, SecretText)>, Login> {
+) -> Result<Option<(&'static str, GivenSecret)>, String> {
     match (first(values), first(files)) {
-        (Some(value), Some(file)) => Err(Login::Twice(value.name, file.name)),
-        (Some(value), None) => Ok(Some((value.name, SecretText::Value(Some(value))))),
-        (None, Some(file)) => Ok(Some((file.name, SecretText::File(Some(file))))),
+        (Some(value), Some(file)) => {
+            Err(format!("{} and {} are both set; unset one of them", value.name, file.name))
+        }
+        (Some(value), None) => Ok(Some((value.name, GivenSecret::Value(Some(value))))),
+        (None, Some(file)) => Ok(Some((file.name, GivenSecret::File(Some(file))))),
         (None, None) => Ok(None),
     }
 }
 
 /// The proxy for HTTPS.
-pub(super) fn proxy() -> Option<Text> {
+pub(super) fn proxy() -> Option<Setting> {
     first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
 }
 
 /// Which hosts are reached without the proxy.
-pub(super) fn no_proxy() -> Option<Text> {
+pub(super) fn no_proxy() -> Option<Setting> {
     first(&["no_proxy", "NO_PROXY"])
 }
 
@@ -89,12 +93,12 @@ pub(super) fn cache_directory() -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
-fn first(names: &[&'static str]) -> Option<Text> {
+fn first(names: &[&'static str]) -> Option<Setting> {
     names.iter().find_map(|name| text(name))
 }
 
 /// Not inlined: each variable is read once.
 #[inline(never)]
-fn text(name: &'static str) -> Option<Text> {
-    env(name).map(|value| Text { name, bytes: Zeroizing::new(value.into_vec()) })
+fn text(name: &'static str) -> Option<Setting> {
+    env(name).map(|value| Setting { name, bytes: Zeroizing::new(value.into_vec()) })
 }

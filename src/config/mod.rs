@@ -22,47 +22,46 @@ use crate::text::unprintable;
 
 pub(crate) use settings::Settings;
 
-/// Text as it was given, with the name under which a person would look for it.
+/// Setting as it was given, with the name under which a person would look for it.
 #[derive(Clone)]
-struct Text {
+struct Setting {
     name: &'static str,
     bytes: Zeroizing<Vec<u8>>,
 }
 
 /// A secret as it was given: itself, or the path of the file that holds it.
 #[derive(Clone)]
-enum SecretText {
-    Value(Option<Text>),
-    File(Option<Text>),
+enum GivenSecret {
+    Value(Option<Setting>),
+    File(Option<Setting>),
 }
 
+/// Credentials as they were given.
 #[derive(Clone)]
-enum Login {
-    ServiceAccount(Option<Text>, SecretText),
-    ApiKey(Option<Text>, SecretText),
-    AccessToken(SecretText),
-    /// The environment has half of a pair and nothing complete: what is there, what is missing.
-    Half(&'static str, &'static str),
-    /// The environment has a secret and a file for it.
-    Twice(&'static str, &'static str),
+enum GivenCredentials {
+    ServiceAccount(Option<Setting>, GivenSecret),
+    ApiKey(Option<Setting>, GivenSecret),
+    AccessToken(GivenSecret),
+    /// The environment has half of a pair and nothing complete, or a secret and a file for it: what to say of that.
+    Wrong(String),
 }
 
 /// How to reach Atlas and as whom. Setters never fail: a bad value is reported by [`crate::Client::new`].
 ///
-/// Text is given as bytes, since what comes from C or the environment may be anything; `None` restores the default.
+/// Setting is given as bytes, since what comes from C or the environment may be anything; `None` restores the default.
 #[derive(Clone, Default)]
 pub struct Config {
-    login: Option<Login>,
-    base_url: Option<Text>,
-    service: Option<Text>,
-    api_version: Option<Text>,
-    timeout: Option<std::result::Result<u32, Text>>,
+    credentials: Option<GivenCredentials>,
+    base_url: Option<Setting>,
+    service: Option<Setting>,
+    api_version: Option<Setting>,
+    timeout: Option<Result<u32, Setting>>,
     connect_timeout_ms: Option<u32>,
     max_retries: Option<u32>,
-    ca_file: Option<Text>,
-    proxy: Option<Text>,
-    user_agent: Option<Text>,
-    token_cache: Option<Text>,
+    ca_file: Option<Setting>,
+    proxy: Option<Setting>,
+    user_agent: Option<Setting>,
+    token_cache: Option<Setting>,
     logger: Option<(i32, Arc<Sink>)>,
 }
 
@@ -73,9 +72,9 @@ impl fmt::Debug for Config {
     }
 }
 
-impl Text {
-    fn new(name: &'static str, bytes: &[u8]) -> Text {
-        Text { name, bytes: Zeroizing::new(bytes.to_vec()) }
+impl Setting {
+    fn new(name: &'static str, bytes: &[u8]) -> Setting {
+        Setting { name, bytes: Zeroizing::new(bytes.to_vec()) }
     }
 
     fn wrong(&self, why: &str) -> Error {

@@ -9,7 +9,7 @@ use chrono::DateTime;
 
 use super::base_url::BaseUrl;
 use super::env::{cache_directory, no_proxy, proxy};
-use super::{Config, Login, SecretText, Text, config_error};
+use super::{Config, GivenCredentials, GivenSecret, Setting, config_error};
 use crate::auth::{Credentials, Identity, Secret, SecretFile};
 use crate::error::{Error, Redactor, Result};
 use crate::http::Destination;
@@ -71,7 +71,7 @@ impl Settings {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<Settings> {
-        let login = self.login.as_ref().ok_or_else(no_credentials)?;
+        let given = self.credentials.as_ref().ok_or_else(no_credentials)?;
         let base = self.base()?;
         let accept = self.accept()?;
         let timeout = match &self.timeout {
@@ -86,7 +86,7 @@ impl Config {
         let logger = self.logger()?;
         let authorities = self.authorities(&base)?;
         Ok(Settings {
-            credentials: credentials(login, timeout, &logger)?,
+            credentials: credentials(given, timeout, &logger)?,
             destination: Destination {
                 proxy: self.proxy(&base)?,
                 user_agent: self.user_agent()?,
@@ -118,7 +118,7 @@ impl Config {
                 }
             },
         };
-        BaseUrl::parse(&Text::new("base_url", url.as_bytes()))
+        BaseUrl::parse(&Setting::new("base_url", url.as_bytes()))
     }
 
     /// The media type of the API version.
@@ -230,7 +230,7 @@ impl Config {
     }
 }
 
-fn parse_proxy(text: &Text) -> Result<Proxy> {
+fn parse_proxy(text: &Setting) -> Result<Proxy> {
     Proxy::parse(text.as_str()?).map_err(|why| text.wrong(&format!("cannot be used: {why}")))
 }
 
@@ -260,9 +260,13 @@ fn no_credentials() -> Error {
 }
 
 /// The credentials, for which a file is read. `timeout` is how long to wait for a pipe.
-fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Credentials> {
-    let (identity, names, secret) = match login {
-        Login::ServiceAccount(id, secret) => {
+fn credentials(
+    given: &GivenCredentials,
+    timeout: Duration,
+    logger: &Logger,
+) -> Result<Credentials> {
+    let (identity, names, secret) = match given {
+        GivenCredentials::ServiceAccount(id, secret) => {
             let client_id = name_part("client_id", id)?;
             (
                 Identity::ServiceAccount { client_id },
@@ -270,26 +274,19 @@ fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Cred
                 secret,
             )
         }
-        Login::ApiKey(public, secret) => {
+        GivenCredentials::ApiKey(public, secret) => {
             let public_key = name_part("public_key", public)?;
             (Identity::ApiKey { public_key }, ["private_key", "private_key_file"], secret)
         }
-        Login::AccessToken(secret) => {
+        GivenCredentials::AccessToken(secret) => {
             (Identity::AccessToken, ["access_token", "access_token_file"], secret)
         }
-        Login::Half(present, missing) => {
-            return Err(config_error(format!("{missing} is missing, while {present} is set")));
-        }
-        Login::Twice(value, file) => {
-            return Err(config_error(format!(
-                "{value} and {file} are both set; unset one of them"
-            )));
-        }
+        GivenCredentials::Wrong(why) => return Err(config_error(why)),
     };
     let [value_name, file_name] = names;
     let (secret, file) = match secret {
-        SecretText::Value(text) => (credential(value_name, text)?, None),
-        SecretText::File(text) => {
+        GivenSecret::Value(text) => (credential(value_name, text)?, None),
+        GivenSecret::File(text) => {
             let text = required(file_name, text)?;
             let file = SecretFile::new(text.name, text.path()?);
             let content = file.read(Instant::now().checked_add(timeout)).map_err(config_error)?;
@@ -300,25 +297,22 @@ fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Cred
     Ok(Credentials { identity, secret, file })
 }
 
-fn required<'a>(name: &'static str, text: &'a Option<Text>) -> Result<&'a Text> {
+fn required<'a>(name: &'static str, text: &'a Option<Setting>) -> Result<&'a Setting> {
     text.as_ref().ok_or_else(|| config_error(format!("{name} is missing")))
 }
 
-fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
+fn credential(name: &'static str, text: &Option<Setting>) -> Result<Secret> {
     let text = required(name, text)?;
     Secret::parse(&text.bytes).map_err(|why| text.wrong(&why))
 }
 
 /// The half of a pair that is no secret. A colon would end it early in what is sent.
-fn name_part(name: &'static str, text: &Option<Text>) -> Result<String> {
+fn name_part(name: &'static str, text: &Option<Setting>) -> Result<String> {
     let value = credential(name, text)?;
-    if value.expose().contains(':') {
-        return Err(config_error(format!(
-            "{} has a colon",
-            text.as_ref().map_or(name, |text| text.name)
-        )));
+    match value.expose().contains(':') {
+        true => Err(required(name, text)?.wrong("has a colon")),
+        false => Ok(value.expose().to_owned()),
     }
-    Ok(value.expose().to_owned())
 }
 
 fn positive(name: &str, milliseconds: u32) -> Result<Duration> {
