@@ -1,6 +1,5 @@
 //! Lines for the host's log, as far as it asked for them.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Redactor, Result};
@@ -89,12 +88,6 @@ impl Logger {
         }
         process.check()?;
         Ok(outcome)
-    }
-}
-
-impl fmt::Debug for Logger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Logger({:?})", self.to.as_ref().map(|(level, _)| level))
     }
 }
 

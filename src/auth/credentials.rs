@@ -6,7 +6,6 @@ use super::secret::{Secret, basic};
 use super::secret_file::SecretFile;
 
 /// Who we are, and the secret that proves it.
-#[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub(crate) identity: Identity,
     pub(crate) secret: Secret,
@@ -14,7 +13,7 @@ pub(crate) struct Credentials {
     pub(crate) file: Option<SecretFile>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Identity {
     /// OAuth 2.0 client credentials.
     ServiceAccount { client_id: String },

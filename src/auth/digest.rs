@@ -154,7 +154,6 @@ impl Algorithm {
 }
 
 /// A challenge with what is needed to answer it again and again.
-#[derive(Debug)]
 pub(super) struct Nonce {
     realm: String,
     value: String,

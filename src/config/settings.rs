@@ -28,7 +28,6 @@ const CONNECT_TIMEOUT_MS: u32 = 10_000;
 const MAX_RETRIES: u32 = 3;
 
 /// What a client works with: checked, complete, never changed.
-#[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) credentials: Credentials,
     /// Without a slash at the end.

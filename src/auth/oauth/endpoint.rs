@@ -13,7 +13,6 @@ use crate::http::{Request, Response};
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Where a service account fetches its token, and how it authenticates there.
-#[derive(Debug)]
 pub(super) struct TokenEndpoint {
     client_id: String,
     basic: HeaderValue,

@@ -9,17 +9,16 @@ use crate::log::Logger;
 use crate::runtime::context::Context;
 use crate::runtime::event::Event;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct SharedToken(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     token: Option<Arc<Token>>,
     fetching: Option<Arc<Fetch>>,
 }
 
 /// A fetch going on, which other threads may wait for.
-#[derive(Debug)]
 struct Fetch {
     event: Event,
     outcome: OnceLock<Result<Arc<Token>>>,

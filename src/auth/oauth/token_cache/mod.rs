@@ -20,7 +20,6 @@ use crate::text::system_reason;
 pub(super) use entry::Entry;
 
 /// The cache entry of one service account at one base URL.
-#[derive(Debug)]
 pub(super) struct TokenCache {
     directory: PathBuf,
     name: String,
