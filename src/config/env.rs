@@ -49,8 +49,8 @@ fn credentials() -> Result<Option<GivenCredentials>, String> {
     let half =
         |present: &str, missing: &str| Err(format!("{missing} is missing, while {present} is set"));
     Ok(Some(match (account, key, token) {
-        ((id @ Some(_), Some((_, secret))), ..) => GivenCredentials::ServiceAccount(id, secret),
-        (_, (public @ Some(_), Some((_, secret))), _) => GivenCredentials::ApiKey(public, secret),
+        ((Some(id), Some((_, secret))), ..) => GivenCredentials::ServiceAccount(Ok(id), secret),
+        (_, (Some(public), Some((_, secret))), _) => GivenCredentials::ApiKey(Ok(public), secret),
         (.., Some((_, token))) => GivenCredentials::AccessToken(token),
         ((Some(id), _), ..) => return half(id.name, SECRET),
         ((_, Some((secret, _))), ..) => return half(secret, ID),
@@ -69,8 +69,8 @@ fn secret(
         (Some(value), Some(file)) => {
             Err(format!("{} and {} are both set; unset one of them", value.name, file.name))
         }
-        (Some(value), None) => Ok(Some((value.name, GivenSecret::Value(Some(value))))),
-        (None, Some(file)) => Ok(Some((file.name, GivenSecret::File(Some(file))))),
+        (Some(value), None) => Ok(Some((value.name, GivenSecret::Value(Ok(value))))),
+        (None, Some(file)) => Ok(Some((file.name, GivenSecret::File(Ok(file))))),
         (None, None) => Ok(None),
     }
 }

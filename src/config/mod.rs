@@ -22,25 +22,28 @@ use crate::text::unprintable;
 
 pub(crate) use settings::Settings;
 
-/// Setting as it was given, with the name under which a person would look for it.
+/// Text as it was given, with the name under which a person would look for it.
 #[derive(Clone)]
 struct Setting {
     name: &'static str,
     bytes: Zeroizing<Vec<u8>>,
 }
 
+/// What credentials cannot do without; the name alone if it was not given.
+type Required = Result<Setting, &'static str>;
+
 /// A secret as it was given: itself, or the path of the file that holds it.
 #[derive(Clone)]
 enum GivenSecret {
-    Value(Option<Setting>),
-    File(Option<Setting>),
+    Value(Required),
+    File(Required),
 }
 
 /// Credentials as they were given.
 #[derive(Clone)]
 enum GivenCredentials {
-    ServiceAccount(Option<Setting>, GivenSecret),
-    ApiKey(Option<Setting>, GivenSecret),
+    ServiceAccount(Required, GivenSecret),
+    ApiKey(Required, GivenSecret),
     AccessToken(GivenSecret),
     /// The environment has half of a pair and nothing complete, or a secret and a file for it: what to say of that.
     Wrong(String),
@@ -48,7 +51,7 @@ enum GivenCredentials {
 
 /// How to reach Atlas and as whom. Setters never fail: a bad value is reported by [`crate::Client::new`].
 ///
-/// Setting is given as bytes, since what comes from C or the environment may be anything; `None` restores the default.
+/// Text is given as bytes, since what comes from C or the environment may be anything; `None` restores the default.
 #[derive(Clone, Default)]
 pub struct Config {
     credentials: Option<GivenCredentials>,

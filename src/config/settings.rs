@@ -9,7 +9,7 @@ use chrono::DateTime;
 
 use super::base_url::BaseUrl;
 use super::env::{cache_directory, no_proxy, proxy};
-use super::{Config, GivenCredentials, GivenSecret, Setting, config_error};
+use super::{Config, GivenCredentials, GivenSecret, Required, Setting, config_error};
 use crate::auth::{Credentials, Identity, Secret, SecretFile};
 use crate::error::{Error, Redactor, Result};
 use crate::http::Destination;
@@ -157,18 +157,12 @@ impl Config {
         let Some((level, sink)) = &self.logger else {
             return Ok(Logger::default());
         };
-        let level = match level {
-            0 => return Ok(Logger::default()),
-            1 => Level::Error,
-            2 => Level::Warning,
-            3 => Level::Info,
-            4 => Level::Debug,
-            _ => {
-                let why = format!("logger: the level {level} is not one of 0 to 4");
-                return Err(config_error(why));
-            }
-        };
-        Ok(Logger::new(level, sink.clone()))
+        let levels = [Level::Error, Level::Warning, Level::Info, Level::Debug];
+        match levels.into_iter().find(|known| *known as i32 == *level) {
+            Some(level) => Ok(Logger::new(level, sink.clone())),
+            None if *level == 0 => Ok(Logger::default()),
+            None => Err(config_error(format!("logger: the level {level} is not one of 0 to 4"))),
+        }
     }
 
     /// Where the certificate authorities to trust are; `None`: plain HTTP, which is allowed to this machine alone.
@@ -264,29 +258,20 @@ fn credentials(
     timeout: Duration,
     logger: &Logger,
 ) -> Result<Credentials> {
-    let (identity, names, secret) = match given {
+    let (identity, secret) = match given {
         GivenCredentials::ServiceAccount(id, secret) => {
-            let client_id = name_part("client_id", id)?;
-            (
-                Identity::ServiceAccount { client_id },
-                ["client_secret", "client_secret_file"],
-                secret,
-            )
+            (Identity::ServiceAccount { client_id: name_part(id)? }, secret)
         }
         GivenCredentials::ApiKey(public, secret) => {
-            let public_key = name_part("public_key", public)?;
-            (Identity::ApiKey { public_key }, ["private_key", "private_key_file"], secret)
+            (Identity::ApiKey { public_key: name_part(public)? }, secret)
         }
-        GivenCredentials::AccessToken(secret) => {
-            (Identity::AccessToken, ["access_token", "access_token_file"], secret)
-        }
+        GivenCredentials::AccessToken(secret) => (Identity::AccessToken, secret),
         GivenCredentials::Wrong(why) => return Err(config_error(why)),
     };
-    let [value_name, file_name] = names;
     let (secret, file) = match secret {
-        GivenSecret::Value(text) => (credential(value_name, text)?, None),
+        GivenSecret::Value(text) => (credential(required(text)?)?, None),
         GivenSecret::File(text) => {
-            let text = required(file_name, text)?;
+            let text = required(text)?;
             let file = SecretFile::new(text.name, text.path()?);
             let content = file.read(Instant::now().checked_add(timeout)).map_err(config_error)?;
             file.warn(&content, logger);
@@ -296,20 +281,20 @@ fn credentials(
     Ok(Credentials { identity, secret, file })
 }
 
-fn required<'a>(name: &'static str, text: &'a Option<Setting>) -> Result<&'a Setting> {
-    text.as_ref().ok_or_else(|| config_error(format!("{name} is missing")))
+fn required(given: &Required) -> Result<&Setting> {
+    given.as_ref().map_err(|name| config_error(format!("{name} is missing")))
 }
 
-fn credential(name: &'static str, text: &Option<Setting>) -> Result<Secret> {
-    let text = required(name, text)?;
+fn credential(text: &Setting) -> Result<Secret> {
     Secret::parse(&text.bytes).map_err(|why| text.wrong(&why))
 }
 
 /// The half of a pair that is no secret. A colon would end it early in what is sent.
-fn name_part(name: &'static str, text: &Option<Setting>) -> Result<String> {
-    let value = credential(name, text)?;
+fn name_part(given: &Required) -> Result<String> {
+    let text = required(given)?;
+    let value = credential(text)?;
     match value.expose().contains(':') {
-        true => Err(required(name, text)?.wrong("has a colon")),
+        true => Err(text.wrong("has a colon")),
         false => Ok(value.expose().to_owned()),
     }
 }
