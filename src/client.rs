@@ -140,7 +140,10 @@ impl Client {
                 }
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
                 if !seen.insert(fingerprint(page)) {
-                    return Err(target.complete(repeated(number)));
+                    let cause = format!(
+                        "page {number} repeats an earlier page; this is not what Atlas promises"
+                    );
+                    return Err(target.complete(Error::new(ErrorKind::InvalidResponse, cause)));
                 }
             }
             Ok(list)
@@ -237,10 +240,7 @@ impl Client {
             Call::begin(self, timeout)
         };
         begin().and_then(operation).map_err(|error| {
-            let logger = match self.parts() {
-                Ok(parts) => &parts.logger,
-                Err(_) => &self.settings.logger,
-            };
+            let logger = self.parts().map_or(&self.settings.logger, |parts| &parts.logger);
             let error = error.redacted(logger.redactor());
             logger.log(Level::Error, || error.message());
             error
@@ -252,13 +252,6 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base_url", &self.settings.base_url).finish_non_exhaustive()
     }
-}
-
-fn repeated(page: u32) -> Error {
-    Error::new(
-        ErrorKind::InvalidResponse,
-        format!("page {page} repeats an earlier page; this is not what Atlas promises"),
-    )
 }
 
 /// The same for pages with the same items, to notice a server that goes round in circles.

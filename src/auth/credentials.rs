@@ -23,16 +23,9 @@ pub(crate) enum Identity {
     AccessToken,
 }
 
-impl Credentials {
-    /// What of them nobody may see.
-    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
-        self.identity.forms(&self.secret)
-    }
-}
-
 impl Identity {
-    /// A secret of this identity in each form in which it is sent.
-    pub(super) fn forms(&self, secret: &Secret) -> Vec<Zeroizing<String>> {
+    /// A secret of this identity in each form in which it is sent: what nobody may see.
+    pub(crate) fn forms(&self, secret: &Secret) -> Vec<Zeroizing<String>> {
         let mut forms = vec![secret.0.clone()];
         if let Identity::ServiceAccount { client_id } = self {
             let basic = basic(client_id, secret);

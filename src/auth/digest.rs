@@ -78,8 +78,8 @@ impl Digest {
             if is_refused || stale == STALE_LIMIT {
                 return Ok((response, is_refused));
             }
-            // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
-            // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
+            // A server that resets the connection after each signed request, and wants a new nonce on the next one,
+            // would otherwise be asked twice for each challenge, and seem to refuse the key in the end.
             request.may_resend &= !was_resent;
             request.retry_reason = "the server challenged";
             let mut others = None;

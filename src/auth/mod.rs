@@ -87,7 +87,8 @@ impl Auth {
         })
     }
 
-    /// Sends `request` with our credentials. That they were refused, after all that could be done about it, is an error.
+    /// Sends `request` with our credentials. That they were refused, after all that could be done about it, is an
+    /// error.
     pub(crate) fn send(&self, request: &Request, sender: &Sender) -> Result<Response> {
         let again =
             Request { retry_reason: "the secret was read again from its file", ..request.clone() };
@@ -136,8 +137,8 @@ impl Auth {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits. The text never grows, since it may be a secret, of which growing would leave a
-/// copy behind that nobody wipes.
+/// Bytes as lower-case hexadecimal digits. The text never grows, since it may be a secret, of which growing would leave
+/// a copy behind that nobody wipes.
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

@@ -80,8 +80,8 @@ impl<T> SecretInUse<T> {
         }
     }
 
-    /// Reads the file, unless another thread did so since Atlas refused this secret. The error is the `refusal` if there
-    /// is no other secret.
+    /// Reads the file, unless another thread did so since Atlas refused this secret. The error is the `refusal` if
+    /// there is no other secret.
     fn reread(
         &self,
         file: &SecretFile,

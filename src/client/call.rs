@@ -1,4 +1,5 @@
-//! One call of an operation: what it sends, how it is retried, and how it goes on in a child that a callback forked off.
+//! One call of an operation: what it sends, how it is retried, and how it goes on in a child that a callback forked
+//! off.
 
 use std::mem;
 use std::ptr;
@@ -44,7 +45,7 @@ impl Parts {
 
 /// A redactor that knows every secret of the settings.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
-    let mut secrets = settings.credentials.secrets();
+    let mut secrets = settings.credentials.identity.forms(&settings.credentials.secret);
     if let Some(proxy) = &settings.destination.proxy {
         secrets.append(&mut proxy.secrets());
     }

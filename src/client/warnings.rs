@@ -30,7 +30,8 @@ pub(super) fn clock_and_limits(headers: &Headers, logger: &Logger) {
     });
 }
 
-/// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked for.
+/// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked
+/// for.
 pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Logger) {
     if warned.load(Ordering::Relaxed) || !headers.has(&DEPRECATION) && !headers.has(&SUNSET) {
         return;

@@ -11,8 +11,8 @@ use crate::runtime::env::env;
 impl Config {
     /// The defaults, then the `MONGODB_ATLAS_*` variables as the Atlas CLI and the Terraform provider name them. An
     /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token. A
-    /// secret may be in the file that the variable with `_FILE` at its end names. In a program with rights its caller does
-    /// not have no variable counts.
+    /// secret may be in the file that the variable with `_FILE` at its end names. In a program with rights its caller
+    /// does not have no variable counts.
     pub fn from_env() -> Config {
         Config {
             credentials: credentials().unwrap_or_else(|why| Some(GivenCredentials::Wrong(why))),

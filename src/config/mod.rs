@@ -1,7 +1,7 @@
 //! Settings: what the caller and the environment give, and the checked values that a client works with.
 //!
-//! A [`Config`] keeps what it was given, right or wrong; `Config::check` turns it into `Settings`, all of them valid, or
-//! says which setting is wrong. So a bad value does no harm once it was set again.
+//! A [`Config`] keeps what it was given, right or wrong; `Config::check` turns it into `Settings`, all of them valid,
+//! or says which setting is wrong. So a bad value does no harm once it was set again.
 
 mod base_url;
 mod builder;
