@@ -233,18 +233,23 @@ impl Client {
         timeout: Option<Duration>,
         operation: impl FnOnce(Call<'a>) -> Result<T>,
     ) -> Result<T> {
-        let begin = || {
-            if let Some(target) = target {
-                target.check(self.parts()?.logger.redactor())?;
-            }
-            Call::begin(self, timeout)
-        };
-        begin().and_then(operation).map_err(|error| {
-            let logger = self.parts().map_or(&self.settings.logger, |parts| &parts.logger);
-            let error = error.redacted(logger.redactor());
-            logger.log(Level::Error, || error.message());
-            error
-        })
+        self.begin(target, timeout).and_then(operation).map_err(|error| self.logged(error))
+    }
+
+    fn begin(&self, target: Option<&Target>, timeout: Option<Duration>) -> Result<Call<'_>> {
+        if let Some(target) = target {
+            target.check(self.parts()?.logger.redactor())?;
+        }
+        Call::begin(self, timeout)
+    }
+
+    /// Not inlined, since it is large and seldom called.
+    #[inline(never)]
+    fn logged(&self, error: Error) -> Error {
+        let logger = self.parts().map_or(&self.settings.logger, |parts| &parts.logger);
+        let error = error.redacted(logger.redactor());
+        logger.log(Level::Error, || error.message());
+        error
     }
 }
 

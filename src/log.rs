@@ -23,6 +23,8 @@ pub enum Level {
 /// What takes the lines.
 pub type Sink = dyn Fn(Level, &str) + Send + Sync;
 
+type HeldBack = Mutex<Vec<(Level, String)>>;
+
 /// The longest line in bytes, so that one with a NUL behind it fits 4 KiB.
 const LINE_LIMIT: usize = 4095;
 
@@ -72,22 +74,31 @@ impl Logger {
     /// An error if the host's logger forked and this is the child: what was done until now is the parent's, and the
     /// client does it anew with parts of its own.
     pub(crate) fn hold_back<T>(&self, body: impl FnOnce(&Logger) -> T) -> Result<T> {
-        let lines: Arc<Mutex<Vec<(Level, String)>>> = Arc::default();
-        let waiting = lines.clone();
+        let lines = Arc::default();
+        let outcome = body(&self.keeping(&lines));
+        self.write(&lines)?;
+        Ok(outcome)
+    }
+
+    /// The same logger, whose lines are kept.
+    fn keeping(&self, lines: &Arc<HeldBack>) -> Logger {
+        let lines = lines.clone();
         let to = self.to.as_ref().map(|(level, _)| {
             let sink = move |level, line: &str| {
-                let mut lines = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.push((level, line.to_owned()));
             };
             (*level, Arc::new(sink) as Arc<Sink>)
         });
-        let outcome = body(&Logger { to, redactor: self.redactor.clone() });
+        Logger { to, redactor: self.redactor.clone() }
+    }
+
+    fn write(&self, lines: &HeldBack) -> Result<()> {
         let process = Process::current();
         for (level, line) in lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             self.log(level, || line);
         }
-        process.check()?;
-        Ok(outcome)
+        Ok(process.check()?)
     }
 }
 
