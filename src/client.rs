@@ -12,12 +12,12 @@ use std::time::Duration;
 
 #[cfg(fuzzing)]
 pub(crate) use call::redactor;
-use call::{Call, Parts, destination};
+use call::{Call, Parts};
 use wait::Wait;
 
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{self, Destination};
+use crate::http;
 use crate::log::Level;
 use crate::retry::RateLimits;
 use crate::runtime::fork::{self, PerProcess};
@@ -47,7 +47,6 @@ const PAGE_SIZE: usize = 500;
 /// After `fork()` the child's copy starts afresh with connections, nonces and tokens of its own.
 pub struct Client {
     settings: Settings,
-    destination: Destination,
     /// Whether the log was told that Atlas will end this version of its API.
     warned_of_end: AtomicBool,
     parts: PerProcess<Parts>,
@@ -65,12 +64,10 @@ impl Client {
             Error::new(ErrorKind::Internal, cause)
         })?;
         http::initialise_ureq();
-        let set_up = |error: Error| error.during("set up a client");
-        let settings = config.check().map_err(set_up)?;
-        let destination = destination(&settings).map_err(set_up)?;
-        let parts = PerProcess::new(Parts::new(&settings, &destination)?);
+        let settings = config.check().map_err(|error| error.during("set up a client"))?;
+        let parts = PerProcess::new(Parts::new(&settings)?);
         settings.logger.log(Level::Info, || settings.summary());
-        Ok(Client { settings, destination, warned_of_end: AtomicBool::new(false), parts })
+        Ok(Client { settings, warned_of_end: AtomicBool::new(false), parts })
     }
 
     /// One snapshot: Atlas' `getGroupClusterBackupSnapshot`, or `getGroupClusterBackupSnapshotShardedCluster`.
@@ -89,16 +86,15 @@ impl Client {
         snapshot_id: &str,
         format: Format,
     ) -> Result<Snapshot> {
-        self.logged(|| {
-            let target = self.checked(Target {
-                operation: "get snapshot",
-                cluster_type,
-                group_id,
-                cluster_name,
-                snapshot_id: Some(snapshot_id),
-                format,
-            })?;
-            let mut call = Call::begin(self, Some(self.settings.timeout))?;
+        let target = Target {
+            operation: "get snapshot",
+            cluster_type,
+            group_id,
+            cluster_name,
+            snapshot_id: Some(snapshot_id),
+            format,
+        };
+        self.run(Some(&target), Some(self.settings.timeout), |mut call| {
             call.snapshot(&target, &mut RateLimits::default())
         })
     }
@@ -116,16 +112,15 @@ impl Client {
         cluster_name: &str,
         format: Format,
     ) -> Result<SnapshotList> {
-        self.logged(|| {
-            let target = self.checked(Target {
-                operation: "list snapshots",
-                cluster_type,
-                group_id,
-                cluster_name,
-                snapshot_id: None,
-                format,
-            })?;
-            let mut call = Call::begin(self, Some(self.settings.timeout))?;
+        let target = Target {
+            operation: "list snapshots",
+            cluster_type,
+            group_id,
+            cluster_name,
+            snapshot_id: None,
+            format,
+        };
+        self.run(Some(&target), Some(self.settings.timeout), |mut call| {
             let mut limits = RateLimits::default();
             let mut list = SnapshotList::default();
             if cluster_type == ClusterType::ShardedCluster {
@@ -145,7 +140,10 @@ impl Client {
                 }
                 // Items may move by a place while pages are read, so only a page of the same items is a loop.
                 if !seen.insert(fingerprint(page)) {
-                    return Err(target.complete(repeated(number)));
+                    let cause = format!(
+                        "page {number} repeats an earlier page; this is not what Atlas promises"
+                    );
+                    return Err(target.complete(Error::new(ErrorKind::InvalidResponse, cause)));
                 }
             }
             Ok(list)
@@ -170,16 +168,15 @@ impl Client {
         polling: Polling,
         progress: &mut dyn FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
-        self.logged(|| {
-            let target = self.checked(Target {
-                operation: "wait for snapshot",
-                cluster_type,
-                group_id,
-                cluster_name,
-                snapshot_id: Some(snapshot_id),
-                format: polling.format,
-            })?;
-            let mut call = Call::begin(self, polling.timeout)?;
+        let target = Target {
+            operation: "wait for snapshot",
+            cluster_type,
+            group_id,
+            cluster_name,
+            snapshot_id: Some(snapshot_id),
+            format: polling.format,
+        };
+        self.run(Some(&target), polling.timeout, |mut call| {
             let mut wait = Wait::default();
             loop {
                 let mut poll = call.within(self.settings.timeout);
@@ -212,10 +209,8 @@ impl Client {
     ///
     /// What the revoke endpoint answers, or that it could not be reached; the token is then kept.
     pub fn revoke_token(&self) -> Result<()> {
-        self.logged(|| {
-            Call::begin(self, Some(self.settings.timeout))?
-                .revoke()
-                .map_err(|error| error.during("revoke the access token"))
+        self.run(None, Some(self.settings.timeout), |mut call| {
+            call.revoke().map_err(|error| error.during("revoke the access token"))
         })
     }
 
@@ -228,25 +223,33 @@ impl Client {
 
     /// What belongs to this process.
     fn parts(&self) -> Result<&Parts> {
-        self.parts.get_or_try_init(|| Parts::new(&self.settings, &self.destination))
+        self.parts.get_or_try_init(|| Parts::new(&self.settings))
     }
 
-    fn checked<'a>(&self, target: Target<'a>) -> Result<Target<'a>> {
-        target.check(self.parts()?.logger.redactor())?;
-        Ok(target)
+    /// Runs an operation, which may take `timeout`, and logs its failure.
+    fn run<'a, T>(
+        &'a self,
+        target: Option<&Target>,
+        timeout: Option<Duration>,
+        operation: impl FnOnce(Call<'a>) -> Result<T>,
+    ) -> Result<T> {
+        self.begin(target, timeout).and_then(operation).map_err(|error| self.logged(error))
     }
 
-    /// Runs an operation and logs its failure.
-    fn logged<T>(&self, operation: impl FnOnce() -> Result<T>) -> Result<T> {
-        operation().map_err(|error| {
-            let logger = match self.parts() {
-                Ok(parts) => &parts.logger,
-                Err(_) => &self.settings.logger,
-            };
-            let error = error.redacted(logger.redactor());
-            logger.log(Level::Error, || error.message());
-            error
-        })
+    fn begin(&self, target: Option<&Target>, timeout: Option<Duration>) -> Result<Call<'_>> {
+        if let Some(target) = target {
+            target.check(self.parts()?.logger.redactor())?;
+        }
+        Call::begin(self, timeout)
+    }
+
+    /// Not inlined, since it is large and seldom called.
+    #[inline(never)]
+    fn logged(&self, error: Error) -> Error {
+        let logger = self.parts().map_or(&self.settings.logger, |parts| &parts.logger);
+        let error = error.redacted(logger.redactor());
+        logger.log(Level::Error, || error.message());
+        error
     }
 }
 
@@ -254,13 +257,6 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base_url", &self.settings.base_url).finish_non_exhaustive()
     }
-}
-
-fn repeated(page: u32) -> Error {
-    Error::new(
-        ErrorKind::InvalidResponse,
-        format!("page {page} repeats an earlier page; this is not what Atlas promises"),
-    )
 }
 
 /// The same for pages with the same items, to notice a server that goes round in circles.

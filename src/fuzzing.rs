@@ -1,18 +1,19 @@
 //! What the fuzz targets call of the inside. Here only under cargo-fuzz, and no part of the API.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ::http::header::InvalidHeaderValue;
 use ::http::{HeaderMap, HeaderValue, Uri};
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Sender};
 use crate::client::redactor;
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::http::{self, Request, Response};
 use crate::log::Logger;
-use crate::runtime::context::Canceller;
+use crate::runtime::context::{Canceller, Context};
 use crate::snapshot::Snapshot;
 
 pub use crate::ffi::all as c;
@@ -86,7 +87,6 @@ impl Account {
                 &settings.credentials,
                 &settings.base_url,
                 settings.token_cache.as_deref(),
-                &logger,
             )?,
             logger,
             settings,
@@ -95,43 +95,40 @@ impl Account {
 
     /// Sends a request for a snapshot and whatever has to be sent before; without an answer left the network fails.
     pub fn exchange(&self, responses: impl IntoIterator<Item = Scripted>) -> Exchange {
-        let mut responses: VecDeque<Scripted> = responses.into_iter().collect();
-        let mut sent = Vec::new();
+        let responses: RefCell<VecDeque<Scripted>> = RefCell::new(responses.into_iter().collect());
+        let sent = RefCell::new(Vec::new());
         let uri = Uri::from_static("http://localhost/snapshot?pretty=true");
-        let request = Request {
-            uri: &uri,
-            accept: &self.settings.accept,
-            authorization: &|| Ok(None),
-            may_resend: true,
-            form: None,
-            retry_reason: "",
-            logger: &self.logger,
+        let send = |_: &Context, request: &Request| {
+            let authorization = (request.authorization)()?;
+            let authorization =
+                authorization.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            sent.borrow_mut().push((request.uri.path().to_owned(), authorization));
+            let response = responses
+                .borrow_mut()
+                .pop_front()
+                .ok_or_else(|| Error::new(ErrorKind::Network, "the script has no more answers"))?;
+            Ok(Response {
+                status: response.status,
+                headers: response.headers.into(),
+                body: response.body.into(),
+            })
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         let outcome = Canceller::default()
             .enter(Some(deadline))
             .map_err(Error::from)
             .and_then(|context| {
-                self.auth.send(&context, &request, &mut |_, request| {
-                    let authorization = (request.authorization)()?;
-                    sent.push((
-                        request.uri.path().to_owned(),
-                        authorization
-                            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-                    ));
-                    let response = responses.pop_front().ok_or_else(|| {
-                        Error::new(ErrorKind::Network, "the script has no more answers")
-                    })?;
-                    Ok(Response {
-                        status: response.status,
-                        headers: response.headers.into(),
-                        body: response.body.into(),
-                    })
-                })
+                let sender = Sender {
+                    context: &context,
+                    retry_reason: "",
+                    logger: &self.logger,
+                    send: &send,
+                };
+                self.auth.send(&sender.get(&uri, &self.settings.accept), &sender)
             })
             .map(|response| response.status)
             .map_err(|error| error.redacted(self.logger.redactor()));
-        Exchange { sent, outcome }
+        Exchange { sent: sent.into_inner(), outcome }
     }
 }
 
@@ -143,6 +140,6 @@ pub fn is_bypassed(no_proxy: &str, host: &str) -> bool {
 /// Where a base URL leads: itself as it is used, host, port, and whether without TLS.
 pub fn base_url(config: &Config) -> Result<(String, String, u16, bool)> {
     let settings = config.check()?;
-    let is_plain = settings.authorities.is_none();
-    Ok((settings.base_url, settings.host, settings.port, is_plain))
+    let is_plain = settings.destination.roots.is_none();
+    Ok((settings.base_url, settings.destination.host, settings.destination.port, is_plain))
 }

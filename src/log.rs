@@ -1,7 +1,5 @@
 //! Lines for the host's log, as far as it asked for them.
 
-use std::fmt;
-use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Redactor, Result};
@@ -24,6 +22,8 @@ pub enum Level {
 
 /// What takes the lines.
 pub type Sink = dyn Fn(Level, &str) + Send + Sync;
+
+type HeldBack = Mutex<Vec<(Level, String)>>;
 
 /// The longest line in bytes, so that one with a NUL behind it fits 4 KiB.
 const LINE_LIMIT: usize = 4095;
@@ -68,48 +68,37 @@ impl Logger {
         line
     }
 
-    /// A logger whose lines wait until they are released.
-    pub(crate) fn hold_back(&self) -> HeldBack<'_> {
-        let lines: Arc<Mutex<Vec<(Level, String)>>> = Arc::default();
-        let waiting = lines.clone();
+    /// Runs `body`, which holds a lock, and then writes the lines that it wrote. The host's logger must not run before:
+    /// it may be slow, and whoever waits for the lock, in another process perhaps, would wait for it too.
+    ///
+    /// An error if the host's logger forked and this is the child: what was done until now is the parent's, and the
+    /// client does it anew with parts of its own.
+    pub(crate) fn hold_back<T>(&self, body: impl FnOnce(&Logger) -> T) -> Result<T> {
+        let lines = Arc::default();
+        let outcome = body(&self.keeping(&lines));
+        self.write(&lines)?;
+        Ok(outcome)
+    }
+
+    /// The same logger, whose lines are kept.
+    fn keeping(&self, lines: &Arc<HeldBack>) -> Logger {
+        let lines = lines.clone();
         let to = self.to.as_ref().map(|(level, _)| {
             let sink = move |level, line: &str| {
-                let mut lines = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.push((level, line.to_owned()));
             };
             (*level, Arc::new(sink) as Arc<Sink>)
         });
-        let redactor = self.redactor.clone();
-        let logger = Logger { to, redactor };
-        HeldBack { logger, lines, to: self }
+        Logger { to, redactor: self.redactor.clone() }
     }
-}
 
-/// Lines written while a lock is held. The host's logger must not run then: it may be slow, and whoever waits for the
-/// lock, in another process perhaps, would wait for it too.
-pub(crate) struct HeldBack<'a> {
-    /// Takes the lines.
-    pub(crate) logger: Logger,
-    lines: Arc<Mutex<Vec<(Level, String)>>>,
-    to: &'a Logger,
-}
-
-impl HeldBack<'_> {
-    /// Writes the lines. An error if the host's logger forked and this is the child: what was done until now is the
-    /// parent's, and the client does it anew with parts of its own.
-    pub(crate) fn release(self) -> Result<()> {
+    fn write(&self, lines: &HeldBack) -> Result<()> {
         let process = Process::current();
-        let lines = mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
-        for (level, line) in lines {
-            self.to.log(level, || line);
+        for (level, line) in lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.log(level, || line);
         }
         Ok(process.check()?)
-    }
-}
-
-impl fmt::Debug for Logger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Logger({:?})", self.to.as_ref().map(|(level, _)| level))
     }
 }
 

@@ -13,8 +13,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// Seconds to pause after an answer of 429 that does not say how long, as Atlas advises; the last repeats.
 const RATE_LIMIT_PAUSES: [u32; 3] = [10, 20, 40];
 
-/// How many answers of 429 did not say how long to wait: in a call, or in a wait since its last poll that succeeded. Each
-/// makes the next pause longer.
+/// How many answers of 429 did not say how long to wait: in a call, or in a wait since its last poll that succeeded.
+/// Each makes the next pause longer.
 #[derive(Default)]
 pub(crate) struct RateLimits {
     unhinted: usize,

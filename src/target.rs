@@ -44,38 +44,35 @@ impl Target<'_> {
             };
             // It may be a credential that was given in the wrong place.
             let value = redactor.redact(value, VALUE_SHOWN);
-            let cause = format!("the {what} \"{value}\" is not {form}");
-            return Err(Error::new(ErrorKind::InvalidArgument, cause).during(self.operation));
+            return Err(self.invalid(format!("the {what} \"{value}\" is not {form}")));
         }
         if self.cluster_type == ClusterType::Unknown {
             let cause = "the cluster type is neither a replica set nor a sharded cluster";
-            return Err(Error::new(ErrorKind::InvalidArgument, cause).during(self.operation));
+            return Err(self.invalid(cause.to_owned()));
         }
         Ok(())
     }
 
     /// Where Atlas has it; `query` comes before what the format asks for.
     pub(crate) fn uri(&self, base_url: &str, query: &str) -> Result<Uri> {
+        let kind = match (self.cluster_type, self.snapshot_id) {
+            (ClusterType::ReplicaSet | ClusterType::Unknown, _) => "",
+            (ClusterType::ShardedCluster, Some(_)) => "/shardedCluster",
+            (ClusterType::ShardedCluster, None) => "/shardedClusters",
+        };
+        let (slash, id) = self.snapshot_id.map_or(("", ""), |id| ("/", id));
         let mut url = String::with_capacity(base_url.len() + 256);
-        for part in [
+        url.extend([
             base_url,
             "/api/atlas/v2/groups/",
             self.group_id,
             "/clusters/",
             self.cluster_name,
             "/backup/snapshots",
-            match (self.cluster_type, self.snapshot_id) {
-                (ClusterType::ReplicaSet | ClusterType::Unknown, _) => "",
-                (ClusterType::ShardedCluster, Some(_)) => "/shardedCluster",
-                (ClusterType::ShardedCluster, None) => "/shardedClusters",
-            },
-        ] {
-            url.push_str(part);
-        }
-        if let Some(id) = self.snapshot_id {
-            url.push('/');
-            url.push_str(id);
-        }
+            kind,
+            slash,
+            id,
+        ]);
         let mut mark = '?';
         for part in [
             query,
@@ -88,10 +85,12 @@ impl Target<'_> {
                 mark = '&';
             }
         }
-        Uri::try_from(url).map_err(|error| {
-            let cause = format!("no URL can be made of this: {error}");
-            Error::new(ErrorKind::InvalidArgument, cause).during(self.operation)
-        })
+        Uri::try_from(url)
+            .map_err(|error| self.invalid(format!("no URL can be made of this: {error}")))
+    }
+
+    fn invalid(&self, cause: String) -> Error {
+        Error::new(ErrorKind::InvalidArgument, cause).during(self.operation)
     }
 
     /// Completes a failure with what it is about.

@@ -6,7 +6,6 @@ use super::secret::{Secret, basic};
 use super::secret_file::SecretFile;
 
 /// Who we are, and the secret that proves it.
-#[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub(crate) identity: Identity,
     pub(crate) secret: Secret,
@@ -14,7 +13,7 @@ pub(crate) struct Credentials {
     pub(crate) file: Option<SecretFile>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Identity {
     /// OAuth 2.0 client credentials.
     ServiceAccount { client_id: String },
@@ -24,16 +23,9 @@ pub(crate) enum Identity {
     AccessToken,
 }
 
-impl Credentials {
-    /// What of them nobody may see.
-    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
-        self.identity.forms(&self.secret)
-    }
-}
-
 impl Identity {
-    /// A secret of this identity in each form in which it is sent.
-    pub(super) fn forms(&self, secret: &Secret) -> Vec<Zeroizing<String>> {
+    /// A secret of this identity in each form in which it is sent: what nobody may see.
+    pub(crate) fn forms(&self, secret: &Secret) -> Vec<Zeroizing<String>> {
         let mut forms = vec![secret.0.clone()];
         if let Identity::ServiceAccount { client_id } = self {
             let basic = basic(client_id, secret);

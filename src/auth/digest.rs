@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::cmp::Reverse;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,12 +12,11 @@ use ring::digest;
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
-use super::secret_in_use::{Held, Reread, SecretInUse};
-use super::{Credentials, Secret, Send, challenge, hex};
-use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
+use super::challenge::{self, Challenge};
+use super::secret_in_use::{Held, SecretInUse};
+use super::{Credentials, Secret, Sender, hex};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::http::{Request, Response};
-use crate::log::Logger;
-use crate::runtime::context::Context;
 use crate::text::system_reason;
 
 /// How often a nonce may turn out stale within one request before we stop: other threads may use it up
@@ -28,97 +26,76 @@ const STALE_LIMIT: u32 = 3;
 type KeptNonce = Mutex<Option<Arc<Nonce>>>;
 
 /// An API key and the nonce that all threads share.
-#[derive(Debug)]
 pub(crate) struct Digest {
     pub(super) public_key: String,
-    private_key: SecretInUse<KeptNonce>,
-    redactor: Arc<Redactor>,
+    pub(super) private_key: SecretInUse<KeptNonce>,
 }
 
 impl Digest {
-    pub(super) fn new(
-        public_key: &str,
-        credentials: &Credentials,
-        redactor: Arc<Redactor>,
-    ) -> Digest {
-        let private_key = SecretInUse::new(credentials, KeptNonce::default());
-        Digest { public_key: public_key.to_owned(), private_key, redactor }
+    pub(super) fn new(public_key: &str, credentials: &Credentials) -> Result<Digest> {
+        let private_key = SecretInUse::new(credentials, |_| Ok(KeptNonce::default()))?;
+        Ok(Digest { public_key: public_key.to_owned(), private_key })
     }
 
-    /// Sends `request` signed; with the private key if that was refused.
+    /// Sends `request` signed; true if the private key was refused.
     pub(super) fn send(
         &self,
-        context: &Context,
+        key: &Held<KeptNonce>,
         request: &Request,
-        send: &mut Send,
-    ) -> Result<(Response, Option<Secret>)> {
-        let private_key = &*self.private_key.current();
-        let secret = || private_key.secret.clone();
-        let mut attempt = Attempt {
-            nonce: kept(private_key).clone(),
-            is_ours: false,
-            stale: 0,
-            retry_reason: request.retry_reason,
-            may_resend: true,
-        };
+        sender: &Sender,
+    ) -> Result<(Response, bool)> {
+        let mut request = request.clone();
+        let mut nonce = kept(key).clone();
+        // Whether the nonce was given out for this request. No other thread uses it until it has worked, so that its
+        // refusal is the key's.
+        let mut is_ours = false;
+        let mut stale = 0;
         loop {
-            let (response, was_resent) = self.send_signed(&attempt, context, request, send)?;
+            let times_sent = Cell::new(0);
+            let sign = || {
+                times_sent.set(times_sent.get() + 1);
+                nonce.as_ref().map(|nonce| nonce.sign(&self.public_key, &request)).transpose()
+            };
+            let response = sender.send(&Request { authorization: &sign, ..request.clone() })?;
+            let was_resent = times_sent.get() > 1;
             if response.status != 401 {
-                if attempt.is_ours {
-                    *kept(private_key) = attempt.nonce;
+                if is_ours {
+                    *kept(key) = nonce;
                 }
-                return Ok((response, None));
+                return Ok((response, false));
             }
-            let Some(fresh) = self.challenged(&private_key.secret, &response.headers)? else {
-                return match attempt.nonce {
-                    Some(_) => Ok((response, Some(secret()))),
-                    None => Err(unusable(&response, &self.redactor)),
+            let Some(fresh) = self.challenged(&key.secret, &response.headers)? else {
+                return match nonce {
+                    Some(_) => Ok((response, true)),
+                    // The key was never sent.
+                    None => {
+                        Err(response.error(sender.logger.redactor()).hint(Hint::NO_DIGEST_OFFERED))
+                    }
                 };
             };
             // A nonce that was refused on another connection than the one it was given out for says nothing of the key.
-            let is_refused = attempt.is_ours && !fresh.stale && !was_resent;
-            if is_refused || attempt.stale == STALE_LIMIT {
-                return Ok((response, is_refused.then(secret)));
+            let is_refused = is_ours && !fresh.stale && !was_resent;
+            if is_refused || stale == STALE_LIMIT {
+                return Ok((response, is_refused));
             }
-            // A server that resets the connection after each signed request, and wants a new nonce on the next one, would
-            // otherwise be asked twice for each challenge, and seem to refuse the key in the end.
-            attempt.may_resend &= !was_resent;
-            attempt.renew(fresh, private_key);
+            // A server that resets the connection after each signed request, and wants a new nonce on the next one,
+            // would otherwise be asked twice for each challenge, and seem to refuse the key in the end.
+            request.may_resend &= !was_resent;
+            request.retry_reason = "the server challenged";
+            let mut others = None;
+            if let Some(used) = nonce {
+                request.retry_reason = "the nonce was stale";
+                stale += 1;
+                // Another thread may have had the same response and already a nonce that works. The last attempt has a
+                // nonce of its own, which no other thread can use up.
+                let is_usable = |kept: &Arc<Nonce>| {
+                    stale < STALE_LIMIT && !is_ours && !Arc::ptr_eq(kept, &used)
+                };
+                others = kept(key).clone().filter(is_usable);
+            }
+            is_ours = others.is_none();
+            nonce = others.or_else(|| Some(Arc::new(fresh)));
         }
-    }
-
-    /// After Atlas refused this private key.
-    pub(super) fn reread(&self, refused: &Secret, logger: &Logger) -> Result<Reread> {
-        self.private_key.reread(refused, logger, |_| Ok(KeptNonce::default()))
-    }
-
-    pub(super) fn refused_again(&self) -> Option<Hint> {
-        self.private_key.refused_again()
-    }
-
-    /// Sends `request` signed with the attempt's nonce, if there is one; true if it was sent twice, since the kept
-    /// connection was closed.
-    fn send_signed(
-        &self,
-        attempt: &Attempt,
-        context: &Context,
-        request: &Request,
-        send: &mut Send,
-    ) -> Result<(Response, bool)> {
-        let times_sent = Cell::new(0);
-        let sign = || {
-            times_sent.set(times_sent.get() + 1);
-            let nonce = attempt.nonce.as_deref();
-            nonce.map(|nonce| nonce.sign(&self.public_key, request)).transpose()
-        };
-        let signed = Request {
-            authorization: &sign,
-            may_resend: attempt.may_resend,
-            retry_reason: attempt.retry_reason,
-            ..request.clone()
-        };
-        let response = send(context, &signed)?;
-        Ok((response, times_sent.get() > 1))
     }
 
     /// The strongest challenge that we can answer, of several the first.
@@ -137,43 +114,8 @@ impl Digest {
 }
 
 /// The nonce that worked last with this key.
-fn kept(private_key: &Held<KeptNonce>) -> MutexGuard<'_, Option<Arc<Nonce>>> {
-    private_key.made.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How a request is sent next, and what came of it so far.
-struct Attempt<'a> {
-    nonce: Option<Arc<Nonce>>,
-    /// Whether the nonce was given out for this request. No other thread uses it until it has worked, so that its refusal
-    /// is the key's.
-    is_ours: bool,
-    /// How often a nonce was stale.
-    stale: u32,
-    retry_reason: &'a str,
-    may_resend: bool,
-}
-
-impl Attempt<'_> {
-    /// Chooses the nonce for the next attempt, after the server has given out a `fresh` one.
-    fn renew(&mut self, fresh: Nonce, private_key: &Held<KeptNonce>) {
-        self.retry_reason = "the server challenged";
-        if let Some(used) = &self.nonce {
-            self.retry_reason = "the nonce was stale";
-            self.stale += 1;
-            // Another thread may have had the same response and already a nonce that works. The last attempt has a nonce
-            // of its own, which no other thread can use up.
-            if let Some(kept) = kept(private_key).clone()
-                && self.stale < STALE_LIMIT
-                && !self.is_ours
-                && !Arc::ptr_eq(&kept, used)
-            {
-                self.nonce = Some(kept);
-                return;
-            }
-        }
-        self.nonce = Some(Arc::new(fresh));
-        self.is_ours = true;
-    }
+fn kept(key: &Held<KeptNonce>) -> MutexGuard<'_, Option<Arc<Nonce>>> {
+    key.made.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The weakest first.
@@ -212,8 +154,7 @@ impl Algorithm {
 }
 
 /// A challenge with what is needed to answer it again and again.
-#[derive(Debug)]
-struct Nonce {
+pub(super) struct Nonce {
     realm: String,
     value: String,
     opaque: Option<String>,
@@ -233,7 +174,7 @@ struct Nonce {
 
 impl Nonce {
     fn new(
-        challenge: &challenge::Challenge,
+        challenge: &Challenge,
         public_key: &str,
         private_key: &Secret,
         client_nonce: &str,
@@ -279,29 +220,27 @@ impl Nonce {
         };
         let response = self.response(&count, method, uri);
 
+        let cnonce = (self.has_qop || self.is_session).then_some(&*self.client_nonce);
         let mut header = String::with_capacity(384);
-        header.push_str("Digest username=");
-        push_quoted(&mut header, public_key);
-        for (name, value) in
-            [(", realm=", self.realm.as_str()), (", nonce=", &self.value), (", uri=", uri)]
-        {
+        for (name, value, is_quoted) in [
+            ("Digest username", Some(public_key), true),
+            (", realm", Some(&*self.realm), true),
+            (", nonce", Some(&*self.value), true),
+            (", uri", Some(uri), true),
+            (", algorithm", self.algorithm_name.as_deref(), false),
+            (", qop", self.has_qop.then_some("auth"), false),
+            (", nc", self.has_qop.then_some(&*count), false),
+            (", cnonce", cnonce, true),
+            (", response", Some(&*response), true),
+            (", opaque", self.opaque.as_deref(), true),
+        ] {
+            let Some(value) = value else { continue };
             header.push_str(name);
-            push_quoted(&mut header, value);
-        }
-        if let Some(name) = &self.algorithm_name {
-            header.push_str(", algorithm=");
-            header.push_str(name);
-        }
-        let client_nonce = &self.client_nonce;
-        if self.has_qop {
-            let _ = write!(header, ", qop=auth, nc={count}, cnonce=\"{client_nonce}\"");
-        } else if self.is_session {
-            let _ = write!(header, ", cnonce=\"{client_nonce}\"");
-        }
-        let _ = write!(header, ", response=\"{response}\"");
-        if let Some(opaque) = &self.opaque {
-            header.push_str(", opaque=");
-            push_quoted(&mut header, opaque);
+            header.push('=');
+            match is_quoted {
+                true => push_quoted(&mut header, value),
+                false => header.push_str(value),
+            }
         }
         HeaderValue::try_from(header).map_err(|_| {
             Error::new(
@@ -322,12 +261,6 @@ impl Nonce {
             self.algorithm.hash(&[secret, nonce, &target])
         }
     }
-}
-
-/// The error when the key was never sent, since the server did not ask for it in a way we can answer.
-fn unusable(response: &Response, redactor: &Redactor) -> Error {
-    Error::from_response(response.status, Some(&response.headers), &response.body, redactor)
-        .hint(Hint::NO_DIGEST_OFFERED)
 }
 
 fn push_quoted(header: &mut String, value: &str) {

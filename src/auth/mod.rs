@@ -11,7 +11,7 @@ mod secret_in_use;
 
 use std::path::Path;
 
-use ::http::HeaderValue;
+use ::http::{HeaderValue, Uri};
 
 use crate::error::{Error, Hint, Result};
 use crate::http::{Request, Response};
@@ -19,20 +19,51 @@ use crate::log::Logger;
 use crate::runtime::context::Context;
 use digest::Digest;
 use oauth::ServiceAccount;
-use secret::secret_header;
-use secret_in_use::{Reread, SecretInUse};
+use secret::bearer;
+use secret_in_use::{Failure, SecretInUse};
 
 pub(crate) use credentials::{Credentials, Identity};
 pub(crate) use secret::Secret;
 pub(crate) use secret_file::SecretFile;
 
-/// Sends a request once.
-pub(crate) type Send<'a> = dyn FnMut(&Context, &Request) -> Result<Response> + 'a;
+/// What an attempt of a call sends its requests with.
+#[derive(Clone, Copy)]
+pub(crate) struct Sender<'a> {
+    pub(crate) context: &'a Context,
+    /// Why the attempt is made; empty the first time.
+    pub(crate) retry_reason: &'a str,
+    pub(crate) logger: &'a Logger,
+    /// Sends a request once.
+    pub(crate) send: &'a dyn Fn(&Context, &Request) -> Result<Response>,
+}
+
+impl<'a> Sender<'a> {
+    /// A GET without credentials.
+    pub(crate) fn get(&self, uri: &'a Uri, accept: &'a HeaderValue) -> Request<'a> {
+        Request {
+            uri,
+            accept,
+            authorization: &|| Ok(None),
+            may_resend: true,
+            form: None,
+            retry_reason: self.retry_reason,
+            logger: self.logger,
+        }
+    }
+
+    fn send(&self, request: &Request) -> Result<Response> {
+        (self.send)(self.context, request)
+    }
+
+    /// Sends `request` with `header` as its `Authorization`.
+    fn send_with(&self, header: &HeaderValue, request: &Request) -> Result<Response> {
+        self.send(&Request { authorization: &|| Ok(Some(header.clone())), ..request.clone() })
+    }
+}
 
 /// The credentials in use, with the nonce or token that they have obtained.
-#[derive(Debug)]
 pub(crate) enum Auth {
-    ServiceAccount(Box<ServiceAccount>),
+    ServiceAccount(ServiceAccount),
     ApiKey(Digest),
     AccessToken(SecretInUse<HeaderValue>),
 }
@@ -43,100 +74,51 @@ impl Auth {
         credentials: &Credentials,
         base_url: &str,
         token_cache: Option<&Path>,
-        logger: &Logger,
     ) -> Result<Auth> {
         Ok(match &credentials.identity {
-            Identity::ServiceAccount { client_id } => Auth::ServiceAccount(Box::new(
-                ServiceAccount::new(client_id, credentials, base_url, token_cache, logger)?,
-            )),
-            Identity::ApiKey { public_key } => {
-                Auth::ApiKey(Digest::new(public_key, credentials, logger.redactor().clone()))
-            }
-            Identity::AccessToken => {
-                Auth::AccessToken(SecretInUse::new(credentials, bearer(&credentials.secret)?))
-            }
+            Identity::ServiceAccount { client_id } => Auth::ServiceAccount(ServiceAccount::new(
+                client_id,
+                credentials,
+                base_url,
+                token_cache,
+            )?),
+            Identity::ApiKey { public_key } => Auth::ApiKey(Digest::new(public_key, credentials)?),
+            Identity::AccessToken => Auth::AccessToken(SecretInUse::new(credentials, bearer)?),
         })
     }
 
-    /// Sends `request` with our credentials. That they were refused, after all that could be done about it, is an error.
-    pub(crate) fn send(
-        &self,
-        context: &Context,
-        request: &Request,
-        send: &mut Send,
-    ) -> Result<Response> {
-        let mut request = request.clone();
-        let mut was_reread = false;
-        loop {
-            let (response, refused) = self.send_once(context, &request, send)?;
-            if response.status != 401 {
-                return Ok(response);
-            }
-            let reread = match refused {
-                None => Reread::Refused(None),
-                Some(_) if was_reread => Reread::Refused(self.refused_again()),
-                Some(secret) => self.reread(&secret, request.logger)?,
-            };
-            let Reread::Refused(hint) = reread else {
-                was_reread = true;
-                request.retry_reason = "the secret was read again from its file";
-                continue;
-            };
-            let redactor = request.logger.redactor();
-            let Response { status, headers, body } = &response;
-            let error = self.refused(Error::from_response(*status, Some(headers), body, redactor));
-            return Err(match hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            });
+    /// Sends `request` with our credentials. That they were refused, after all that could be done about it, is an
+    /// error.
+    pub(crate) fn send(&self, request: &Request, sender: &Sender) -> Result<Response> {
+        let again =
+            Request { retry_reason: "the secret was read again from its file", ..request.clone() };
+        let with_reason = |was_reread| if was_reread { &again } else { request };
+        match self {
+            // Its secret is for the token endpoint alone.
+            Auth::ServiceAccount(account) => self.accepted(account.send(request, sender)?, sender),
+            Auth::ApiKey(digest) => digest.private_key.run(sender.logger, |key, was_reread| {
+                let (response, is_refusal) = digest.send(key, with_reason(was_reread), sender)?;
+                self.accepted(response, sender).map_err(|error| Failure { error, is_refusal })
+            }),
+            Auth::AccessToken(token) => token.run(sender.logger, |token, was_reread| {
+                let response = sender.send_with(&token.made, with_reason(was_reread))?;
+                self.accepted(response, sender).map_err(|error| Failure { error, is_refusal: true })
+            }),
         }
     }
 
-    /// Sends `request`; with the secret that may be in a file and was refused. A service account sees to that itself.
-    fn send_once(
-        &self,
-        context: &Context,
-        request: &Request,
-        send: &mut Send,
-    ) -> Result<(Response, Option<Secret>)> {
-        match self {
-            Auth::ServiceAccount(account) => Ok((account.send(context, request, send)?, None)),
-            Auth::ApiKey(digest) => digest.send(context, request, send),
-            Auth::AccessToken(token) => {
-                let token = token.current();
-                let response = send_with(&token.made, context, request, send)?;
-                let refused = (response.status == 401).then(|| token.secret.clone());
-                Ok((response, refused))
-            }
-        }
-    }
-
-    fn reread(&self, refused: &Secret, logger: &Logger) -> Result<Reread> {
-        match self {
-            Auth::ServiceAccount(_) => Ok(Reread::Refused(None)),
-            Auth::ApiKey(digest) => digest.reread(refused, logger),
-            Auth::AccessToken(token) => token.reread(refused, logger, bearer),
-        }
-    }
-
-    fn refused_again(&self) -> Option<Hint> {
-        match self {
-            Auth::ServiceAccount(_) => None,
-            Auth::ApiKey(digest) => digest.refused_again(),
-            Auth::AccessToken(token) => token.refused_again(),
+    fn accepted(&self, response: Response, sender: &Sender) -> Result<Response> {
+        match response.status {
+            401 => Err(self.refused(response.error(sender.logger.redactor()))),
+            _ => Ok(response),
         }
     }
 
     /// Revokes a service account's token. An API key has none, and one that the caller fetched is the caller's to
     /// revoke.
-    pub(crate) fn revoke(
-        &self,
-        context: &Context,
-        retry_reason: &str,
-        send: &mut Send,
-    ) -> Result<()> {
+    pub(crate) fn revoke(&self, sender: &Sender) -> Result<()> {
         match self {
-            Auth::ServiceAccount(account) => account.revoke(context, retry_reason, send),
+            Auth::ServiceAccount(account) => account.revoke(sender),
             Auth::ApiKey(_) | Auth::AccessToken(_) => Ok(()),
         }
     }
@@ -147,7 +129,7 @@ impl Auth {
     pub(crate) fn refused(&self, error: Error) -> Error {
         error.hint(match self {
             Auth::ServiceAccount(account) => {
-                Hint::service_account_token_refused(account.client_id())
+                Hint::service_account_token_refused(&account.client_id)
             }
             Auth::ApiKey(digest) => Hint::api_key_refused(&digest.public_key),
             Auth::AccessToken(_) => Hint::ACCESS_TOKEN_REFUSED,
@@ -155,22 +137,8 @@ impl Auth {
     }
 }
 
-fn bearer(token: &Secret) -> Result<HeaderValue> {
-    secret_header("Bearer ", token.expose())
-}
-
-/// Sends `request` with `header` as its `Authorization`.
-fn send_with(
-    header: &HeaderValue,
-    context: &Context,
-    request: &Request,
-    send: &mut Send,
-) -> Result<Response> {
-    send(context, &Request { authorization: &|| Ok(Some(header.clone())), ..request.clone() })
-}
-
-/// Bytes as lower-case hexadecimal digits. The text never grows, since it may be a secret, of which growing would leave a
-/// copy behind that nobody wipes.
+/// Bytes as lower-case hexadecimal digits. The text never grows, since it may be a secret, of which growing would leave
+/// a copy behind that nobody wipes.
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

@@ -6,7 +6,7 @@ use ::http::HeaderValue;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::unprintable;
@@ -24,7 +24,7 @@ impl Secret {
     }
 
     /// A credential as it was given. What is wrong with it is said without showing it.
-    pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<Secret, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Secret, String> {
         let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
         if let Some(why) = unprintable(text) {
             return Err(why);
@@ -58,20 +58,14 @@ pub(super) fn basic(client_id: &str, client_secret: &Secret) -> Zeroizing<String
     Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
 }
 
+/// The `Authorization` of a request with `token`.
+pub(super) fn bearer(token: &Secret) -> Result<HeaderValue> {
+    secret_header("Bearer ", token.expose())
+}
+
 /// A header value whose bytes are wiped when the last copy is freed.
 pub(super) fn secret_header(scheme: &str, value: &str) -> Result<HeaderValue> {
-    struct Wiped(Vec<u8>);
-    impl AsRef<[u8]> for Wiped {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    impl Drop for Wiped {
-        fn drop(&mut self) {
-            self.0.zeroize();
-        }
-    }
-    let text = Wiped([scheme, value].concat().into_bytes());
+    let text = Zeroizing::new([scheme, value].concat());
     let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         Error::new(ErrorKind::InvalidResponse, "an access token has characters no header can carry")
     })?;

@@ -21,7 +21,7 @@ use crate::text::system_reason;
 const FILE_LIMIT: usize = 16 * 1024;
 
 /// Where a secret is, under the name by which a person would look for the setting.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SecretFile {
     name: &'static str,
     path: PathBuf,
@@ -42,7 +42,17 @@ impl SecretFile {
     /// Reads the secret. `deadline` is until when to wait for whoever writes to a pipe; without one nobody is waited
     /// for. The error is a sentence without the content.
     pub(crate) fn read(&self, deadline: Option<Instant>) -> Result<Content, String> {
-        let (bytes, is_open) = self.read_bytes(deadline)?;
+        let named = |why: String| format!("{self} {why}");
+        // Opening a device may do something, so it is looked at before. It may be another file then.
+        let found = stat(&self.path).map_err(|errno| self.not_opened(errno))?;
+        check_kind(&found).map_err(named)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = openat(CWD, &self.path, flags, Mode::empty())
+            .and_then(keep_off_stdio)
+            .map_err(|errno| self.not_opened(errno))?;
+        let opened = fstat(&file).map_err(|errno| named(cannot_be_read(errno)))?;
+        check_kind(&opened).map_err(named)?;
+        let bytes = read_all(&file, deadline).map_err(named)?;
         let text = match &bytes[..] {
             [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text,
             text => text,
@@ -51,8 +61,8 @@ impl SecretFile {
             [.., b'\r' | b'\n'] => Err("ends with more than one newline".to_owned()),
             text => Secret::parse(text),
         };
-        let secret = secret.map_err(|why| format!("{self} {why}"))?;
-        Ok(Content { secret, is_open })
+        let is_open = Mode::from_raw_mode(opened.st_mode).contains(Mode::ROTH);
+        Ok(Content { secret: secret.map_err(named)?, is_open })
     }
 
     /// Warns of a file that others may read.
@@ -60,25 +70,6 @@ impl SecretFile {
         if content.is_open {
             logger.log(Level::Warning, || format!("{self} can be read by every user (chmod o-r)"));
         }
-    }
-
-    fn read_bytes(&self, deadline: Option<Instant>) -> Result<(Zeroizing<Vec<u8>>, bool), String> {
-        // Opening a device may do something, so it is looked at before. It may be another file then.
-        check_kind(&stat(&self.path).map_err(|errno| self.not_opened(errno))?)
-            .map_err(|why| format!("{self} {why}"))?;
-        let file = self.open().map_err(|errno| self.not_opened(errno))?;
-        let read = || {
-            let stat = fstat(&file).map_err(cannot_be_read)?;
-            check_kind(&stat)?;
-            let bytes = read_all(&file, deadline)?;
-            Ok((bytes, Mode::from_raw_mode(stat.st_mode).contains(Mode::ROTH)))
-        };
-        read().map_err(|why: String| format!("{self} {why}"))
-    }
-
-    fn open(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        openat(CWD, &self.path, flags, Mode::empty()).and_then(keep_off_stdio)
     }
 
     /// What has no slash may be the secret itself, given in the place of the path, and is not shown.

@@ -1,4 +1,5 @@
-//! One call of an operation: what it sends, how it is retried, and how it goes on in a child that a callback forked off.
+//! One call of an operation: what it sends, how it is retried, and how it goes on in a child that a callback forked
+//! off.
 
 use std::mem;
 use std::ptr;
@@ -6,11 +7,10 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 use super::{Client, warnings};
-use crate::auth::Auth;
+use crate::auth::{Auth, Sender};
 use crate::config::Settings;
-use crate::error::{Error, ErrorKind, Redactor, Result};
-use crate::http::roots;
-use crate::http::{Destination, Http, Request, Response};
+use crate::error::{ErrorKind, Redactor, Result};
+use crate::http::{Http, Request, Response};
 use crate::log::Logger;
 use crate::retry::{self, RateLimits};
 use crate::runtime::context::{Canceller, Context};
@@ -28,39 +28,25 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(settings: &Settings, destination: &Destination) -> Result<Parts> {
+    pub(super) fn new(settings: &Settings) -> Result<Parts> {
         let logger = settings.logger.with(redactor(settings));
         Ok(Parts {
             canceller: Canceller::default(),
-            http: Http::new(destination, logger.redactor().clone())?,
+            http: Http::new(&settings.destination, logger.redactor().clone())?,
             auth: Auth::new(
                 &settings.credentials,
                 &settings.base_url,
                 settings.token_cache.as_deref(),
-                &logger,
             )?,
             logger,
         })
     }
 }
 
-/// Where the settings lead. The certificate authorities are read here, once for all processes that fork from this one.
-pub(super) fn destination(settings: &Settings) -> Result<Destination> {
-    let roots = settings.authorities.as_ref().map(roots::load).transpose();
-    Ok(Destination {
-        host: settings.host.clone(),
-        port: settings.port,
-        roots: roots.map_err(|why| Error::new(ErrorKind::Config, why))?,
-        proxy: settings.proxy.clone(),
-        connect_timeout: settings.connect_timeout,
-        user_agent: settings.user_agent.clone(),
-    })
-}
-
 /// A redactor that knows every secret of the settings.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
-    let mut secrets = settings.credentials.secrets();
-    if let Some(proxy) = &settings.proxy {
+    let mut secrets = settings.credentials.identity.forms(&settings.credentials.secret);
+    if let Some(proxy) = &settings.destination.proxy {
         secrets.append(&mut proxy.secrets());
     }
     Redactor::new(secrets)
@@ -132,12 +118,7 @@ impl<'a> Call<'a> {
 
     /// Gives the access token back.
     pub(super) fn revoke(&mut self) -> Result<()> {
-        let client = self.client;
-        self.run(&mut RateLimits::default(), |parts, context, retry_reason| {
-            let mut send =
-                |context: &Context, request: &Request| client.send(parts, context, request);
-            parts.auth.revoke(context, retry_reason, &mut send)
-        })
+        self.run(&mut RateLimits::default(), |parts, sender| parts.auth.revoke(sender))
     }
 
     /// Sends a GET until it succeeds or fails for good, and has the answer read.
@@ -150,32 +131,17 @@ impl<'a> Call<'a> {
     ) -> Result<T> {
         let client = self.client;
         let uri = target.uri(&client.settings.base_url, query)?;
-        let outcome = self.run(limits, |parts, context, retry_reason| {
-            let redactor = parts.logger.redactor();
-            let request = Request {
-                uri: &uri,
-                accept: &client.settings.accept,
-                authorization: &|| Ok(None),
-                may_resend: true,
-                form: None,
-                retry_reason,
-                logger: &parts.logger,
-            };
-            let mut send =
-                |context: &Context, request: &Request| client.send(parts, context, request);
-            let response = parts.auth.send(context, &request, &mut send)?;
+        let outcome = self.run(limits, |parts, sender| {
+            let redactor = sender.logger.redactor();
+            let request = sender.get(&uri, &client.settings.accept);
+            let response = parts.auth.send(&request, sender)?;
             let status = response.status;
             let outcome = match status {
                 200 => response
                     .refuse_encoding(redactor)
                     .and_then(|()| read(response, redactor))
                     .map_err(|error| error.answered(status)),
-                _ => Err(Error::from_response(
-                    status,
-                    Some(&response.headers),
-                    &response.body,
-                    redactor,
-                )),
+                _ => Err(response.error(redactor)),
             };
             outcome.map_err(|error| match error.kind {
                 ErrorKind::Unauthenticated => parts.auth.refused(error),
@@ -189,15 +155,21 @@ impl<'a> Call<'a> {
     fn run<T>(
         &mut self,
         limits: &mut RateLimits,
-        mut attempt: impl FnMut(&Parts, &Context, &str) -> Result<T>,
+        mut attempt: impl FnMut(&Parts, &Sender) -> Result<T>,
     ) -> Result<T> {
-        let max_retries = self.client.settings.max_retries;
+        let client = self.client;
+        let max_retries = client.settings.max_retries;
         loop {
             // The logger may have forked since, for a page of a list that is odd.
             self.resume()?;
             let (parts, context) = (self.parts, &self.context);
             let outcome = retry::run(context, max_retries, limits, |retry_reason| {
-                attempt(parts, context, retry_reason)
+                let send =
+                    |context: &Context, request: &Request| client.send(parts, context, request);
+                attempt(
+                    parts,
+                    &Sender { context, retry_reason, logger: &parts.logger, send: &send },
+                )
             });
             self.resume()?;
             if outcome.is_ok() || ptr::eq(parts, self.parts) {

@@ -67,26 +67,20 @@ impl Wait {
 
     fn not_in_time(&self) -> Error {
         let status = self.last_status.as_deref().unwrap_or("none");
-        let failure = self.failure.as_ref();
-        let failure =
-            failure.map_or_else(String::new, |error| format!("; the last try failed: {error}"));
-        Error::new(
-            ErrorKind::Timeout,
-            format!(
-                "it was not completed in the time set for the wait; the last status seen was {status}{failure}"
-            ),
-        )
+        let mut cause = format!(
+            "it was not completed in the time set for the wait; the last status seen was {status}"
+        );
+        if let Some(error) = &self.failure {
+            cause += &format!("; the last try failed: {error}");
+        }
+        Error::new(ErrorKind::Timeout, cause)
     }
 }
 
 fn failed(snapshot: &Snapshot, redactor: &Redactor) -> Error {
     let id = warnings::id_of(snapshot, redactor);
-    let mut error = Error::new(
-        ErrorKind::SnapshotFailed,
-        format!(
-            "snapshot {id} failed; Atlas gives no reason, so see the project's activity feed and take another"
-        ),
+    let cause = format!(
+        "snapshot {id} failed; Atlas gives no reason, so see the project's activity feed and take another"
     );
-    error.http_status = snapshot.http_status().unwrap_or(0);
-    error
+    Error::new(ErrorKind::SnapshotFailed, cause).answered(snapshot.http_status().unwrap_or(0))
 }

@@ -21,9 +21,7 @@ pub(super) fn clock_and_limits(headers: &Headers, logger: &Logger) {
         let mut line = String::from("answered with");
         let told = |name: &HeaderName| *name == DATE || name.as_str().starts_with("ratelimit-");
         for (name, value) in headers.iter().filter(|(name, _)| told(name)) {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let value = logger.redactor().redact(&value, VALUE_SHOWN);
-            line.push_str(&format!(" {name}: {value};"));
+            line.push_str(&format!(" {name}: {};", shown(value, logger)));
         }
         match line.pop() {
             Some(';') => line,
@@ -32,7 +30,8 @@ pub(super) fn clock_and_limits(headers: &Headers, logger: &Logger) {
     });
 }
 
-/// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked for.
+/// Warns, if `warned` does not say that this was done, when Atlas announces that it will stop serving what was asked
+/// for.
 pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Logger) {
     if warned.load(Ordering::Relaxed) || !headers.has(&DEPRECATION) && !headers.has(&SUNSET) {
         return;
@@ -41,12 +40,8 @@ pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Lo
     if warned.swap(true, Ordering::Relaxed) {
         return;
     }
-    let said = |value: Option<&HeaderValue>| match value {
-        Some(value) => {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            logger.redactor().redact(&value, VALUE_SHOWN)
-        }
-        None => "not said".to_owned(),
+    let said = |value: Option<&HeaderValue>| {
+        value.map_or_else(|| "not said".to_owned(), |value| shown(value, logger))
     };
     logger.log(Level::Warning, || {
         format!(
@@ -56,6 +51,10 @@ pub(super) fn end_of_version(warned: &AtomicBool, headers: &Headers, logger: &Lo
             said(sunset)
         )
     });
+}
+
+fn shown(value: &HeaderValue, logger: &Logger) -> String {
+    logger.redactor().redact(&String::from_utf8_lossy(value.as_bytes()), VALUE_SHOWN)
 }
 
 /// Warns of fields with another type than documented, once for each field.

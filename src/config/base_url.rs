@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ::http::Uri;
 
-use super::Text;
+use super::Setting;
 use crate::error::Result;
 use crate::http::proxy::split_port;
 
@@ -20,7 +20,7 @@ pub(super) struct BaseUrl {
 }
 
 impl BaseUrl {
-    pub(super) fn parse(text: &Text) -> Result<BaseUrl> {
+    pub(super) fn parse(text: &Setting) -> Result<BaseUrl> {
         let url = text.printable()?;
         let (scheme, rest) = url.split_once("://").ok_or_else(|| text.wrong(FORM))?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {

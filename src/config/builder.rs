@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Config, Login, SecretText, Text};
+use super::{Config, GivenCredentials, GivenSecret, Required, Setting};
 use crate::log::Sink;
 
 impl Config {
@@ -14,8 +14,9 @@ impl Config {
     /// Authenticates as a service account (OAuth 2.0 client credentials). Of the ways to authenticate the last one set
     /// wins and forgets the others.
     pub fn set_service_account(&mut self, client_id: Option<&[u8]>, client_secret: Option<&[u8]>) {
-        let secret = SecretText::Value(given("client_secret", client_secret));
-        self.login = Some(Login::ServiceAccount(given("client_id", client_id), secret));
+        let secret = GivenSecret::Value(required("client_secret", client_secret));
+        self.credentials =
+            Some(GivenCredentials::ServiceAccount(required("client_id", client_id), secret));
     }
 
     /// The same with the secret in a file, which [`crate::Client::new`] reads. It is read again when Atlas has refused
@@ -28,32 +29,35 @@ impl Config {
         client_id: Option<&[u8]>,
         client_secret_path: Option<&[u8]>,
     ) {
-        let secret = SecretText::File(given("client_secret_file", client_secret_path));
-        self.login = Some(Login::ServiceAccount(given("client_id", client_id), secret));
+        let secret = GivenSecret::File(required("client_secret_file", client_secret_path));
+        self.credentials =
+            Some(GivenCredentials::ServiceAccount(required("client_id", client_id), secret));
     }
 
     /// Authenticates with an API key (HTTP Digest).
     pub fn set_api_key(&mut self, public_key: Option<&[u8]>, private_key: Option<&[u8]>) {
-        let secret = SecretText::Value(given("private_key", private_key));
-        self.login = Some(Login::ApiKey(given("public_key", public_key), secret));
+        let secret = GivenSecret::Value(required("private_key", private_key));
+        self.credentials =
+            Some(GivenCredentials::ApiKey(required("public_key", public_key), secret));
     }
 
     /// The same with the private key in a file, as [`set_service_account_file`](Self::set_service_account_file) has it.
     pub fn set_api_key_file(&mut self, public_key: Option<&[u8]>, private_key_path: Option<&[u8]>) {
-        let secret = SecretText::File(given("private_key_file", private_key_path));
-        self.login = Some(Login::ApiKey(given("public_key", public_key), secret));
+        let secret = GivenSecret::File(required("private_key_file", private_key_path));
+        self.credentials =
+            Some(GivenCredentials::ApiKey(required("public_key", public_key), secret));
     }
 
     /// Authenticates with an access token somebody else fetched; it is used until Atlas refuses it.
     pub fn set_access_token(&mut self, access_token: Option<&[u8]>) {
-        let secret = SecretText::Value(given("access_token", access_token));
-        self.login = Some(Login::AccessToken(secret));
+        let secret = GivenSecret::Value(required("access_token", access_token));
+        self.credentials = Some(GivenCredentials::AccessToken(secret));
     }
 
     /// The same with the token in a file, as [`set_service_account_file`](Self::set_service_account_file) has it.
     pub fn set_access_token_file(&mut self, access_token_path: Option<&[u8]>) {
-        let secret = SecretText::File(given("access_token_file", access_token_path));
-        self.login = Some(Login::AccessToken(secret));
+        let secret = GivenSecret::File(required("access_token_file", access_token_path));
+        self.credentials = Some(GivenCredentials::AccessToken(secret));
     }
 
     /// Where Atlas is: `https://host[:port][/path]`, by default `https://cloud.mongodb.com`. Plain `http://` is for
@@ -112,6 +116,10 @@ impl Config {
     }
 }
 
-fn given(name: &'static str, text: Option<&[u8]>) -> Option<Text> {
-    text.map(|bytes| Text::new(name, bytes))
+fn required(name: &'static str, text: Option<&[u8]>) -> Required {
+    given(name, text).ok_or(name)
+}
+
+fn given(name: &'static str, text: Option<&[u8]>) -> Option<Setting> {
+    text.map(|bytes| Setting::new(name, bytes))
 }

@@ -1,22 +1,21 @@
 //! The variables of the environment. In a program with rights that its caller does not have none of them counts.
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Config, Login, SecretText, Text};
+use super::{Config, GivenCredentials, GivenSecret, Setting};
 use crate::runtime::env::env;
 
 impl Config {
     /// The defaults, then the `MONGODB_ATLAS_*` variables as the Atlas CLI and the Terraform provider name them. An
     /// empty variable is as good as unset. A complete service account beats a complete API key, which beats a token. A
-    /// secret may be in the file that the variable with `_FILE` at its end names. In a program with rights its caller does
-    /// not have no variable counts.
+    /// secret may be in the file that the variable with `_FILE` at its end names. In a program with rights its caller
+    /// does not have no variable counts.
     pub fn from_env() -> Config {
         Config {
-            login: login().unwrap_or_else(Some),
+            credentials: credentials().unwrap_or_else(|why| Some(GivenCredentials::Wrong(why))),
             base_url: first(&["MONGODB_ATLAS_OPS_MANAGER_URL", "MONGODB_ATLAS_BASE_URL"]),
             service: text("MONGODB_ATLAS_SERVICE"),
             api_version: text("MONGODB_ATLAS_API_VERSION"),
@@ -32,8 +31,8 @@ impl Config {
     }
 }
 
-/// The credentials; what is wrong with them in place of an error, since that is reported later.
-fn login() -> Result<Option<Login>, Login> {
+/// The credentials, or what is wrong with them.
+fn credentials() -> Result<Option<GivenCredentials>, String> {
     const ID: &str = "MONGODB_ATLAS_CLIENT_ID";
     const SECRET: &str = "MONGODB_ATLAS_CLIENT_SECRET";
     const PUBLIC: &str = "MONGODB_ATLAS_PUBLIC_API_KEY";
@@ -47,14 +46,16 @@ fn login() -> Result<Option<Login>, Login> {
         )?,
     );
     let token = secret(&["MONGODB_ATLAS_ACCESS_TOKEN"], &["MONGODB_ATLAS_ACCESS_TOKEN_FILE"])?;
+    let half =
+        |present: &str, missing: &str| Err(format!("{missing} is missing, while {present} is set"));
     Ok(Some(match (account, key, token) {
-        ((id @ Some(_), Some((_, secret))), ..) => Login::ServiceAccount(id, secret),
-        (_, (public @ Some(_), Some((_, secret))), _) => Login::ApiKey(public, secret),
-        (.., Some((_, token))) => Login::AccessToken(token),
-        ((Some(half), _), ..) => Login::Half(half.name, SECRET),
-        ((_, Some((half, _))), ..) => Login::Half(half, ID),
-        (_, (Some(half), _), _) => Login::Half(half.name, PRIVATE),
-        (_, (_, Some((half, _))), _) => Login::Half(half, PUBLIC),
+        ((Some(id), Some((_, secret))), ..) => GivenCredentials::ServiceAccount(Ok(id), secret),
+        (_, (Some(public), Some((_, secret))), _) => GivenCredentials::ApiKey(Ok(public), secret),
+        (.., Some((_, token))) => GivenCredentials::AccessToken(token),
+        ((Some(id), _), ..) => return half(id.name, SECRET),
+        ((_, Some((secret, _))), ..) => return half(secret, ID),
+        (_, (Some(public), _), _) => return half(public.name, PRIVATE),
+        (_, (_, Some((private, _))), _) => return half(private, PUBLIC),
         _ => return Ok(None),
     }))
 }
@@ -63,33 +64,25 @@ fn login() -> Result<Option<Login>, Login> {
 fn secret(
     values: &[&'static str],
     files: &[&'static str],
-) -> Result<Option<(&'static str, SecretText)>, Login> {
+) -> Result<Option<(&'static str, GivenSecret)>, String> {
     match (first(values), first(files)) {
-        (Some(value), Some(file)) => Err(Login::Twice(value.name, file.name)),
-        (Some(value), None) => Ok(Some((value.name, SecretText::Value(Some(value))))),
-        (None, Some(file)) => Ok(Some((file.name, SecretText::File(Some(file))))),
+        (Some(value), Some(file)) => {
+            Err(format!("{} and {} are both set; unset one of them", value.name, file.name))
+        }
+        (Some(value), None) => Ok(Some((value.name, GivenSecret::Value(Ok(value))))),
+        (None, Some(file)) => Ok(Some((file.name, GivenSecret::File(Ok(file))))),
         (None, None) => Ok(None),
     }
 }
 
 /// The proxy for HTTPS.
-pub(super) fn proxy() -> Option<Text> {
+pub(super) fn proxy() -> Option<Setting> {
     first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
 }
 
 /// Which hosts are reached without the proxy.
-pub(super) fn no_proxy() -> Option<Text> {
+pub(super) fn no_proxy() -> Option<Setting> {
     first(&["no_proxy", "NO_PROXY"])
-}
-
-/// A file of certificate authorities instead of the system's.
-pub(super) fn ssl_cert_file() -> Option<PathBuf> {
-    env("SSL_CERT_FILE").map(PathBuf::from)
-}
-
-/// Directories of certificate authorities instead of the system's, with colons between them.
-pub(super) fn ssl_cert_dir() -> Option<OsString> {
-    env("SSL_CERT_DIR")
 }
 
 /// The user's directory for caches.
@@ -100,12 +93,12 @@ pub(super) fn cache_directory() -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
-fn first(names: &[&'static str]) -> Option<Text> {
+fn first(names: &[&'static str]) -> Option<Setting> {
     names.iter().find_map(|name| text(name))
 }
 
 /// Not inlined: each variable is read once.
 #[inline(never)]
-fn text(name: &'static str) -> Option<Text> {
-    env(name).map(|value| Text { name, bytes: Zeroizing::new(value.into_vec()) })
+fn text(name: &'static str) -> Option<Setting> {
+    env(name).map(|value| Setting { name, bytes: Zeroizing::new(value.into_vec()) })
 }

@@ -1,7 +1,7 @@
 //! Settings: what the caller and the environment give, and the checked values that a client works with.
 //!
-//! A [`Config`] keeps what it was given, right or wrong; `Config::check` turns it into `Settings`, all of them valid, or
-//! says which setting is wrong. So a bad value does no harm once it was set again.
+//! A [`Config`] keeps what it was given, right or wrong; `Config::check` turns it into `Settings`, all of them valid,
+//! or says which setting is wrong. So a bad value does no harm once it was set again.
 
 mod base_url;
 mod builder;
@@ -24,27 +24,29 @@ pub(crate) use settings::Settings;
 
 /// Text as it was given, with the name under which a person would look for it.
 #[derive(Clone)]
-struct Text {
+struct Setting {
     name: &'static str,
     bytes: Zeroizing<Vec<u8>>,
 }
 
+/// What credentials cannot do without; the name alone if it was not given.
+type Required = Result<Setting, &'static str>;
+
 /// A secret as it was given: itself, or the path of the file that holds it.
 #[derive(Clone)]
-enum SecretText {
-    Value(Option<Text>),
-    File(Option<Text>),
+enum GivenSecret {
+    Value(Required),
+    File(Required),
 }
 
+/// Credentials as they were given.
 #[derive(Clone)]
-enum Login {
-    ServiceAccount(Option<Text>, SecretText),
-    ApiKey(Option<Text>, SecretText),
-    AccessToken(SecretText),
-    /// The environment has half of a pair and nothing complete: what is there, what is missing.
-    Half(&'static str, &'static str),
-    /// The environment has a secret and a file for it.
-    Twice(&'static str, &'static str),
+enum GivenCredentials {
+    ServiceAccount(Required, GivenSecret),
+    ApiKey(Required, GivenSecret),
+    AccessToken(GivenSecret),
+    /// The environment has half of a pair and nothing complete, or a secret and a file for it: what to say of that.
+    Wrong(String),
 }
 
 /// How to reach Atlas and as whom. Setters never fail: a bad value is reported by [`crate::Client::new`].
@@ -52,17 +54,17 @@ enum Login {
 /// Text is given as bytes, since what comes from C or the environment may be anything; `None` restores the default.
 #[derive(Clone, Default)]
 pub struct Config {
-    login: Option<Login>,
-    base_url: Option<Text>,
-    service: Option<Text>,
-    api_version: Option<Text>,
-    timeout: Option<std::result::Result<u32, Text>>,
+    credentials: Option<GivenCredentials>,
+    base_url: Option<Setting>,
+    service: Option<Setting>,
+    api_version: Option<Setting>,
+    timeout: Option<Result<u32, Setting>>,
     connect_timeout_ms: Option<u32>,
     max_retries: Option<u32>,
-    ca_file: Option<Text>,
-    proxy: Option<Text>,
-    user_agent: Option<Text>,
-    token_cache: Option<Text>,
+    ca_file: Option<Setting>,
+    proxy: Option<Setting>,
+    user_agent: Option<Setting>,
+    token_cache: Option<Setting>,
     logger: Option<(i32, Arc<Sink>)>,
 }
 
@@ -73,9 +75,9 @@ impl fmt::Debug for Config {
     }
 }
 
-impl Text {
-    fn new(name: &'static str, bytes: &[u8]) -> Text {
-        Text { name, bytes: Zeroizing::new(bytes.to_vec()) }
+impl Setting {
+    fn new(name: &'static str, bytes: &[u8]) -> Setting {
+        Setting { name, bytes: Zeroizing::new(bytes.to_vec()) }
     }
 
     fn wrong(&self, why: &str) -> Error {

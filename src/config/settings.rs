@@ -8,14 +8,16 @@ use ::http::HeaderValue;
 use chrono::DateTime;
 
 use super::base_url::BaseUrl;
-use super::{Config, Login, SecretText, Text, config_error, env};
+use super::env::{cache_directory, no_proxy, proxy};
+use super::{Config, GivenCredentials, GivenSecret, Required, Setting, config_error};
 use crate::auth::{Credentials, Identity, Secret, SecretFile};
 use crate::error::{Error, Redactor, Result};
+use crate::http::Destination;
 use crate::http::no_proxy::is_bypassed;
 use crate::http::proxy::Proxy;
-use crate::http::roots::Sources;
+use crate::http::roots::{self, Sources};
 use crate::log::{Level, Logger};
-use crate::runtime::env::is_privileged;
+use crate::runtime::env::{env, is_privileged};
 use crate::text::{VALUE_SHOWN, one_line};
 
 const CLOUD: &str = "https://cloud.mongodb.com";
@@ -26,22 +28,13 @@ const CONNECT_TIMEOUT_MS: u32 = 10_000;
 const MAX_RETRIES: u32 = 3;
 
 /// What a client works with: checked, complete, never changed.
-#[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) credentials: Credentials,
     /// Without a slash at the end.
     pub(crate) base_url: String,
-    /// Of the base URL.
-    pub(crate) host: String,
-    /// Of the base URL.
-    pub(crate) port: u16,
-    /// The certificate authorities to trust; `None`: plain HTTP, which is allowed to this machine alone.
-    pub(crate) authorities: Option<Sources>,
-    pub(crate) proxy: Option<Arc<Proxy>>,
+    pub(crate) destination: Destination,
     pub(crate) accept: HeaderValue,
-    pub(crate) user_agent: HeaderValue,
     pub(crate) timeout: Duration,
-    pub(crate) connect_timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) token_cache: Option<PathBuf>,
     pub(crate) logger: Logger,
@@ -59,7 +52,7 @@ impl Settings {
             who = format!("{who} ({file})");
         }
         let none = || "none".to_owned();
-        let proxy = self.proxy.as_ref().map_or_else(none, |proxy| proxy.shown());
+        let proxy = self.destination.proxy.as_ref().map_or_else(none, |proxy| proxy.shown());
         let cache = self.token_cache.as_ref();
         let cache = cache.map_or_else(none, |path| path.display().to_string());
         format!(
@@ -68,7 +61,7 @@ impl Settings {
             env!("CARGO_PKG_VERSION"),
             self.base_url,
             self.timeout.as_millis(),
-            self.connect_timeout.as_millis(),
+            self.destination.connect_timeout.as_millis(),
             self.max_retries,
             self.accept.to_str().unwrap_or_default(),
         )
@@ -77,7 +70,7 @@ impl Settings {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<Settings> {
-        let login = self.login.as_ref().ok_or_else(no_credentials)?;
+        let given = self.credentials.as_ref().ok_or_else(no_credentials)?;
         let base = self.base()?;
         let accept = self.accept()?;
         let timeout = match &self.timeout {
@@ -90,17 +83,21 @@ impl Config {
         let connect_timeout = self.connect_timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
         let connect_timeout = positive("connect_timeout_ms", connect_timeout)?;
         let logger = self.logger()?;
+        let authorities = self.authorities(&base)?;
         Ok(Settings {
-            credentials: credentials(login, timeout, &logger)?,
-            proxy: self.proxy(&base)?,
-            authorities: self.authorities(&base)?,
+            credentials: credentials(given, timeout, &logger)?,
+            destination: Destination {
+                proxy: self.proxy(&base)?,
+                user_agent: self.user_agent()?,
+                connect_timeout,
+                // They are read here, once for all processes that fork from this one.
+                roots: authorities.as_ref().map(roots::load).transpose().map_err(config_error)?,
+                host: base.host,
+                port: base.port,
+            },
             base_url: base.text,
-            host: base.host,
-            port: base.port,
             accept,
-            user_agent: self.user_agent()?,
             timeout,
-            connect_timeout,
             max_retries: self.max_retries.unwrap_or(MAX_RETRIES),
             token_cache: self.token_cache(&logger)?,
             logger,
@@ -120,7 +117,7 @@ impl Config {
                 }
             },
         };
-        BaseUrl::parse(&Text::new("base_url", url.as_bytes()))
+        BaseUrl::parse(&Setting::new("base_url", url.as_bytes()))
     }
 
     /// The media type of the API version.
@@ -160,20 +157,15 @@ impl Config {
         let Some((level, sink)) = &self.logger else {
             return Ok(Logger::default());
         };
-        let level = match level {
-            0 => return Ok(Logger::default()),
-            1 => Level::Error,
-            2 => Level::Warning,
-            3 => Level::Info,
-            4 => Level::Debug,
-            _ => {
-                let why = format!("logger: the level {level} is not one of 0 to 4");
-                return Err(config_error(why));
-            }
-        };
-        Ok(Logger::new(level, sink.clone()))
+        let levels = [Level::Error, Level::Warning, Level::Info, Level::Debug];
+        match levels.into_iter().find(|known| *known as i32 == *level) {
+            Some(level) => Ok(Logger::new(level, sink.clone())),
+            None if *level == 0 => Ok(Logger::default()),
+            None => Err(config_error(format!("logger: the level {level} is not one of 0 to 4"))),
+        }
     }
 
+    /// Where the certificate authorities to trust are; `None`: plain HTTP, which is allowed to this machine alone.
     fn authorities(&self, base: &BaseUrl) -> Result<Option<Sources>> {
         if base.is_plain {
             return Ok(None);
@@ -182,7 +174,8 @@ impl Config {
             None => None,
             Some(text) => Some((text.name, text.path()?)),
         };
-        Ok(Some(Sources { file: env::ssl_cert_file(), directories: env::ssl_cert_dir(), extra }))
+        let file = env("SSL_CERT_FILE").map(PathBuf::from);
+        Ok(Some(Sources { file, directories: env("SSL_CERT_DIR"), extra }))
     }
 
     /// The proxy for `base`: the setting, or the environment's as curl reads it. The setting must be good in any case,
@@ -194,7 +187,7 @@ impl Config {
                 let proxy = parse_proxy(text)?;
                 (!is_direct(base)?).then_some(proxy)
             }
-            None => match env::proxy() {
+            None => match proxy() {
                 Some(text) if !is_direct(base)? => Some(parse_proxy(&text)?),
                 _ => None,
             },
@@ -213,7 +206,7 @@ impl Config {
             return Ok(None);
         }
         if *text.bytes == *b"default" {
-            let base = env::cache_directory();
+            let base = cache_directory();
             if base.is_none() {
                 logger.log(Level::Warning, || {
                     "token_cache is off: it is \"default\", and neither XDG_CACHE_HOME nor HOME names a place for it"
@@ -230,7 +223,7 @@ impl Config {
     }
 }
 
-fn parse_proxy(text: &Text) -> Result<Proxy> {
+fn parse_proxy(text: &Setting) -> Result<Proxy> {
     Proxy::parse(text.as_str()?).map_err(|why| text.wrong(&format!("cannot be used: {why}")))
 }
 
@@ -240,7 +233,7 @@ fn is_direct(base: &BaseUrl) -> Result<bool> {
     if base.is_plain {
         return Ok(true);
     }
-    match env::no_proxy() {
+    match no_proxy() {
         Some(list) => Ok(is_bypassed(list.as_str()?, &base.host)),
         None => Ok(false),
     }
@@ -260,37 +253,25 @@ fn no_credentials() -> Error {
 }
 
 /// The credentials, for which a file is read. `timeout` is how long to wait for a pipe.
-fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Credentials> {
-    let (identity, names, secret) = match login {
-        Login::ServiceAccount(id, secret) => {
-            let client_id = name_part("client_id", id)?;
-            (
-                Identity::ServiceAccount { client_id },
-                ["client_secret", "client_secret_file"],
-                secret,
-            )
+fn credentials(
+    given: &GivenCredentials,
+    timeout: Duration,
+    logger: &Logger,
+) -> Result<Credentials> {
+    let (identity, secret) = match given {
+        GivenCredentials::ServiceAccount(id, secret) => {
+            (Identity::ServiceAccount { client_id: name_part(id)? }, secret)
         }
-        Login::ApiKey(public, secret) => {
-            let public_key = name_part("public_key", public)?;
-            (Identity::ApiKey { public_key }, ["private_key", "private_key_file"], secret)
+        GivenCredentials::ApiKey(public, secret) => {
+            (Identity::ApiKey { public_key: name_part(public)? }, secret)
         }
-        Login::AccessToken(secret) => {
-            (Identity::AccessToken, ["access_token", "access_token_file"], secret)
-        }
-        Login::Half(present, missing) => {
-            return Err(config_error(format!("{missing} is missing, while {present} is set")));
-        }
-        Login::Twice(value, file) => {
-            return Err(config_error(format!(
-                "{value} and {file} are both set; unset one of them"
-            )));
-        }
+        GivenCredentials::AccessToken(secret) => (Identity::AccessToken, secret),
+        GivenCredentials::Wrong(why) => return Err(config_error(why)),
     };
-    let [value_name, file_name] = names;
     let (secret, file) = match secret {
-        SecretText::Value(text) => (credential(value_name, text)?, None),
-        SecretText::File(text) => {
-            let text = required(file_name, text)?;
+        GivenSecret::Value(text) => (credential(required(text)?)?, None),
+        GivenSecret::File(text) => {
+            let text = required(text)?;
             let file = SecretFile::new(text.name, text.path()?);
             let content = file.read(Instant::now().checked_add(timeout)).map_err(config_error)?;
             file.warn(&content, logger);
@@ -300,25 +281,22 @@ fn credentials(login: &Login, timeout: Duration, logger: &Logger) -> Result<Cred
     Ok(Credentials { identity, secret, file })
 }
 
-fn required<'a>(name: &'static str, text: &'a Option<Text>) -> Result<&'a Text> {
-    text.as_ref().ok_or_else(|| config_error(format!("{name} is missing")))
+fn required(given: &Required) -> Result<&Setting> {
+    given.as_ref().map_err(|name| config_error(format!("{name} is missing")))
 }
 
-fn credential(name: &'static str, text: &Option<Text>) -> Result<Secret> {
-    let text = required(name, text)?;
+fn credential(text: &Setting) -> Result<Secret> {
     Secret::parse(&text.bytes).map_err(|why| text.wrong(&why))
 }
 
 /// The half of a pair that is no secret. A colon would end it early in what is sent.
-fn name_part(name: &'static str, text: &Option<Text>) -> Result<String> {
-    let value = credential(name, text)?;
-    if value.expose().contains(':') {
-        return Err(config_error(format!(
-            "{} has a colon",
-            text.as_ref().map_or(name, |text| text.name)
-        )));
+fn name_part(given: &Required) -> Result<String> {
+    let text = required(given)?;
+    let value = credential(text)?;
+    match value.expose().contains(':') {
+        true => Err(text.wrong("has a colon")),
+        false => Ok(value.expose().to_owned()),
     }
-    Ok(value.expose().to_owned())
 }
 
 fn positive(name: &str, milliseconds: u32) -> Result<Duration> {

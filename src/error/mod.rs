@@ -23,7 +23,7 @@ use crate::json::Malformed;
 use crate::runtime::interrupted::Interrupted;
 
 /// Result of everything in this crate that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The kinds of failure. The numbers are those of `atlas_error_kind` in the C header and never change meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

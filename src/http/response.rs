@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use zeroize::Zeroizing;
 
 use super::limits::BODY_LIMIT;
-use crate::error::Error;
+use crate::error::{Error, Redactor};
 use crate::headers::Headers;
 use crate::runtime::memory;
 
@@ -19,6 +19,11 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    /// The error that this is, if it is not what was promised.
+    pub(crate) fn error(&self, redactor: &Redactor) -> Error {
+        Error::from_response(self.status, Some(&self.headers), &self.body, redactor)
+    }
+
     /// `head` is that of the response, unless ureq saw all of it.
     pub(super) fn read(
         response: ::http::Response<ureq::Body>,

@@ -5,19 +5,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use super::grant::Grant;
-use crate::auth::Send;
+use crate::auth::Sender;
 use crate::auth::secret::{Secret, basic, secret_header};
-use crate::error::{Error, ErrorKind, Hint, Redactor, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::http::{Request, Response};
-use crate::log::Logger;
-use crate::runtime::context::Context;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Where a service account fetches its token, and how it authenticates there.
-#[derive(Debug)]
 pub(super) struct TokenEndpoint {
-    pub(super) client_id: String,
+    client_id: String,
     basic: HeaderValue,
     token_uri: Uri,
     revoke_uri: Uri,
@@ -42,79 +39,36 @@ impl TokenEndpoint {
     }
 
     /// Asks for a new token.
-    pub(super) fn fetch(
-        &self,
-        context: &Context,
-        send: &mut Send,
-        logger: &Logger,
-    ) -> Result<Grant> {
-        let form = b"grant_type=client_credentials";
-        self.post(&self.token_uri, form, context, "", send, logger)
-            .and_then(|response| self.granted(&response, logger.redactor()))
+    pub(super) fn fetch(&self, sender: &Sender) -> Result<Grant> {
+        let redactor = sender.logger.redactor();
+        self.post(&self.token_uri, b"grant_type=client_credentials", &[200], sender)
+            .and_then(|response| {
+                response.refuse_encoding(redactor)?;
+                Grant::read(&response.body, redactor).map_err(|what| {
+                    let cause = format!("the token endpoint {what}");
+                    Error::new(ErrorKind::InvalidResponse, cause).answered(response.status)
+                })
+            })
             .map_err(|error| error.during("fetch an access token"))
     }
 
     /// Asks for `token` to be revoked.
-    pub(super) fn revoke(
-        &self,
-        token: &Secret,
-        context: &Context,
-        retry_reason: &str,
-        send: &mut Send,
-        logger: &Logger,
-    ) -> Result<()> {
-        let form = revocation(token);
-        let response =
-            self.post(&self.revoke_uri, form.as_bytes(), context, retry_reason, send, logger)?;
-        match response.status {
-            200 | 204 => Ok(()),
-            _ => Err(self.refusal(&response, logger.redactor())),
-        }
+    pub(super) fn revoke(&self, token: &Secret, sender: &Sender) -> Result<()> {
+        self.post(&self.revoke_uri, revocation(token).as_bytes(), &[200, 204], sender).map(drop)
     }
 
-    fn post(
-        &self,
-        uri: &Uri,
-        form: &[u8],
-        context: &Context,
-        retry_reason: &str,
-        send: &mut Send,
-        logger: &Logger,
-    ) -> Result<Response> {
-        let request = Request {
-            uri,
-            accept: &JSON,
+    /// An answer with a status that is not one of the `good` is an error.
+    fn post(&self, uri: &Uri, form: &[u8], good: &[u16], sender: &Sender) -> Result<Response> {
+        let response = sender.send(&Request {
             authorization: &|| Ok(Some(self.basic.clone())),
-            may_resend: true,
             form: Some(form),
-            retry_reason,
-            logger,
-        };
-        send(context, &request)
-    }
-
-    fn granted(&self, response: &Response, redactor: &Redactor) -> Result<Grant> {
-        if response.status != 200 {
-            return Err(self.refusal(response, redactor));
+            ..sender.get(uri, &JSON)
+        })?;
+        if good.contains(&response.status) {
+            return Ok(response);
         }
-        response.refuse_encoding(redactor)?;
-        Grant::read(&response.body, redactor).map_err(|what| {
-            let message = format!("the token endpoint {what}");
-            let mut error = Error::new(ErrorKind::InvalidResponse, message);
-            error.http_status = response.status;
-            error
-        })
-    }
-
-    /// The error for a response with another status than was hoped for.
-    fn refusal(&self, response: &Response, redactor: &Redactor) -> Error {
-        let error = Error::from_response(
-            response.status,
-            Some(&response.headers),
-            &response.body,
-            redactor,
-        );
-        match error.kind {
+        let error = response.error(sender.logger.redactor());
+        Err(match error.kind {
             // A caller would take it for the snapshot that is not found.
             ErrorKind::NotFound => error
                 .instead(ErrorKind::InvalidResponse, "there is no such endpoint (404)")
@@ -123,7 +77,7 @@ impl TokenEndpoint {
                 error.hint(Hint::service_account_refused(&self.client_id))
             }
             _ => error,
-        }
+        })
     }
 }
 

@@ -5,20 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::token::Token;
 use crate::auth::Secret;
 use crate::error::{ErrorKind, Result};
+use crate::log::Logger;
 use crate::runtime::context::Context;
 use crate::runtime::event::Event;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct SharedToken(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     token: Option<Arc<Token>>,
     fetching: Option<Arc<Fetch>>,
 }
 
 /// A fetch going on, which other threads may wait for.
-#[derive(Debug)]
 struct Fetch {
     event: Event,
     outcome: OnceLock<Result<Arc<Token>>>,
@@ -34,12 +34,13 @@ enum TokenSource {
 
 impl SharedToken {
     /// A token that lives and is not the `refused` one: the one held, another thread's, or the one that `fetch` gets,
-    /// which is told of the old token while that lives.
+    /// which is told of the old token while that lives. Other threads wait for the fetch, so its lines are held back.
     pub(super) fn get(
         &self,
         context: &Context,
+        logger: &Logger,
         refused: Option<&Token>,
-        fetch: impl FnOnce(Option<&Token>) -> Result<Token>,
+        fetch: impl FnOnce(Option<&Token>, &Logger) -> Result<Token>,
     ) -> Result<Arc<Token>> {
         let is_refused =
             |token: &Token| refused.is_some_and(|refused| refused.value == token.value);
@@ -62,7 +63,10 @@ impl SharedToken {
                         _ => {}
                     }
                 }
-                TokenSource::Fetch(ours, old) => return self.run(&ours, || fetch(old.as_deref())),
+                TokenSource::Fetch(ours, old) => {
+                    return logger
+                        .hold_back(|logger| self.run(&ours, || fetch(old.as_deref(), logger)))?;
+                }
             }
         }
     }
@@ -143,7 +147,8 @@ mod tests {
     fn needed(shared: &SharedToken) -> Result<String> {
         let context = Canceller::default().enter(None).unwrap();
         let refused = token("refused");
-        let outcome = shared.get(&context, Some(&refused), |_| Ok(Token::clone(&token("fetched"))));
+        let fetch = |_: Option<&Token>, _: &Logger| Ok(Token::clone(&token("fetched")));
+        let outcome = shared.get(&context, &Logger::default(), Some(&refused), fetch);
         outcome.map(|token| token.value.expose().to_owned())
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ::http::HeaderValue;
 
 use super::token_cache::Entry;
-use crate::auth::secret::{Secret, secret_header};
+use crate::auth::secret::{Secret, bearer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Level, Logger};
 
@@ -30,7 +30,7 @@ impl Token {
     pub(super) fn new(value: Secret, life: Duration, left: Duration) -> Result<Token> {
         let now = Instant::now();
         Ok(Token {
-            header: secret_header("Bearer ", value.expose())?,
+            header: bearer(&value)?,
             value,
             life,
             refresh_at: now + left.saturating_sub(REFRESH_AHEAD.min(life / 10)),

@@ -1,40 +1,19 @@
 //! The lock of an entry, against other processes and other threads.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::{Entry, TokenCache, Unusable, file};
+use super::{Entry, TokenCache, file};
 use crate::log::Logger;
 use crate::runtime::context::Context;
 use crate::runtime::interrupted::Interrupted;
 
 /// flock() cannot wait for a cancellation too, so the lock is tried again and again.
 const LOCK_POLL: Duration = Duration::from_millis(20);
-
-/// How long to wait for a lock that is held.
-#[derive(Clone, Copy)]
-pub(in crate::auth::oauth) enum LockWait {
-    /// Not at all.
-    None,
-    /// Half the time the call has left: a process that was stopped while it held the lock must not stop all others.
-    Half,
-}
-
-impl LockWait {
-    fn end(self, context: &Context) -> Option<Instant> {
-        let now = Instant::now();
-        match self {
-            LockWait::None => Some(now),
-            LockWait::Half => {
-                let half = |deadline: Instant| now + deadline.saturating_duration_since(now) / 2;
-                context.deadline().map(half)
-            }
-        }
-    }
-}
 
 /// The entry, locked until dropped.
 pub(in crate::auth::oauth) struct Locked<'a> {
@@ -45,12 +24,13 @@ pub(in crate::auth::oauth) struct Locked<'a> {
 }
 
 impl TokenCache {
-    /// Locks the entry; `None` if the cache cannot be used or stays locked. What `logger` gets must be held back until
-    /// the lock is dropped.
+    /// Locks the entry; `None` if the cache cannot be used or stays locked for as long as `wait`: a process that was
+    /// stopped while it held the lock must not stop all others. What `logger` gets must be held back until the lock is
+    /// dropped.
     pub(in crate::auth::oauth) fn lock<'a>(
         &'a self,
+        wait: Option<Duration>,
         context: &Context,
-        wait: LockWait,
         logger: &'a Logger,
     ) -> Result<Option<Locked<'a>>, Interrupted> {
         let opened = self.warned(logger, || {
@@ -61,7 +41,7 @@ impl TokenCache {
         let Ok((directory, lock)) = opened else {
             return Ok(None);
         };
-        let end = wait.end(context);
+        let end = wait.map(|wait| Instant::now() + wait);
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
@@ -85,7 +65,7 @@ impl TokenCache {
 
 impl Locked<'_> {
     /// The entry as it is now that nobody else changes it.
-    pub(in crate::auth::oauth) fn read(&self) -> Result<Option<Entry>, Unusable> {
+    pub(in crate::auth::oauth) fn read(&self) -> io::Result<Option<Entry>> {
         let read = || self.cache.read_in(&self.directory, self.logger);
         self.cache.warned(self.logger, read)
     }
@@ -121,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Secret;
+    use crate::auth::oauth::half_of_time_left;
     use crate::runtime::context::Canceller;
 
     #[test]
@@ -133,7 +114,7 @@ mod tests {
             let deadline = Instant::now() + Duration::from_millis(limit);
             Canceller::default().enter(Some(deadline)).unwrap()
         };
-        let Ok(Some(held)) = cache.lock(&context(1000), LockWait::None, &logger) else {
+        let Ok(Some(held)) = cache.lock(Some(Duration::ZERO), &context(1000), &logger) else {
             panic!("not locked");
         };
         // Sleeping, but for a look now and then.
@@ -142,12 +123,12 @@ mod tests {
             text.split(' ').next().map_or(0, |it| it.parse().unwrap_or(0)) // not every kernel tells
         };
         let (start, before): (Instant, u64) = (Instant::now(), worked());
-        let lock = |wait| cache.lock(&context(400), wait, &logger);
-        assert!(matches!(lock(LockWait::Half), Ok(None)));
+        let call = context(400);
+        assert!(matches!(cache.lock(half_of_time_left(&call), &call, &logger), Ok(None)));
         assert!(start.elapsed() >= Duration::from_millis(200));
         let spent = Duration::from_nanos(worked() - before);
         assert!(spent < Duration::from_millis(20), "{spent:?}");
-        assert!(matches!(lock(LockWait::None), Ok(None)));
+        assert!(matches!(cache.lock(Some(Duration::ZERO), &call, &logger), Ok(None)));
         let token = "t".repeat(8 * 1024);
         held.write(&Entry {
             token: Secret::new(&token),
@@ -156,7 +137,8 @@ mod tests {
         });
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                let locked = cache.lock(&context(20_000), LockWait::Half, &logger);
+                let call = context(20_000);
+                let locked = cache.lock(half_of_time_left(&call), &call, &logger);
                 let entry = locked.ok().flatten().and_then(|locked| locked.read().ok());
                 entry.flatten().map(|entry| entry.token.expose().len())
             });

@@ -18,18 +18,12 @@ use crate::log::{Level, Logger};
 use crate::text::system_reason;
 
 pub(super) use entry::Entry;
-pub(super) use lock::{LockWait, Locked};
 
 /// The cache entry of one service account at one base URL.
-#[derive(Debug)]
 pub(super) struct TokenCache {
     directory: PathBuf,
     name: String,
 }
-
-/// The cache cannot be used, which was logged.
-#[derive(Debug)]
-pub(super) struct Unusable;
 
 impl TokenCache {
     pub(super) fn new(
@@ -48,7 +42,7 @@ impl TokenCache {
     }
 
     /// The entry, if there is one that makes sense. Needs no lock, since a new entry replaces the old one whole.
-    pub(super) fn read(&self, logger: &Logger) -> Result<Option<Entry>, Unusable> {
+    pub(super) fn read(&self, logger: &Logger) -> io::Result<Option<Entry>> {
         self.warned(logger, || {
             let directory = file::open_directory(&self.directory)?;
             self.read_in(&directory, logger)
@@ -70,19 +64,14 @@ impl TokenCache {
     }
 
     /// Runs `body`; what is wrong with the cache becomes a warning.
-    fn warned<T>(
-        &self,
-        logger: &Logger,
-        body: impl FnOnce() -> io::Result<T>,
-    ) -> Result<T, Unusable> {
-        body().map_err(|error| self.warn(logger, &error))
+    fn warned<T>(&self, logger: &Logger, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        body().inspect_err(|error| self.warn(logger, error))
     }
 
-    fn warn(&self, logger: &Logger, error: &io::Error) -> Unusable {
+    fn warn(&self, logger: &Logger, error: &io::Error) {
         logger.log(Level::Warning, || {
             let directory = self.directory.display();
             format!("token_cache {directory} is not used: {}", system_reason(error))
         });
-        Unusable
     }
 }
