@@ -91,13 +91,13 @@ impl<'a> Document<'a> {
             && status >= 300
             && (enveloped || looks_enveloped)
         {
-            return Err(Error::from_content(status, headers, inner.text, redactor));
+            return Err(Error::from_response(status, headers, inner.text.as_bytes(), redactor));
         }
         if let Some(status) = inner.error.and_then(status_in_body)
             && status >= 400
             && !inner.has_id()
         {
-            return Err(Error::from_content(status, headers, inner.text, redactor));
+            return Err(Error::from_response(status, headers, inner.text.as_bytes(), redactor));
         }
         if number.is_some() && !enveloped && expected == Expected::Enveloped && !outer.has_id() {
             let what = "expected a JSON object: the envelope has no object \"content\"";
