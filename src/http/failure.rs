@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Hint};
 use crate::runtime::interrupted::Interrupted;
 use crate::text::system_reason;
 
-/// How much of a header a message shows.
-pub(super) const HEADER_SHOWN: usize = 256;
+/// How much of a text from outside a message shows.
+pub(super) const SHOWN: usize = 256;
 
 impl Route {
     pub(super) fn connect_timeout(&self) -> Error {
@@ -69,7 +69,7 @@ impl Route {
             }
             other => {
                 // Some of them quote what they stumbled over.
-                let why = self.redactor.redact(&other.to_string(), HEADER_SHOWN);
+                let why = self.redactor.redact(&other.to_string(), SHOWN);
                 invalid(format!("{host} does not speak HTTP as expected ({why})"))
                     .hint(Hint::CHECK_BASE_URL_AND_PROXIES)
             }
@@ -80,7 +80,7 @@ impl Route {
         // As a whole, since a secret may have a slash, behind which the host ends.
         let target = response.headers.get(LOCATION).map(|location| {
             let location = String::from_utf8_lossy(location.as_bytes());
-            self.redactor.redact(&location, HEADER_SHOWN)
+            self.redactor.redact(&location, SHOWN)
         });
         let where_to = match target.as_deref().map(host_of) {
             None => "without saying where to".to_owned(),

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use ::http::header::CONTENT_ENCODING;
 use zeroize::Zeroizing;
 
-use super::failure::HEADER_SHOWN;
+use super::failure::SHOWN;
 use super::limits::BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Hint, Redactor};
 use crate::headers::Headers;
@@ -54,7 +54,7 @@ impl Response {
         let Some(encoding) = encoding.filter(|it| !it.eq_ignore_ascii_case(b"identity")) else {
             return Ok(());
         };
-        let encoding = redactor.redact(&String::from_utf8_lossy(encoding), HEADER_SHOWN);
+        let encoding = redactor.redact(&String::from_utf8_lossy(encoding), SHOWN);
         let cause = format!("the answer is packed as \"{encoding}\", which was not asked for");
         Err(Error::new(ErrorKind::InvalidResponse, cause)
             .hint(Hint::CHECK_PROXIES)
