@@ -17,13 +17,11 @@ use wait::Wait;
 
 use crate::config::{Config, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http;
 use crate::log::Level;
 use crate::retry::RateLimits;
-use crate::runtime::fork::{self, PerProcess};
+use crate::runtime::fork::PerProcess;
 use crate::snapshot::{Snapshot, SnapshotList, Status};
 use crate::target::Target;
-use crate::text::system_reason;
 
 pub use crate::snapshot::ClusterType;
 pub use crate::target::Format;
@@ -59,11 +57,6 @@ impl Client {
     ///
     /// `Config`, naming the setting that is missing, contradictory or unreadable.
     pub fn new(config: &Config) -> Result<Client> {
-        fork::watch(http::initialise_ureq).map_err(|error| {
-            let cause = format!("pthread_atfork failed: {}", system_reason(&error));
-            Error::new(ErrorKind::Internal, cause)
-        })?;
-        http::initialise_ureq();
         let settings = config.check().map_err(|error| error.during("set up a client"))?;
         let parts = PerProcess::new(Parts::new(&settings)?);
         settings.logger.log(Level::Info, || settings.summary());

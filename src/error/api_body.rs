@@ -27,41 +27,17 @@ impl Error {
     /// `redactor` knows what it may echo. Not inlined, since it is large and several ask for it.
     #[inline(never)]
     pub(crate) fn from_response(
-        status: u16,
+        mut status: u16,
         headers: Option<&HeaderMap>,
         body: &[u8],
         redactor: &Redactor,
     ) -> Error {
         let (text, is_cut) = beginning(body, redactor);
-        let api_body = ApiErrorBody::read(&text, is_cut);
-        let Some((inner_status, content)) = api_body.envelope() else {
-            return Error::from_api_body(status, headers, &api_body, body, redactor);
-        };
-        let status = inner_status.filter(|it| *it >= 400).unwrap_or(status);
-        let content = ApiErrorBody::read(content, is_cut);
-        Error::from_api_body(status, headers, &content, body, redactor)
-    }
-
-    /// The same for what was found in an envelope, under the status of that.
-    pub(crate) fn from_content(
-        status: u16,
-        headers: Option<&HeaderMap>,
-        content: &str,
-        redactor: &Redactor,
-    ) -> Error {
-        let body = content.as_bytes();
-        let (text, is_cut) = beginning(body, redactor);
-        let api_body = ApiErrorBody::read(&text, is_cut);
-        Error::from_api_body(status, headers, &api_body, body, redactor)
-    }
-
-    fn from_api_body(
-        status: u16,
-        headers: Option<&HeaderMap>,
-        api_body: &ApiErrorBody,
-        body: &[u8],
-        redactor: &Redactor,
-    ) -> Error {
+        let mut api_body = ApiErrorBody::read(&text);
+        if let Some((inner_status, content)) = api_body.envelope() {
+            status = inner_status.filter(|it| *it >= 400).unwrap_or(status);
+            api_body = ApiErrorBody::read(content);
+        }
         let code = api_body.code(headers);
         let mut error = Error::new(ErrorKind::of_status(status), "");
         if api_body.is_oauth() && *code == "invalid_client" {
@@ -73,9 +49,9 @@ impl Error {
             error.retry_after = error.retry_after.or_else(|| api_body.seconds_to_wait());
         }
         error.transient = matches!(status, 429 | 500 | 502 | 503 | 504);
-        error.truncated = api_body.is_cut;
+        error.truncated = is_cut && api_body.is_object;
         error.code = redactor.redact(&code, TEXT_LIMIT);
-        error.reason = redacted_text(api_body.reason, redactor);
+        error.reason = redactor.redact(&text_of(api_body.reason), TEXT_LIMIT);
         error.detail = api_body.whole_detail(redactor);
         if let Some(raw) = api_body.parameters {
             error.parameters = redactor.redact(&json::compact(raw), TEXT_LIMIT);
@@ -87,7 +63,8 @@ impl Error {
         // By the code that came, of which a short secret may have taken a part.
         let address = api_body.parameter(0).and_then(json::wiped_text);
         let address = address.map(|address| redactor.redact(&address, ADDRESS_LIMIT));
-        error.hints = Hint::of_response(&error, &code, address.as_deref()).into_iter().collect();
+        let hint = Hint::of_response(&error, &code, address.as_deref());
+        error.hints.extend(hint);
         error
     }
 }
@@ -96,8 +73,6 @@ impl Error {
 #[derive(Default)]
 struct ApiErrorBody<'a> {
     is_object: bool,
-    /// Whether it is longer than what was looked into.
-    is_cut: bool,
     /// Atlas' number, or OAuth's text.
     error: Option<&'a str>,
     error_code: Option<&'a str>,
@@ -113,8 +88,8 @@ struct ApiErrorBody<'a> {
 
 impl<'a> ApiErrorBody<'a> {
     /// Nothing for what is not a JSON object.
-    fn read(body: &'a str, is_cut: bool) -> ApiErrorBody<'a> {
-        let mut found = ApiErrorBody { is_object: true, is_cut, ..ApiErrorBody::default() };
+    fn read(body: &'a str) -> ApiErrorBody<'a> {
+        let mut found = ApiErrorBody { is_object: true, ..ApiErrorBody::default() };
         let read = json::members(body, |name, value| {
             let value = Some(value).filter(|value| *value != "null");
             match &*json::name(name) {
@@ -184,15 +159,10 @@ impl<'a> ApiErrorBody<'a> {
 
     /// An element of `parameters`, counted from 0.
     fn parameter(&self, index: usize) -> Option<&'a str> {
-        let (mut found, mut count) = (None, 0);
+        let mut all = Vec::new();
         // Of what is no array there is no element, and no harm done.
-        json::elements(self.parameters?, |parameter| {
-            if count == index {
-                found = Some(parameter);
-            }
-            count += 1;
-        });
-        found
+        json::elements(self.parameters?, |parameter| all.push(parameter));
+        all.get(index).copied()
     }
 
     /// Atlas puts the time to wait into the parameters of a 429: `[path, 55, 10, 5, 60]` means 55 seconds.
@@ -221,12 +191,6 @@ impl<'a> ApiErrorBody<'a> {
 /// The text of a raw JSON value, in memory that is wiped; empty for any other value.
 fn text_of(raw: Option<&str>) -> Zeroizing<String> {
     raw.and_then(json::wiped_text).unwrap_or_default()
-}
-
-/// The same as it may be shown. Not inlined, since what wipes a text is large.
-#[inline(never)]
-fn redacted_text(raw: Option<&str>, redactor: &Redactor) -> String {
-    redactor.redact(&text_of(raw), TEXT_LIMIT)
 }
 
 /// The HTTP status that a raw JSON value in a body is; only 100 to 599 are one.

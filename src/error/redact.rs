@@ -192,7 +192,7 @@ impl Redactor {
                 each_place(text, secret, &mut |at| mark(origin(at)));
             }
         });
-        if !is_complete && shortest == 0 && !text.is_empty() {
+        if !is_complete && shortest == 0 {
             // Without those seen no text from outside is shown.
             mark(0..text.len());
         }
@@ -228,9 +228,8 @@ fn each_place(text: &str, secret: &str, each: &mut dyn FnMut(usize)) {
 fn unmarked(text: &str, limit: usize) -> usize {
     let end = boundary(text, limit);
     let text = &text.as_bytes()[..end];
-    let part = (1..MARK.len()).rev();
-    let mut part = part.filter(|length| text.ends_with(&MARK.as_bytes()[..*length]));
-    end - part.next().unwrap_or(0)
+    let mut parts = (1..MARK.len()).rev();
+    end - parts.find(|length| text.ends_with(&MARK.as_bytes()[..*length])).unwrap_or(0)
 }
 
 /// A text whose escapes, of JSON, of URLs and of HTML, were replaced by what they stand for.

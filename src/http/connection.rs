@@ -27,11 +27,10 @@ impl Connector for TcpConnector {
         _: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let connection = exchange::with_current(|exchange| {
+        exchange::with_current(|exchange| {
             exchange.connected.set(true);
-            Connection::open(&exchange.context, &self.0)
-        })?;
-        connection.map(Some).map_err(other)
+            Ok(Some(Connection::open(&exchange.context, &self.0)?))
+        })?
     }
 }
 
@@ -52,10 +51,6 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn other(error: Error) -> ureq::Error {
-    ureq::Error::Other(Box::new(error))
-}
-
 impl Connection {
     fn open(context: &Context, route: &Arc<Route>) -> Result<Connection, Error> {
         Ok(Connection {
@@ -69,7 +64,7 @@ impl Connection {
 
     fn enter(&mut self, stage: Stage) {
         self.buffers.enter(stage);
-        self.stream.socket().limit_reads(match stage {
+        self.stream.socket.limit_reads(match stage {
             Stage::Head => HEAD_WIRE_LIMIT,
             Stage::Body { .. } => BODY_WIRE_LIMIT,
         });
@@ -78,24 +73,22 @@ impl Connection {
     /// Reads what ureq can go on with; false at the end.
     fn fill(&mut self, exchange: &Exchange) -> Result<bool, ureq::Error> {
         loop {
+            let is_full = self.buffers.input_append_buf().is_empty();
             if let Some(error) = self.buffers.failure.take() {
-                return Err(other(error));
+                return Err(error.into());
+            }
+            if is_full {
+                let (host, limit) = (&self.route.to.host, INPUT_LIMIT / 1024);
+                let cause =
+                    format!("{host} sent more than {limit} KiB where HTTP has a short line");
+                return Err(Error::new(ErrorKind::InvalidResponse, cause).into());
             }
             let space = self.buffers.input_append_buf();
-            if space.is_empty() {
-                let (host, limit) = (&self.route.peer.host, INPUT_LIMIT / 1024);
-                let too_long = || {
-                    let cause =
-                        format!("{host} sent more than {limit} KiB where HTTP has a short line");
-                    Error::new(ErrorKind::InvalidResponse, cause)
-                };
-                return Err(other(self.buffers.failure.take().unwrap_or_else(too_long)));
-            }
             let count = match self.stream.read(&exchange.context, space) {
                 Ok(count) => count,
                 // ureq would take a reset, or TLS cut off, for the end of a body without a length.
                 Err(error) if exchange.received.get() => {
-                    return Err(other(self.route.peer.broken(error)));
+                    return Err(self.route.broken(error).into());
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -122,12 +115,12 @@ impl Connection {
         // What nobody asked for would be taken for the next response. That costs a system call, but only once.
         if !is_put_back {
             let faults = self.route.faults.load(Ordering::Relaxed);
-            return self.faults == faults && self.stream.socket().is_quiet();
+            return self.faults == faults && self.stream.socket.is_quiet();
         }
         if !self.kept {
             self.kept = true;
             // Where that cannot be, a peer that vanishes costs a later call its time.
-            let _ = self.stream.socket().expect_acknowledgement(exchange.context.deadline());
+            let _ = self.stream.socket.expect_acknowledgement(exchange.context.deadline());
         }
         true
     }

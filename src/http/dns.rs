@@ -88,23 +88,20 @@ impl DnsCache {
         if is_this_machine(host) {
             return Ok(with_port(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]));
         }
-        let lookup = loop {
+        loop {
             let (lookup, overdue_at) = self.lookup(host)?;
-            if context.wait_for(&lookup.answered, overdue_at)? {
-                break lookup;
+            context.wait_for(&lookup.answered, overdue_at)?;
+            match lookup.answer.get().map(|answer| &answer.addresses) {
+                Some(Ok(addresses)) => return Ok(with_port(addresses)),
+                Some(Err(why)) => {
+                    let cause = format!(
+                        "cannot find the address of {host} ({why}); check the host name and this machine's DNS"
+                    );
+                    return Err(Error::transient(ErrorKind::Network, cause));
+                }
+                None => {} // overdue
             }
-        };
-        let why = match lookup.answer.get().map(|answer| &answer.addresses) {
-            Some(Ok(addresses)) => return Ok(with_port(addresses)),
-            Some(Err(why)) => why,
-            None => "the resolver gave no answer",
-        };
-        Err(Error::transient(
-            ErrorKind::Network,
-            format!(
-                "cannot find the address of {host} ({why}); check the host name and this machine's DNS"
-            ),
-        ))
+        }
     }
 
     /// Forgets a name whose addresses did not answer: they may have changed.
@@ -116,7 +113,11 @@ impl DnsCache {
     /// have no answer by then.
     fn lookup(&self, host: &str) -> Result<(Arc<Lookup>, Option<Instant>)> {
         let mut list = self.lock();
-        list.retain(|entry| entry.lookup.is_of_use());
+        list.retain(|entry| {
+            let is_of_use =
+                |answer: &Answer| answer.addresses.is_ok() && answer.since.elapsed() < KEPT_FOR;
+            entry.lookup.answer.get().is_none_or(is_of_use)
+        });
         let now = Instant::now();
         if let Some(entry) = list.iter_mut().find(|entry| entry.name == host) {
             let lookup = entry.lookup.clone();
@@ -176,14 +177,6 @@ fn is_this_machine(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or_default();
     last.eq_ignore_ascii_case("localhost")
-}
-
-impl Lookup {
-    fn is_of_use(&self) -> bool {
-        self.answer
-            .get()
-            .is_none_or(|answer| answer.addresses.is_ok() && answer.since.elapsed() < KEPT_FOR)
-    }
 }
 
 #[cfg(test)]

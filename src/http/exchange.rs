@@ -10,7 +10,6 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem::ManuallyDrop;
 
-use super::failure;
 use crate::runtime::context::Context;
 
 /// The exchange that this thread is in.
@@ -25,13 +24,6 @@ pub(super) struct Exchange {
     pub(super) stage: Cell<Stage>,
     /// The head of the response, if ureq does not get to see all of it.
     pub(super) head: Cell<Vec<u8>>,
-}
-
-impl Exchange {
-    /// Whether it failed because a kept connection was dead before a byte came back.
-    pub(super) fn was_stale(&self, error: &ureq::Error) -> bool {
-        !self.connected.get() && !self.received.get() && failure::is_disconnect(error)
-    }
 }
 
 /// What of the response is being read.
@@ -54,10 +46,9 @@ fn replace_current(exchange: Option<Exchange>) -> Option<Exchange> {
 
 /// Runs `body`, which calls ureq, and returns what became of the exchange too.
 pub(super) fn run<T>(context: &Context, only_new: bool, body: impl FnOnce() -> T) -> (T, Exchange) {
-    /// Restores the outer exchange even when `body` panics. There is one if a logger of the host, called by ureq, makes
-    /// a call of its own.
-    struct Restore(Option<Exchange>);
-    impl Drop for Restore {
+    /// Put back even when `body` panics. There is one if a logger of the host, called by ureq, makes a call of its own.
+    struct OuterExchange(Option<Exchange>);
+    impl Drop for OuterExchange {
         fn drop(&mut self) {
             drop(replace_current(self.0.take()));
         }
@@ -70,10 +61,10 @@ pub(super) fn run<T>(context: &Context, only_new: bool, body: impl FnOnce() -> T
         stage: Cell::new(Stage::Head),
         head: Cell::default(),
     };
-    let restore = Restore(replace_current(Some(inner)));
+    let outer = OuterExchange(replace_current(Some(inner)));
     let value = body();
     let inner = replace_current(None).expect("set above");
-    drop(restore);
+    drop(outer);
     (value, inner)
 }
 

@@ -1,35 +1,24 @@
 //! What fails on the way to a host, in a person's words.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 
-use ::http::header::{CONTENT_ENCODING, LOCATION};
+use ::http::header::LOCATION;
 
 use super::limits::{BODY_LIMIT, HEADER_LIMIT};
 use super::response::Response;
-use super::tls_error;
-use crate::error::{Error, ErrorKind, Hint, Redactor};
+use super::route::Route;
+use super::{Destination, tls_error};
+use crate::error::{Error, ErrorKind, Hint};
 use crate::runtime::interrupted::Interrupted;
 use crate::text::system_reason;
 
-/// How much of a header a message shows.
-const HEADER_SHOWN: usize = 256;
+/// How much of a text from outside a message shows.
+pub(super) const SHOWN: usize = 256;
 
-const FAULTY_FRAMING: &str = "the answer's Transfer-Encoding leaves open where it ends: it is not \"chunked\" alone in \
-    HTTP/1.1 without a Content-Length";
-
-/// Whom messages are about.
-pub(super) struct Peer {
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// For what a server, a proxy or a certificate says.
-    pub(super) redactor: Arc<Redactor>,
-}
-
-impl Peer {
-    pub(super) fn connect_timeout(&self, limit: Duration) -> Error {
-        let (host, port, limit) = (&self.host, self.port, limit.as_millis());
+impl Route {
+    pub(super) fn connect_timeout(&self) -> Error {
+        let Destination { host, port, connect_timeout, .. } = &self.to;
+        let limit = connect_timeout.as_millis();
         let cause = format!(
             "connecting to {host}:{port} took longer than the connect timeout ({limit} ms)"
         );
@@ -37,11 +26,7 @@ impl Peer {
     }
 
     pub(super) fn broken(&self, error: io::Error) -> Error {
-        self.io_error(error, &format!("the connection to {} broke", self.host))
-    }
-
-    pub(super) fn tls_error(&self, error: &rustls::Error) -> Error {
-        tls_error::describe(error, &self.host, &self.redactor)
+        self.io_error(error, &format!("the connection to {} broke", self.to.host))
     }
 
     /// What a failed read, write or connect means; `what` says what was being done.
@@ -51,7 +36,7 @@ impl Peer {
                 return (*why).into();
             }
             if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-                return self.tls_error(error);
+                return tls_error::describe(error, &self.to.host, &self.redactor);
             }
             if let Some(error) = inner.downcast_ref::<Error>() {
                 return error.clone();
@@ -62,7 +47,7 @@ impl Peer {
     }
 
     pub(super) fn ureq_error(&self, error: ureq::Error) -> Error {
-        let host = &self.host;
+        let host = &self.to.host;
         let invalid = |cause| Error::new(ErrorKind::InvalidResponse, cause);
         match error {
             ureq::Error::Io(error) => self.broken(error),
@@ -84,7 +69,7 @@ impl Peer {
             }
             other => {
                 // Some of them quote what they stumbled over.
-                let why = self.redactor.redact(&other.to_string(), HEADER_SHOWN);
+                let why = self.redactor.redact(&other.to_string(), SHOWN);
                 invalid(format!("{host} does not speak HTTP as expected ({why})"))
                     .hint(Hint::CHECK_BASE_URL_AND_PROXIES)
             }
@@ -95,7 +80,7 @@ impl Peer {
         // As a whole, since a secret may have a slash, behind which the host ends.
         let target = response.headers.get(LOCATION).map(|location| {
             let location = String::from_utf8_lossy(location.as_bytes());
-            self.redactor.redact(&location, HEADER_SHOWN)
+            self.redactor.redact(&location, SHOWN)
         });
         let where_to = match target.as_deref().map(host_of) {
             None => "without saying where to".to_owned(),
@@ -120,48 +105,34 @@ fn host_of(location: &str) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-pub(super) fn faulty_framing() -> ureq::Error {
-    let error = Error::new(ErrorKind::InvalidResponse, FAULTY_FRAMING).hint(Hint::CHECK_PROXIES);
-    ureq::Error::Other(Box::new(error))
-}
-
 /// Whether the peer ended the connection, or is gone without a word (the last three).
 pub(super) fn is_disconnect(error: &ureq::Error) -> bool {
-    use std::io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionReset, HostUnreachable, NetworkUnreachable,
-        TimedOut, UnexpectedEof,
-    };
+    use io::ErrorKind as Kind;
     let ureq::Error::Io(error) = error else {
         return false;
     };
     matches!(
         error.kind(),
-        UnexpectedEof
-            | ConnectionReset
-            | ConnectionAborted
-            | BrokenPipe
-            | TimedOut
-            | HostUnreachable
-            | NetworkUnreachable
+        Kind::UnexpectedEof
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
     )
 }
 
-impl Response {
-    /// The error for an encoding that was not asked for: unpacking it would let a small answer fill the memory.
-    pub(crate) fn refuse_encoding(&self, redactor: &Redactor) -> Result<(), Error> {
-        if !self.headers.has(&CONTENT_ENCODING) {
-            return Ok(());
-        }
-        let Some(encoding) = self.headers.get(CONTENT_ENCODING) else {
-            return Ok(());
-        };
-        if encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
-            return Ok(());
-        }
-        let encoding = redactor.redact(&String::from_utf8_lossy(encoding.as_bytes()), HEADER_SHOWN);
-        let cause = format!("the answer is packed as \"{encoding}\", which was not asked for");
-        Err(Error::new(ErrorKind::InvalidResponse, cause)
-            .hint(Hint::CHECK_PROXIES)
-            .answered(self.status))
+// On its way through ureq and rustls an error of ours lies in one of theirs.
+
+impl From<Error> for ureq::Error {
+    fn from(error: Error) -> ureq::Error {
+        ureq::Error::Other(Box::new(error))
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        io::Error::other(error)
     }
 }

@@ -3,8 +3,10 @@
 //! what ureq does not understand though it is good HTTP is put so that it does.
 
 use ::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use ::http::{HeaderMap, StatusCode, Version};
+use ::http::{Response, StatusCode, Version};
 use httparse::Status;
+
+use crate::error::{Error, ErrorKind, Hint};
 
 /// How long a chunk's line may be, and all trailers together.
 const LIMIT: usize = super::limits::HEADER_LIMIT;
@@ -23,22 +25,19 @@ pub(super) fn continue_at_start(input: &[u8]) -> Option<usize> {
     }
 }
 
-/// The framing has more than one reading, or none.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Faulty;
-
 /// Whether the body comes in chunks. `Transfer-Encoding` is `chunked` alone, in HTTP/1.1, without a `Content-Length`;
 /// what else a `Content-Length` may not be, ureq refuses itself.
-pub(super) fn is_chunked(
-    status: StatusCode,
-    version: Version,
-    headers: &HeaderMap,
-) -> Result<bool, Faulty> {
+pub(super) fn is_chunked<T>(response: &Response<T>) -> Result<bool, Error> {
+    const FAULTY: &str = "the answer's Transfer-Encoding leaves open where it ends: it is not \"chunked\" alone in \
+        HTTP/1.1 without a Content-Length";
+    let faulty = || Error::new(ErrorKind::InvalidResponse, FAULTY).hint(Hint::CHECK_PROXIES);
+    let headers = response.headers();
     // These have no body. What a header announces all the same could come when the next response is waited for.
-    let has_no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let has_no_body =
+        matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let length = headers.get(CONTENT_LENGTH).filter(|length| *length != "0");
     if has_no_body && (length.is_some() || headers.contains_key(TRANSFER_ENCODING)) {
-        return Err(Faulty);
+        return Err(faulty());
     }
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(encoding) = encodings.next() else {
@@ -46,10 +45,14 @@ pub(super) fn is_chunked(
     };
     let is_good = encodings.next().is_none()
         && encoding.as_bytes().eq_ignore_ascii_case(b"chunked")
-        && version == Version::HTTP_11
+        && response.version() == Version::HTTP_11
         && !headers.contains_key(CONTENT_LENGTH);
-    if is_good { Ok(true) } else { Err(Faulty) }
+    if is_good { Ok(true) } else { Err(faulty()) }
 }
+
+/// The chunks have more than one reading, or none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Faulty;
 
 /// Rewrites a chunked body as ureq understands it, in place and as it comes: without extensions and trailers, for which
 /// nobody asked, and without the zeros that may begin a size. ureq takes lines of 20 bytes at most, but `+1f` for a size.

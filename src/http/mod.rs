@@ -27,20 +27,17 @@ use std::time::{Duration, Instant};
 use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderValue, Method, Uri};
 use rustls::RootCertStore;
-use rustls::pki_types::ServerName;
 use ureq::Agent;
 
-use crate::error::{Error, ErrorKind, Redactor, Result};
+use crate::error::{ErrorKind, Redactor, Result};
 use crate::log::{Level, Logger};
 use crate::runtime::context::Context;
 use crate::runtime::fork::Process;
 use connection::TcpConnector;
 use exchange::{Exchange, Stage};
-use failure::Peer;
 use proxy::Proxy;
 use route::Route;
 
-pub(crate) use agent::initialise_ureq;
 pub(crate) use response::Response;
 
 /// Makes the `Authorization` header of a request, if it has one.
@@ -81,60 +78,44 @@ pub(crate) struct Destination {
 pub(crate) struct Http {
     agent: Agent,
     route: Arc<Route>,
-    user_agent: HeaderValue,
     process: Process,
 }
 
 /// What became of one sending of a request.
-enum Sent {
-    Response(Response),
-    /// A kept connection turned out dead before a byte came back.
-    Stale,
+struct Sent {
+    outcome: std::result::Result<Response, ureq::Error>,
+    /// Of the response, also of one that was cut off; 0 if there is none.
+    status: u16,
+    exchange: Exchange,
 }
 
 impl Http {
     pub(crate) fn new(to: &Destination, redactor: Arc<Redactor>) -> Result<Http> {
-        let tls = match &to.roots {
-            None => None,
-            Some(roots) => {
-                let name = ServerName::try_from(to.host.clone()).map_err(|_| {
-                    let message = format!("base_url: {} is no host name", to.host);
-                    Error::new(ErrorKind::Config, message)
-                })?;
-                Some((tls::client_config(roots.clone())?, name))
-            }
-        };
-        let peer = Peer { host: to.host.clone(), port: to.port, redactor };
-        let route = Arc::new(Route {
-            peer,
-            proxy: to.proxy.clone(),
-            tls,
-            connect_timeout: to.connect_timeout,
-            dns: Default::default(),
-            faults: Default::default(),
-        });
-        Ok(Http {
-            agent: agent::new(TcpConnector(route.clone())),
-            route,
-            user_agent: to.user_agent.clone(),
-            process: Process::current(),
-        })
+        let route = Arc::new(Route::new(to.clone(), redactor)?);
+        let agent = agent::new(TcpConnector(route.clone()))?;
+        Ok(Http { agent, route, process: Process::current() })
     }
 
     /// Sends `request` and reads the response to its end, whatever its status, except that a redirect is an error.
     pub(crate) fn send(&self, context: &Context, request: &Request) -> Result<Response> {
-        if let Sent::Response(response) = self.send_once(context, request, false)? {
-            return Ok(response);
+        let mut sent = self.send_once(context, request, false)?;
+        if request.may_resend && sent.is_stale() {
+            // A server may close an idle connection at any time, so this is no failure and counts as no retry. The other
+            // kept connections were probably closed too.
+            let again =
+                Request { retry_reason: "the kept connection was closed", ..request.clone() };
+            sent = self.send_once(context, &again, true)?;
         }
-        // A server may close an idle connection at any time, so this is no failure and counts as no retry. The other
-        // kept connections were probably closed too.
-        let again = Request { retry_reason: "the kept connection was closed", ..request.clone() };
-        match self.send_once(context, &again, true)? {
-            Sent::Response(response) => Ok(response),
-            Sent::Stale => {
-                let cause = format!("{} closes every connection at once", self.route.peer.host);
-                Err(Error::transient(ErrorKind::Network, cause))
+        let response = sent.outcome.map_err(|error| {
+            let error = self.route.ureq_error(error);
+            match error.kind {
+                ErrorKind::InvalidResponse => error.answered(sent.status),
+                _ => error,
             }
+        })?;
+        match response.status {
+            300..=399 => Err(self.route.redirected(&response)),
+            _ => Ok(response),
         }
     }
 
@@ -145,49 +126,21 @@ impl Http {
         let (outcome, exchange) = exchange::run(context, only_new, || {
             let response = self.run(request, authorization)?;
             status = response.status().as_u16();
-            let chunked =
-                framing::is_chunked(response.status(), response.version(), response.headers())
-                    .map_err(|framing::Faulty| {
-                        self.route.faults.fetch_add(1, Ordering::Relaxed);
-                        failure::faulty_framing()
-                    })?;
+            let chunked = framing::is_chunked(&response).inspect_err(|_| {
+                self.route.faults.fetch_add(1, Ordering::Relaxed);
+            })?;
             let head = exchange::with_current(|exchange| {
                 exchange.stage.set(Stage::Body { chunked });
                 exchange.head.take()
             })?;
             Response::read(response, head)
         });
-        request.logger.log(Level::Info, || {
-            let is_whole = outcome.is_ok();
-            log_line(request, start.elapsed(), status, is_whole, &exchange)
-        });
+        let sent = Sent { outcome, status, exchange };
+        request.logger.log(Level::Info, || sent.log_line(request, start.elapsed()));
         // In a child that the logger forked off, what became of the request is the parent's, like the connection and the
         // nonce or token it was sent with; the client asks anew with its own.
         self.process.check()?;
-        self.conclude(request, outcome, status, &exchange)
-    }
-
-    fn conclude(
-        &self,
-        request: &Request,
-        outcome: std::result::Result<Response, ureq::Error>,
-        status: u16,
-        exchange: &Exchange,
-    ) -> Result<Sent> {
-        match outcome {
-            Ok(response) if (300..=399).contains(&response.status) => {
-                Err(self.route.peer.redirected(&response))
-            }
-            Ok(response) => Ok(Sent::Response(response)),
-            Err(error) if request.may_resend && exchange.was_stale(&error) => Ok(Sent::Stale),
-            Err(error) => {
-                let error = self.route.peer.ureq_error(error);
-                Err(match error.kind {
-                    ErrorKind::InvalidResponse => error.answered(status),
-                    _ => error,
-                })
-            }
-        }
+        Ok(sent)
     }
 
     fn run(
@@ -198,7 +151,7 @@ impl Http {
         let mut message = ::http::Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
-        headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(USER_AGENT, self.route.to.user_agent.clone());
         headers.insert(ACCEPT, request.accept.clone());
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
@@ -215,30 +168,27 @@ impl Http {
     }
 }
 
-fn log_line(
-    request: &Request,
-    took: Duration,
-    status: u16,
-    is_whole: bool,
-    exchange: &Exchange,
-) -> String {
-    let method = match request.form {
-        Some(_) => Method::POST,
-        None => Method::GET,
-    };
-    let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
-    let outcome = match (status, is_whole) {
-        (0, _) => "no answer".to_owned(),
-        (_, false) => format!("{status} cut off"),
-        (_, true) => status.to_string(),
-    };
-    let connection = match exchange.connected.get() {
-        true => "new",
-        false => "reused",
-    };
-    let again = match request.retry_reason {
-        "" => String::new(),
-        reason => format!(", again because {reason}"),
-    };
-    format!("{method} {path} {outcome} in {} ms, {connection} connection{again}", took.as_millis())
+impl Sent {
+    /// Whether it failed because a kept connection was dead before a byte came back.
+    fn is_stale(&self) -> bool {
+        let is_dead = self.outcome.as_ref().is_err_and(failure::is_disconnect);
+        is_dead && !self.exchange.connected.get() && !self.exchange.received.get()
+    }
+
+    fn log_line(&self, request: &Request, took: Duration) -> String {
+        let method = if request.form.is_some() { Method::POST } else { Method::GET };
+        let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
+        let outcome = match (self.status, &self.outcome) {
+            (0, _) => "no answer".to_owned(),
+            (status, Err(_)) => format!("{status} cut off"),
+            (status, Ok(_)) => status.to_string(),
+        };
+        let connection = if self.exchange.connected.get() { "new" } else { "reused" };
+        let again = match request.retry_reason {
+            "" => String::new(),
+            reason => format!(", again because {reason}"),
+        };
+        let took = took.as_millis();
+        format!("{method} {path} {outcome} in {took} ms, {connection} connection{again}")
+    }
 }

@@ -37,25 +37,17 @@ fn is_or_is_below(host: &str, name: &str) -> bool {
 /// Whether `block` is this address or a block around it. A length of 0 does not mean all addresses, as in curl, but the
 /// one that is written there.
 fn in_block(address: IpAddr, block: &str) -> bool {
-    let (network, bits) = match block.split_once('/') {
-        Some((network, bits)) => match bits.parse::<u32>() {
-            Ok(0) => (network, None),
-            Ok(bits) => (network, Some(bits)),
-            Err(_) => return false,
-        },
-        None => (block, None),
+    let bits_of = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
     };
-    let (address, network, width) = match (address, network.parse()) {
-        (IpAddr::V4(address), Ok(IpAddr::V4(network))) => {
-            (address.to_bits().into(), network.to_bits().into(), 32)
-        }
-        (IpAddr::V6(address), Ok(IpAddr::V6(network))) => {
-            (address.to_bits(), network.to_bits(), 128)
-        }
-        _ => return false,
+    let (network, length) = block.split_once('/').unwrap_or((block, "0"));
+    let (Ok(network), Ok(length)) = (network.parse().map(bits_of), length.parse::<u32>()) else {
+        return false;
     };
-    let bits = bits.unwrap_or(width);
-    bits <= width && (address ^ network) >> (width - bits) == 0_u128
+    let ((address, width), (network, network_width)) = (bits_of(address), network);
+    let length = if length == 0 { width } else { length };
+    width == network_width && length <= width && (address ^ network) >> (width - length) == 0
 }
 
 #[cfg(test)]
@@ -67,67 +59,68 @@ mod tests {
 
     use super::*;
 
+    /// The list, the host, whether it is reached directly, whether every curl since 7.86 agrees.
+    const CASES: &[(&str, &str, bool, bool)] = &[
+        ("*", "cloud.mongodb.com", true, true),
+        ("*", "127.0.0.1", true, true),
+        ("mongodb.com", "cloud.mongodb.com", true, true),
+        ("mongodb.com", "mongodb.com", true, true),
+        (".mongodb.com", "cloud.mongodb.com", true, true),
+        (".mongodb.com", "mongodb.com", true, true),
+        ("mongodb.com.", "cloud.mongodb.com", true, true),
+        ("MongoDB.com", "CLOUD.mongodb.COM.", true, true),
+        ("mongodb.com.", "cloud.mongodb.com.", true, true),
+        ("ongodb.com", "cloud.mongodb.com", false, true),
+        ("cloud.mongodb.com.evil", "cloud.mongodb.com", false, true),
+        ("a,mongodb.com", "cloud.mongodb.com", true, true),
+        ("a ,, mongodb.com ,b", "cloud.mongodb.com", true, true),
+        (",mongodb.com", "cloud.mongodb.com", true, true),
+        ("*.mongodb.com", "cloud.mongodb.com", false, true),
+        ("..mongodb.com", "cloud.mongodb.com", false, true),
+        ("mongodb.com..", "cloud.mongodb.com", false, true),
+        ("mongodb.com:443", "cloud.mongodb.com", false, true),
+        ("mongodb.com:https", "cloud.mongodb.com", false, true),
+        ("a,*", "cloud.mongodb.com", false, true),
+        ("*,a", "cloud.mongodb.com", false, true),
+        (" *", "cloud.mongodb.com", false, true),
+        ("", "cloud.mongodb.com", false, true),
+        (" , ", "cloud.mongodb.com", false, true),
+        (".", "cloud.mongodb.com", false, true),
+        ("127.0.0.1", "localhost", false, true),
+        ("localhost", "127.0.0.1", false, true),
+        ("127.0.0.1", "127.0.0.1", true, true),
+        ("127.0.0.1:443", "127.0.0.1", false, true),
+        ("127.0.0.1.", "127.0.0.1", false, true),
+        ("127.0.0.1/8", "127.0.0.1.", false, true),
+        ("0.0.1", "127.0.0.1", false, true),
+        (".0.0.1", "127.0.0.1", false, true),
+        ("127.0.0.0/8", "127.9.9.9", true, true),
+        ("126.0.0.0/7", "127.9.9.9", true, true),
+        ("127.0.0.1/32", "127.0.0.1", true, true),
+        ("127.0.0.0/32", "127.0.0.1", false, true),
+        ("127.0.0.0/33", "127.9.9.9", false, true),
+        ("10.0.0.0/8", "127.0.0.1", false, true),
+        ("0.0.0.0/0", "127.0.0.1", false, true),
+        ("127.0.0.1/0", "127.0.0.1", true, true),
+        ("127.0.0.0/8:443", "127.0.0.1", false, false),
+        ("127.0.0.1/", "127.0.0.1", false, false),
+        ("127.0.0.1/x", "127.0.0.1", false, false),
+        ("::1", "[::1]", true, true),
+        ("[::1]", "[::1]", false, false),
+        ("::1:443", "[::1]", false, true),
+        ("::/0", "[::1]", false, true),
+        ("8000::/1", "[::1]", false, true),
+        // curl 7.88 compares addresses of IPv6 as text; later ones know blocks of whole bytes.
+        ("0:0::1", "[::1]", true, false),
+        ("fd00::/8", "[fd12::1]", true, false),
+        ("fc00::/7", "[fd12::1]", true, false),
+        ("fd00::/8", "[fe12::1]", false, true),
+    ];
+
     #[test]
     fn no_proxy_is_never_wider_than_curl() {
-        // The list, the host, whether it is reached directly, whether every curl since 7.86 agrees.
-        let cases: &[(&str, &str, bool, bool)] = &[
-            ("*", "cloud.mongodb.com", true, true),
-            ("*", "127.0.0.1", true, true),
-            ("mongodb.com", "cloud.mongodb.com", true, true),
-            ("mongodb.com", "mongodb.com", true, true),
-            (".mongodb.com", "cloud.mongodb.com", true, true),
-            (".mongodb.com", "mongodb.com", true, true),
-            ("mongodb.com.", "cloud.mongodb.com", true, true),
-            ("MongoDB.com", "CLOUD.mongodb.COM.", true, true),
-            ("mongodb.com.", "cloud.mongodb.com.", true, true),
-            ("ongodb.com", "cloud.mongodb.com", false, true),
-            ("cloud.mongodb.com.evil", "cloud.mongodb.com", false, true),
-            ("a,mongodb.com", "cloud.mongodb.com", true, true),
-            ("a ,, mongodb.com ,b", "cloud.mongodb.com", true, true),
-            (",mongodb.com", "cloud.mongodb.com", true, true),
-            ("*.mongodb.com", "cloud.mongodb.com", false, true),
-            ("..mongodb.com", "cloud.mongodb.com", false, true),
-            ("mongodb.com..", "cloud.mongodb.com", false, true),
-            ("mongodb.com:443", "cloud.mongodb.com", false, true),
-            ("mongodb.com:https", "cloud.mongodb.com", false, true),
-            ("a,*", "cloud.mongodb.com", false, true),
-            ("*,a", "cloud.mongodb.com", false, true),
-            (" *", "cloud.mongodb.com", false, true),
-            ("", "cloud.mongodb.com", false, true),
-            (" , ", "cloud.mongodb.com", false, true),
-            (".", "cloud.mongodb.com", false, true),
-            ("127.0.0.1", "localhost", false, true),
-            ("localhost", "127.0.0.1", false, true),
-            ("127.0.0.1", "127.0.0.1", true, true),
-            ("127.0.0.1:443", "127.0.0.1", false, true),
-            ("127.0.0.1.", "127.0.0.1", false, true),
-            ("127.0.0.1/8", "127.0.0.1.", false, true),
-            ("0.0.1", "127.0.0.1", false, true),
-            (".0.0.1", "127.0.0.1", false, true),
-            ("127.0.0.0/8", "127.9.9.9", true, true),
-            ("126.0.0.0/7", "127.9.9.9", true, true),
-            ("127.0.0.1/32", "127.0.0.1", true, true),
-            ("127.0.0.0/32", "127.0.0.1", false, true),
-            ("127.0.0.0/33", "127.9.9.9", false, true),
-            ("10.0.0.0/8", "127.0.0.1", false, true),
-            ("0.0.0.0/0", "127.0.0.1", false, true),
-            ("127.0.0.1/0", "127.0.0.1", true, true),
-            ("127.0.0.0/8:443", "127.0.0.1", false, false),
-            ("127.0.0.1/", "127.0.0.1", false, false),
-            ("127.0.0.1/x", "127.0.0.1", false, false),
-            ("::1", "[::1]", true, true),
-            ("[::1]", "[::1]", false, false),
-            ("::1:443", "[::1]", false, true),
-            ("::/0", "[::1]", false, true),
-            ("8000::/1", "[::1]", false, true),
-            // curl 7.88 compares addresses of IPv6 as text; later ones know blocks of whole bytes.
-            ("0:0::1", "[::1]", true, false),
-            ("fd00::/8", "[fd12::1]", true, false),
-            ("fc00::/7", "[fd12::1]", true, false),
-            ("fd00::/8", "[fe12::1]", false, true),
-        ];
         let curl = Curl::start();
-        for &(no_proxy, host, expected, agreed) in cases {
+        for &(no_proxy, host, expected, agreed) in CASES {
             let what = format!("{no_proxy:?} for {host}");
             let bare = host.trim_matches(['[', ']']);
             assert_eq!(is_bypassed(no_proxy, bare), expected, "{what}");

@@ -9,13 +9,15 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
+use super::failure::SHOWN;
 use crate::error::{Error, ErrorKind, Redactor};
 use crate::text::one_line;
 
 /// How much a proxy may say before the tunnel stands.
 const REPLY_LIMIT: usize = 16 * 1024;
-/// How much of a reason phrase a message shows.
-const REASON_SHOWN: usize = 256;
+
+pub(super) const LOGIN_REFUSED: &str = "refused the user name or password in the proxy setting";
+pub(super) const LOGIN_MISSING: &str = "asks for a user name and password in the proxy setting";
 
 /// A proxy as configured.
 pub(crate) struct Proxy {
@@ -23,7 +25,7 @@ pub(crate) struct Proxy {
     kind: Kind,
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) login: Option<Login>,
+    pub(super) login: Option<Userinfo>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,8 @@ enum Kind {
     Socks5h,
 }
 
-pub(super) struct Login {
+/// The user name and password in a URL, without its escapes (RFC 3986).
+pub(super) struct Userinfo {
     pub(super) user: Zeroizing<Vec<u8>>,
     pub(super) password: Zeroizing<Vec<u8>>,
 }
@@ -44,10 +47,10 @@ pub(super) struct Login {
 const SCHEMES: [(&str, Kind); 3] =
     [("http", Kind::Http), ("socks5", Kind::Socks5), ("socks5h", Kind::Socks5h)];
 
-impl Login {
-    fn parse(text: &str) -> Result<Login, String> {
+impl Userinfo {
+    fn parse(text: &str) -> Result<Userinfo, String> {
         let (user, password) = text.split_once(':').unwrap_or((text, ""));
-        Ok(Login { user: percent_decoded(user)?, password: percent_decoded(password)? })
+        Ok(Userinfo { user: percent_decoded(user)?, password: percent_decoded(password)? })
     }
 
     fn is_too_long_for_socks(&self) -> bool {
@@ -89,8 +92,8 @@ impl Proxy {
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err("it names no host".into());
         }
-        let login = login.map(Login::parse).transpose()?;
-        if kind != Kind::Http && login.as_ref().is_some_and(Login::is_too_long_for_socks) {
+        let login = login.map(Userinfo::parse).transpose()?;
+        if kind != Kind::Http && login.as_ref().is_some_and(Userinfo::is_too_long_for_socks) {
             return Err("its user name or password is longer than SOCKS allows (255 bytes)".into());
         }
         Ok(Proxy { scheme, kind, host: host.to_owned(), port: port.unwrap_or(1080), login })
@@ -191,25 +194,21 @@ impl Proxy {
                 }
                 Err(_) => return Err(self.failed("does not speak HTTP")),
             };
-            let what = match (head.code.unwrap_or(0), head.reason.unwrap_or_default()) {
-                (100..=199, _) => {
+            let what = match head.code.unwrap_or(0) {
+                100..=199 => {
                     // An interim response; the real one follows.
                     reply.drain(..length);
                     continue;
                 }
-                (200..=299, _) if reply.len() == length => return Ok(true),
-                (200..=299, _) => "sent data before the tunnel was used".to_owned(),
+                200..=299 if reply.len() == length => return Ok(true),
+                200..=299 => "sent data before the tunnel was used".to_owned(),
                 // tinyproxy answers 401 to a wrong login.
-                (code @ (401 | 407), _) if self.login.is_some() => {
-                    format!(
-                        "answered {code}: it refused the user name or password in the proxy setting"
-                    )
+                code @ (401 | 407) => {
+                    let why = if self.login.is_some() { LOGIN_REFUSED } else { LOGIN_MISSING };
+                    format!("answered {code}: it {why}")
                 }
-                (code @ (401 | 407), _) => format!(
-                    "answered {code}: it asks for a user name and password in the proxy setting"
-                ),
-                (code, reason) => {
-                    let reason = redactor.redact(reason, REASON_SHOWN);
+                code => {
+                    let reason = redactor.redact(head.reason.unwrap_or_default(), SHOWN);
                     format!("answered {code} {reason} to CONNECT {target}")
                 }
             };
@@ -218,10 +217,7 @@ impl Proxy {
     }
 
     pub(super) fn failed(&self, what: &str) -> io::Error {
-        io::Error::other(Error::new(
-            ErrorKind::Network,
-            format!("the proxy {} {what}", self.shown()),
-        ))
+        Error::new(ErrorKind::Network, format!("the proxy {} {what}", self.shown())).into()
     }
 }
 
@@ -231,26 +227,17 @@ fn authority(host: &str, port: u16) -> String {
 
 /// `host[:port]` or `[address][:port]`; `None` when the port is none.
 pub(crate) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
-        let (host, rest) = bracketed.split_once(']')?;
-        match rest.strip_prefix(':') {
-            Some(port) => (host, Some(port)),
-            None if rest.is_empty() => (host, None),
-            None => return None,
-        }
-    } else {
-        match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        }
+    let (host, rest) = match text.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']')?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
-    match port {
-        None => Some((host, None)),
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            port.parse().ok().filter(|port| *port != 0).map(|port| (host, Some(port)))
-        }
-        Some(_) => None,
+    if rest.is_empty() {
+        return Some((host, None));
     }
+    // What `parse` takes besides digits is a plus sign.
+    let digits = rest.strip_prefix(':').filter(|digits| !digits.starts_with('+'))?;
+    let port = digits.parse().ok().filter(|port| *port != 0)?;
+    Some((host, Some(port)))
 }
 
 fn percent_decoded(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {

@@ -2,10 +2,12 @@
 
 use std::io::{self, Read};
 
+use ::http::header::CONTENT_ENCODING;
 use zeroize::Zeroizing;
 
+use super::failure::SHOWN;
 use super::limits::BODY_LIMIT;
-use crate::error::{Error, Redactor};
+use crate::error::{Error, ErrorKind, Hint, Redactor};
 use crate::headers::Headers;
 use crate::runtime::memory;
 
@@ -46,14 +48,28 @@ impl Response {
             body: read_to_end(reader, capacity)?,
         })
     }
+
+    /// The error for an encoding that was not asked for: unpacking it would let a small answer fill the memory.
+    pub(crate) fn refuse_encoding(&self, redactor: &Redactor) -> Result<(), Error> {
+        // Asked so first, since `get` makes a map of all headers.
+        let encoding = match self.headers.has(&CONTENT_ENCODING) {
+            true => self.headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes()),
+            false => None,
+        };
+        let Some(encoding) = encoding.filter(|it| !it.eq_ignore_ascii_case(b"identity")) else {
+            return Ok(());
+        };
+        let encoding = redactor.redact(&String::from_utf8_lossy(encoding), SHOWN);
+        let cause = format!("the answer is packed as \"{encoding}\", which was not asked for");
+        Err(Error::new(ErrorKind::InvalidResponse, cause)
+            .hint(Hint::CHECK_PROXIES)
+            .answered(self.status))
+    }
 }
 
 /// What is outgrown is wiped, and a lack of memory is an error.
 fn read_to_end(mut reader: impl Read, capacity: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let with_capacity = |capacity| match memory::vec(capacity) {
-        Ok(bytes) => Ok(Zeroizing::new(bytes)),
-        Err(error) => Err(io::Error::other(Error::from(error))),
-    };
+    let with_capacity = |capacity| memory::vec(capacity).map(Zeroizing::new).map_err(Error::from);
     let mut bytes = with_capacity(capacity)?;
     loop {
         let room = bytes.capacity() - bytes.len();

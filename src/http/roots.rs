@@ -135,14 +135,10 @@ fn from_environment(sources: &Sources) -> Result<RootCertStore, String> {
         }
     }
     if roots.is_empty() {
-        let mut names = Vec::new();
-        if let Some(file) = &sources.file {
-            names.push(format!("SSL_CERT_FILE={}", file.display()));
-        }
-        if let Some(directories) = &sources.directories {
-            names.push(format!("SSL_CERT_DIR={}", directories.display()));
-        }
-        let names = names.join(" and ");
+        let file = sources.file.as_ref().map(|file| format!("SSL_CERT_FILE={}", file.display()));
+        let list = sources.directories.as_ref();
+        let list = list.map(|list| format!("SSL_CERT_DIR={}", list.display()));
+        let names = file.into_iter().chain(list).collect::<Vec<_>>().join(" and ");
         return Err(format!("{names} gives no certificate authority{why}"));
     }
     Ok(roots)

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 
-use super::proxy::{Login, Proxy};
+use super::proxy::{LOGIN_MISSING, LOGIN_REFUSED, Proxy, Userinfo};
 
 const VERSION: u8 = 5;
 const NO_LOGIN: u8 = 0;
@@ -13,6 +13,16 @@ const PASSWORD: u8 = 2;
 const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
+
+/// What a reply's codes mean, from 1 on.
+const REFUSALS: [&str; 6] = [
+    "a general failure",
+    "not allowed by its rules",
+    "network unreachable",
+    "host unreachable",
+    "connection refused",
+    "time to live expired",
+];
 
 const OTHER_PROTOCOL: &str = "does not speak SOCKS5";
 
@@ -39,20 +49,20 @@ impl Proxy {
             ([VERSION, NO_LOGIN], _) => return Ok(()),
             ([VERSION, PASSWORD], Some(login)) => return self.log_in(stream, login),
             ([VERSION, _], Some(_)) => "accepts no user name and password",
-            ([VERSION, _], None) => "asks for a user name and password in the proxy setting",
+            ([VERSION, _], None) => LOGIN_MISSING,
             _ => OTHER_PROTOCOL,
         };
         Err(self.failed(what))
     }
 
-    fn log_in(&self, stream: &mut (impl Read + Write), login: &Login) -> io::Result<()> {
+    fn log_in(&self, stream: &mut (impl Read + Write), login: &Userinfo) -> io::Result<()> {
         let (user, password) = (&login.user[..], &login.password[..]);
         let lengths = [user.len() as u8, password.len() as u8];
         let message = [&[1, lengths[0]], user, &lengths[1..], password].concat();
         stream.write_all(&Zeroizing::new(message))?;
         match self.read(stream)? {
             [_, 0] => Ok(()),
-            _ => Err(self.failed("refused the user name or password in the proxy setting")),
+            _ => Err(self.failed(LOGIN_REFUSED)),
         }
     }
 
@@ -82,17 +92,8 @@ impl Proxy {
         let [VERSION, code, _, kind] = self.read(stream)? else {
             return Err(self.failed(OTHER_PROTOCOL));
         };
-        let why = match code {
-            0 => "",
-            1 => "a general failure",
-            2 => "not allowed by its rules",
-            3 => "network unreachable",
-            4 => "host unreachable",
-            5 => "connection refused",
-            6 => "time to live expired",
-            _ => "an unknown error",
-        };
         if code != 0 {
+            let why = REFUSALS.get(usize::from(code) - 1).unwrap_or(&"an unknown error");
             return Err(self.failed(&format!("could not connect to {host}:{port}: {why}")));
         }
         // The address it connected from is of no use, but has to be read.

@@ -9,38 +9,41 @@ use rustls::{ClientConfig, ClientConnection, Stream as TlsStream};
 use super::tcp::Socket;
 use crate::runtime::context::Context;
 
-pub(super) enum Stream {
-    Plain(Socket),
-    Tls(Box<ClientConnection>, Socket),
+pub(super) struct Stream {
+    pub(super) socket: Socket,
+    tls: Option<Box<ClientConnection>>,
 }
 
 impl Stream {
-    /// TLS on `socket`, once both sides have agreed on it.
-    pub(super) fn handshake(
+    /// A stream over `socket`: under TLS, once both sides have agreed on it, if `tls` says how and with whom.
+    pub(super) fn open(
         context: &Context,
-        mut session: Box<ClientConnection>,
         mut socket: Socket,
+        tls: Option<&(Arc<ClientConfig>, ServerName<'static>)>,
     ) -> io::Result<Stream> {
+        let Some((config, name)) = tls else {
+            return Ok(Stream { socket, tls: None });
+        };
+        let mut session = session(config, name).map_err(io::Error::other)?;
         while session.is_handshaking() {
             session.complete_io(&mut socket.bounded(context))?;
         }
-        Ok(Stream::Tls(session, socket))
+        Ok(Stream { socket, tls: Some(session) })
     }
 
     pub(super) fn read(&mut self, context: &Context, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(socket) => socket.bounded(context).read(buffer),
-            Stream::Tls(session, socket) => {
-                TlsStream::new(&mut **session, &mut socket.bounded(context)).read(buffer)
-            }
+        let mut socket = self.socket.bounded(context);
+        match &mut self.tls {
+            None => socket.read(buffer),
+            Some(session) => TlsStream::new(&mut **session, &mut socket).read(buffer),
         }
     }
 
     pub(super) fn write_all(&mut self, context: &Context, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Stream::Plain(socket) => socket.bounded(context).write_all(bytes),
-            Stream::Tls(session, socket) => {
-                let mut socket = socket.bounded(context);
+        let mut socket = self.socket.bounded(context);
+        match &mut self.tls {
+            None => socket.write_all(bytes),
+            Some(session) => {
                 let mut stream = TlsStream::new(&mut **session, &mut socket);
                 stream.write_all(bytes).and_then(|()| stream.flush())
             }
@@ -48,23 +51,16 @@ impl Stream {
     }
 
     pub(super) fn is_tls(&self) -> bool {
-        matches!(self, Stream::Tls(..))
-    }
-
-    pub(super) fn socket(&mut self) -> &mut Socket {
-        match self {
-            Stream::Plain(socket) | Stream::Tls(_, socket) => socket,
-        }
+        self.tls.is_some()
     }
 
     /// Whether TLS has nothing left of what was read: neither bytes beyond the response nor its close_notify.
     pub(super) fn is_read_up(&mut self) -> bool {
-        match self {
-            Stream::Plain(_) => true,
-            Stream::Tls(session, _) => session.process_new_packets().is_ok_and(|state| {
-                state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()
-            }),
-        }
+        self.tls.as_mut().is_none_or(|session| {
+            session
+                .process_new_packets()
+                .is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
+        })
     }
 }
 

@@ -47,11 +47,11 @@ impl Socket {
     pub(super) fn connect(context: &Context, addresses: &[SocketAddr]) -> io::Result<Socket> {
         let mut race = Race::new(addresses);
         loop {
-            if race.is_turn_of_next() {
-                race.start_next();
-            } else if race.trying.is_empty() {
+            while race.start_next() {}
+            if race.trying.is_empty() {
                 return Err(refused(addresses, race.failure));
-            } else if let Some(fd) = race.wait(context)? {
+            }
+            if let Some(fd) = race.wait(context)? {
                 return Socket::new(fd);
             }
         }
@@ -112,11 +112,6 @@ impl BoundedSocket<'_> {
                 .deadline()
                 .is_none_or(|deadline| Instant::now() + 2 * BLOCKING_READ < deadline)
     }
-
-    fn wait(&self, interest: PollFlags) -> io::Result<()> {
-        self.context.wait(self.socket.fd.as_fd(), interest, None)?;
-        Ok(())
-    }
 }
 
 impl Read for BoundedSocket<'_> {
@@ -125,7 +120,7 @@ impl Read for BoundedSocket<'_> {
             let flags = if self.may_block() {
                 RecvFlags::empty()
             } else {
-                self.wait(PollFlags::IN)?;
+                self.context.wait(self.socket.fd.as_fd(), PollFlags::IN, None)?;
                 RecvFlags::DONTWAIT
             };
             match recv(&self.socket.fd, &mut *buffer, flags) {
@@ -133,7 +128,7 @@ impl Read for BoundedSocket<'_> {
                     let left = self.socket.left.checked_sub(count);
                     self.socket.left = left.ok_or_else(|| {
                         let message = "the server sends much more than an answer may have";
-                        io::Error::other(Error::new(ErrorKind::InvalidResponse, message))
+                        Error::new(ErrorKind::InvalidResponse, message)
                     })?;
                     return Ok(count);
                 }
@@ -155,7 +150,9 @@ impl Write for BoundedSocket<'_> {
                     return Ok(count);
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
+                Err(Errno::AGAIN) => {
+                    self.context.wait(self.socket.fd.as_fd(), PollFlags::OUT, None)?;
+                }
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -184,13 +181,13 @@ impl Race {
         }
     }
 
-    fn is_turn_of_next(&self) -> bool {
-        self.waiting.len() > 0 && (self.trying.is_empty() || self.next_start <= Instant::now())
-    }
-
-    fn start_next(&mut self) {
+    /// Starts the next one, if it is its turn; whether it was.
+    fn start_next(&mut self) -> bool {
+        if !self.trying.is_empty() && Instant::now() < self.next_start {
+            return false;
+        }
         let Some(address) = self.waiting.next() else {
-            return;
+            return false;
         };
         match start(address) {
             Ok(fd) => {
@@ -199,6 +196,7 @@ impl Race {
             }
             Err(errno) => self.failure = Some((address, errno)),
         }
+        true
     }
 
     /// Waits until one of those tried succeeds, which it returns, or fails, or until it is the next one's turn.

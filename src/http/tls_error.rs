@@ -4,11 +4,9 @@ use chrono::{DateTime, SecondsFormat};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, OtherError};
 
+use super::failure::SHOWN;
 use super::tls::{SelfSigned, is_known_key};
 use crate::error::{Error, ErrorKind, Redactor};
-
-/// How much of a certificate's names a message shows.
-const NAMES_SHOWN: usize = 256;
 
 /// What a failed handshake or a broken TLS connection means to a person.
 pub(super) fn describe(error: &rustls::Error, host: &str, redactor: &Redactor) -> Error {
@@ -70,7 +68,7 @@ fn names(presented: &[String], redactor: &Redactor) -> String {
         inside.map_or_else(|| in_words(name), |inside| inside.trim_matches('"').to_owned())
     });
     let plain: Vec<String> = plain.collect();
-    redactor.redact(&plain.join(", "), NAMES_SHOWN)
+    redactor.redact(&plain.join(", "), SHOWN)
 }
 
 fn certificate_fault(why: &CertificateError, redactor: &Redactor) -> String {

@@ -98,7 +98,11 @@ pub(crate) fn watch(before: extern "C" fn()) -> io::Result<()> {
         // SAFETY: what runs in the child only touches atomics, and the library is never unloaded (-z nodelete).
         let code = unsafe {
             match libc::pthread_atfork(Some(before), None, None) {
-                0 => libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)),
+                0 => libc::pthread_atfork(
+                    Some(lookup::before_fork),
+                    Some(lookup::after_fork_in_parent),
+                    Some(in_child),
+                ),
                 code => code,
             }
         };
@@ -108,14 +112,6 @@ pub(crate) fn watch(before: extern "C" fn()) -> io::Result<()> {
         WATCHED.store(true, Ordering::Release);
     }
     Ok(())
-}
-
-extern "C" fn before_fork() {
-    lookup::before_fork();
-}
-
-extern "C" fn in_parent() {
-    lookup::after_fork_in_parent();
 }
 
 extern "C" fn in_child() {

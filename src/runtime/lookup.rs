@@ -54,7 +54,7 @@ fn is_alive(thread: u32) -> bool {
 }
 
 /// Waits until no lookup is at its beginning or end, for a moment at most.
-pub(super) fn before_fork() {
+pub(super) extern "C" fn before_fork() {
     FORKS.fetch_add(1, Ordering::SeqCst);
     let start = Instant::now();
     for slot in &LOOKUPS {
@@ -76,7 +76,7 @@ pub(super) fn before_fork() {
     }
 }
 
-pub(super) fn after_fork_in_parent() {
+pub(super) extern "C" fn after_fork_in_parent() {
     FORKS.fetch_sub(1, Ordering::SeqCst);
 }
 

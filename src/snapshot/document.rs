@@ -70,7 +70,7 @@ impl<'a> Document<'a> {
         let of_error = inner.error.filter(|_| inner.id.is_none());
         let of_error = of_error.and_then(status_in_body).filter(|status| *status >= 400);
         if let Some(status) = of_envelope.or(of_error) {
-            return Err(Error::from_content(status, headers, inner.text, redactor));
+            return Err(Error::from_response(status, headers, inner.text.as_bytes(), redactor));
         }
         if status.is_some() && !inner.enveloped && lacks_content {
             let what = "expected a JSON object: the envelope has no object \"content\"";
