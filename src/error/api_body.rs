@@ -131,20 +131,24 @@ impl<'a> ApiErrorBody<'a> {
         let detail = text_of(raw);
         // Room for all, since growing would leave a copy behind that nobody wipes: an object without members has two
         // characters, and shows as four.
-        let fields = self.bad_request_detail.map_or(0, str::len);
-        let mut whole = Zeroizing::new(String::with_capacity(detail.len() + 2 * fields + 4));
+        let length = detail.len() + 2 * self.bad_request_detail.map_or(0, str::len) + 4;
+        let mut whole = Zeroizing::new(String::with_capacity(length));
         whole.push_str(&detail);
-        for names in self.bad_fields() {
-            if whole.len() > enough {
-                break;
-            }
-            if !whole.is_empty() {
-                whole.push_str("; ");
-            }
-            let [field, description] = names.map(text_of);
-            whole.push_str(&field);
-            whole.push_str(": ");
-            whole.push_str(&description);
+        let fields =
+            self.bad_request_detail.and_then(|detail| json::values(detail, ["fields"]).ok());
+        if let Some([Some(fields)]) = fields {
+            // Of what is no array there is no element, and no harm done.
+            json::elements(fields, |field| {
+                if whole.len() > enough {
+                    return;
+                }
+                let names = json::values(field, ["field", "description"]).unwrap_or_default();
+                let [field, description] = names.map(text_of);
+                let separator = if whole.is_empty() { "" } else { "; " };
+                for part in [separator, &field, ": ", &description] {
+                    whole.push_str(part);
+                }
+            });
         }
         redactor.redact(&whole, TEXT_LIMIT)
     }
@@ -173,18 +177,6 @@ impl<'a> ApiErrorBody<'a> {
         let is_plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
         let seconds: u32 = text.parse().ok().filter(|_| is_plain)?;
         (1..=retry_after::LONGEST).contains(&seconds).then_some(seconds)
-    }
-
-    /// Name and description of each field that Atlas refused.
-    fn bad_fields(&self) -> Vec<[Option<&'a str>; 2]> {
-        let fields = |detail| json::values(detail, ["fields"]).ok();
-        let mut found = Vec::new();
-        if let Some([Some(fields)]) = self.bad_request_detail.and_then(fields) {
-            json::elements(fields, |field| {
-                found.push(json::values(field, ["field", "description"]).unwrap_or_default());
-            });
-        }
-        found
     }
 }
 

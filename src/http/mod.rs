@@ -62,7 +62,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// Where requests go and how.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Destination {
     pub(crate) host: String,
     pub(crate) port: u16,
