@@ -71,3 +71,11 @@ fn an_enveloped_error_keeps_what_the_headers_say() {
 fn a_list_item_owns_no_more_than_its_bytes() {
     assert!(size_of::<Snapshot>() <= 144, "{}", size_of::<Snapshot>());
 }
+
+#[test]
+fn the_memory_of_a_list_is_that_of_its_page_texts_and_elements() {
+    let page = r#"{"results":[{"id":"a","snapshotIds":["b","c"]}]}"#;
+    let list = SnapshotList::parse(page).unwrap();
+    // A text takes a NUL, and an element the place of its text.
+    assert_eq!(list.get(0).unwrap().body.memory(), page.len() + 3 * 2 + 2 * 4);
+}

@@ -100,6 +100,8 @@ fn what_is_no_json_object_is_refused_and_the_message_says_where() {
         ("{}\0", "line 1, column 3: trailing characters"),
         ("{\n\"a\": tru}", "line 2, column 9: expected ident"),
         (r#"{"a":01}"#, "invalid number"),
+        (r#"{"storageSizeBytes":01}"#, "invalid number"),
+        (r#"{"id":nope}"#, "expected ident"),
         (r#"{"a":1,}"#, "trailing comma"),
         (r#"{"a" 1}"#, "line 1, column 6: expected `:`"),
         (r#"{a:1}"#, "key must be a string"),
@@ -154,7 +156,7 @@ fn nesting_ends_at_128_levels() {
     assert!(message.contains("line 2, column 128"), "{message}");
     // Brackets in strings and side by side are no nesting.
     let many = format!(
-        r#"{{"id":"a","x":"{}\"{}\\","y":[{}0]}}"#,
+        r#"{{"id":"a","x":"{}\"{}\\","y":[{2}0],"z":[[{2}0]]}}"#,
         "[".repeat(500),
         "{".repeat(500),
         "[],{},".repeat(500)
@@ -310,6 +312,17 @@ fn a_page_has_its_items_in_order_and_each_its_own_bytes() {
         drop(list);
         assert_eq!(kept.members().len(), 2);
     }
+}
+
+#[test]
+fn a_list_keeps_no_memory_that_it_does_not_need() {
+    // Nearly all of the page is a field that Atlas does not document.
+    let new = "x".repeat(1_000_000);
+    let page = format!(r#"{{"results":[{{"id":"a","new":"{new}"}}]}}"#);
+    let mut list = None;
+    let kept = allocation_counter::measure(|| list = Some(SnapshotList::parse(page.as_str())));
+    let beside = kept.bytes_current - page.len() as i64;
+    assert!((0..10_000).contains(&beside), "{beside} bytes beside the page");
 }
 
 #[test]
