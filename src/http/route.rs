@@ -11,9 +11,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::dns::DnsCache;
 use super::proxy::Proxy;
-use super::stream::Stream;
+use super::stream::{self, Stream};
 use super::tcp::Socket;
-use super::{Destination, tls};
+use super::{Destination, tls, tls_error};
 use crate::error::{Error, ErrorKind, Redactor, Result};
 use crate::runtime::context::Context;
 
@@ -67,7 +67,11 @@ impl Route {
             Some(proxy) => self.connect_through(context, proxy)?,
             None => self.connect(context, host, port, &format!("{host}:{port}"))?,
         };
-        Stream::open(context, socket, self.tls.as_ref()).map_err(|error| {
+        let session = self.tls.as_ref().map(|(config, name)| stream::session(config, name));
+        let session = session
+            .transpose()
+            .map_err(|error| tls_error::describe(&error, host, &self.redactor))?;
+        Stream::open(context, socket, session).map_err(|error| {
             self.io_error(error, &format!("the TLS handshake with {host} broke off"))
         })
     }

@@ -15,20 +15,18 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// A stream over `socket`: under TLS, once both sides have agreed on it, if `tls` says how and with whom.
+    /// A stream over `socket`: if there is a TLS session, under that, once both sides have agreed on it.
     pub(super) fn open(
         context: &Context,
         mut socket: Socket,
-        tls: Option<&(Arc<ClientConfig>, ServerName<'static>)>,
+        mut tls: Option<Box<ClientConnection>>,
     ) -> io::Result<Stream> {
-        let Some((config, name)) = tls else {
-            return Ok(Stream { socket, tls: None });
-        };
-        let mut session = session(config, name).map_err(io::Error::other)?;
-        while session.is_handshaking() {
-            session.complete_io(&mut socket.bounded(context))?;
+        if let Some(session) = &mut tls {
+            while session.is_handshaking() {
+                session.complete_io(&mut socket.bounded(context))?;
+            }
         }
-        Ok(Stream { socket, tls: Some(session) })
+        Ok(Stream { socket, tls })
     }
 
     pub(super) fn read(&mut self, context: &Context, buffer: &mut [u8]) -> io::Result<usize> {
