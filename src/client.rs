@@ -58,6 +58,7 @@ impl Client {
     /// `Config`, naming the setting that is missing, contradictory or unreadable.
     pub fn new(config: &Config) -> Result<Client> {
         let settings = config.check().map_err(|error| error.during("set up a client"))?;
+        // From here on forks are noticed: making the connections sees to that.
         let parts = PerProcess::new(Parts::new(&settings)?);
         settings.logger.log(Level::Info, || settings.summary());
         Ok(Client { settings, warned_of_end: AtomicBool::new(false), parts })

@@ -38,7 +38,7 @@ impl Scripted {
         mut self,
         name: &'static str,
         value: &[u8],
-    ) -> std::result::Result<Scripted, InvalidHeaderValue> {
+    ) -> Result<Scripted, InvalidHeaderValue> {
         self.headers.append(name, HeaderValue::from_bytes(value)?);
         Ok(self)
     }

@@ -6,7 +6,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr_iter;
 use once_cell::race::OnceBox;
 
-/// How many headers a head may have that is kept as it was received.
+/// How many headers a head may have that is kept as it was received, that is an interim one, or that is a proxy's.
 pub(crate) const MAX_HEADERS: usize = 64;
 
 /// The headers of a response: a [`HeaderMap`], which is made when first asked for.

@@ -1,5 +1,6 @@
 //! Lines for the host's log, as far as it asked for them.
 
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Redactor, Result};
@@ -95,10 +96,12 @@ impl Logger {
 
     fn write(&self, lines: &HeldBack) -> Result<()> {
         let process = Process::current();
-        for (level, line) in lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let lines = mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+        for (level, line) in lines {
             self.log(level, || line);
+            process.check()?;
         }
-        Ok(process.check()?)
+        Ok(())
     }
 }
 

@@ -213,12 +213,8 @@ impl Nonce {
     fn sign(&self, public_key: &str, request: &Request) -> Result<HeaderValue> {
         let count = self.uses.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let count = format!("{count:08x}");
-        let uri = request.uri.path_and_query().map_or("/", |uri| uri.as_str());
-        let method = match request.form {
-            Some(_) => "POST",
-            None => "GET",
-        };
-        let response = self.response(&count, method, uri);
+        let uri = request.path();
+        let response = self.response(&count, request.method().as_str(), uri);
 
         let cnonce = (self.has_qop || self.is_session).then_some(&*self.client_nonce);
         let mut header = String::with_capacity(384);

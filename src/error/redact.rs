@@ -127,14 +127,14 @@ impl Redactor {
     }
 
     /// How much of a long text has to be looked at to show `limit` bytes of it.
-    pub(crate) fn reach(&self, limit: usize) -> usize {
+    pub(super) fn reach(&self, limit: usize) -> usize {
         let mut longest = 0;
         self.for_each(&mut |secret| longest = longest.max(secret.len()));
         limit.saturating_add(LONGEST_ESCAPE * longest)
     }
 
     /// Where to cut a long text at `limit` or somewhat before, so that no secret is cut.
-    pub(crate) fn place_to_cut(&self, text: &str, limit: usize) -> usize {
+    pub(super) fn place_to_cut(&self, text: &str, limit: usize) -> usize {
         let limit = boundary(text, limit);
         let reach = self.reach(0);
         let start = boundary(text, limit.saturating_sub(reach));

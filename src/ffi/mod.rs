@@ -79,7 +79,7 @@ fn guard_accessor<T>(absent: T, body: impl FnOnce() -> T) -> T {
 unsafe fn attempt<T>(
     error: *mut atlas_error,
     body: impl FnOnce() -> Result<T>,
-) -> std::result::Result<T, ErrorKind> {
+) -> Result<T, ErrorKind> {
     let outcome = caught_silently(body).and_then(|outcome| outcome);
     // SAFETY: `error` is NULL or writable, as our own contract demands.
     unsafe { error::store(error, outcome.as_ref().err()) };

@@ -70,7 +70,7 @@ impl Resolver for NoResolver {
         _: &Uri,
         _: &Config,
         _: NextTimeout,
-    ) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
 }

@@ -127,8 +127,9 @@ impl Buffers for ConnectionBuffers {
         &mut self.input[self.filled..]
     }
 
+    /// Our transport calls `appended` itself, as it needs what that returns.
     fn input_appended(&mut self, amount: usize) {
-        self.filled += amount;
+        self.appended(amount);
     }
 
     fn input_consume(&mut self, amount: usize) {

@@ -50,7 +50,7 @@ struct Lookup {
 #[derive(Debug)]
 struct Answer {
     since: Instant,
-    addresses: std::result::Result<Vec<IpAddr>, String>,
+    addresses: Result<Vec<IpAddr>, String>,
 }
 
 impl Default for DnsCache {
@@ -141,7 +141,7 @@ impl DnsCache {
     }
 
     /// Asks the resolver for `host`, on a thread of its own; the error says why not.
-    fn start(&self, host: &str, lookup: &Arc<Lookup>) -> std::result::Result<(), String> {
+    fn start(&self, host: &str, lookup: &Arc<Lookup>) -> Result<(), String> {
         let counted = self.threads.clone();
         if Arc::strong_count(&counted) > 1 + THREADS {
             return Err(format!(

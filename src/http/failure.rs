@@ -4,16 +4,13 @@ use std::io;
 
 use ::http::header::LOCATION;
 
-use super::limits::{BODY_LIMIT, HEADER_LIMIT};
+use super::limits::{BODY_LIMIT, HEADER_LIMIT, SHOWN};
 use super::response::Response;
 use super::route::Route;
 use super::{Destination, tls_error};
 use crate::error::{Error, ErrorKind, Hint};
 use crate::runtime::interrupted::Interrupted;
 use crate::text::system_reason;
-
-/// How much of a text from outside a message shows.
-pub(super) const SHOWN: usize = 256;
 
 impl Route {
     pub(super) fn connect_timeout(&self) -> Error {

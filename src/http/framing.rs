@@ -7,6 +7,7 @@ use ::http::{Response, StatusCode, Version};
 use httparse::Status;
 
 use crate::error::{Error, ErrorKind, Hint};
+use crate::headers::MAX_HEADERS;
 
 /// How long a chunk's line may be, and all trailers together.
 const LIMIT: usize = super::limits::HEADER_LIMIT;
@@ -17,7 +18,7 @@ pub(super) fn continue_at_start(input: &[u8]) -> Option<usize> {
     if !input.starts_with(b"HTTP/1.1 100") {
         return None;
     }
-    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     match response.parse(input) {
         Ok(Status::Complete(length)) if response.code == Some(100) => Some(length),

@@ -3,12 +3,11 @@
 
 use httparse::Status;
 
+use super::limits::KEPT_HEAD_LIMIT;
 use crate::headers::MAX_HEADERS;
 
 /// By these ureq knows where the body ends and whether the connection can be kept; it looks at the last one, too.
 const FOR_UREQ: [&str; 4] = ["connection", "content-length", "transfer-encoding", "location"];
-/// A longer head is left to ureq, which knows how long one may be.
-const LONGEST: usize = 8 * 1024;
 
 /// If `input` begins with the whole head of a response: how long it is, and what of it ureq needs.
 pub(super) fn reduced(input: &[u8]) -> Option<(usize, Vec<u8>)> {
@@ -30,7 +29,8 @@ pub(super) fn reduced(input: &[u8]) -> Option<(usize, Vec<u8>)> {
     }
     reduced.extend_from_slice(b"\r\n");
     // Blank lines may come first, and lines may end without a carriage return.
-    let is_usual = status_line.starts_with(b"HTTP/") && (reduced.len()..=LONGEST).contains(&length);
+    let is_usual =
+        status_line.starts_with(b"HTTP/") && (reduced.len()..=KEPT_HEAD_LIMIT).contains(&length);
     is_usual.then_some((length, reduced))
 }
 
@@ -88,7 +88,7 @@ mod tests {
                     || !HEAD.is_char_boundary(end)
             );
         }
-        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(LONGEST));
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(KEPT_HEAD_LIMIT));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(65));
         for head in [
             long.as_str(),

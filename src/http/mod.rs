@@ -61,6 +61,20 @@ pub(crate) struct Request<'a> {
     pub(crate) logger: &'a Logger,
 }
 
+impl Request<'_> {
+    pub(crate) fn method(&self) -> Method {
+        match self.form {
+            Some(_) => Method::POST,
+            None => Method::GET,
+        }
+    }
+
+    /// With the query.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |path| path.as_str())
+    }
+}
+
 /// Where requests go and how.
 #[derive(Clone)]
 pub(crate) struct Destination {
@@ -83,7 +97,7 @@ pub(crate) struct Http {
 
 /// What became of one sending of a request.
 struct Sent {
-    outcome: std::result::Result<Response, ureq::Error>,
+    outcome: Result<Response, ureq::Error>,
     /// Of the response, also of one that was cut off; 0 if there is none.
     status: u16,
     exchange: Exchange,
@@ -147,7 +161,7 @@ impl Http {
         &self,
         request: &Request,
         authorization: Option<HeaderValue>,
-    ) -> std::result::Result<::http::Response<ureq::Body>, ureq::Error> {
+    ) -> Result<::http::Response<ureq::Body>, ureq::Error> {
         let mut message = ::http::Request::new(());
         *message.uri_mut() = request.uri.clone();
         let headers = message.headers_mut();
@@ -159,7 +173,7 @@ impl Http {
         match request.form {
             None => self.agent.run(message),
             Some(form) => {
-                *message.method_mut() = Method::POST;
+                *message.method_mut() = request.method();
                 let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
                 message.headers_mut().insert(CONTENT_TYPE, form_type);
                 self.agent.run(message.map(|()| form))
@@ -176,8 +190,7 @@ impl Sent {
     }
 
     fn log_line(&self, request: &Request, took: Duration) -> String {
-        let method = if request.form.is_some() { Method::POST } else { Method::GET };
-        let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
+        let (method, path) = (request.method(), request.path());
         let outcome = match (self.status, &self.outcome) {
             (0, _) => "no answer".to_owned(),
             (status, Err(_)) => format!("{status} cut off"),

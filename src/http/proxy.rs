@@ -9,12 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::failure::SHOWN;
+use super::limits::{PROXY_REPLY_LIMIT, SHOWN};
 use crate::error::{Error, ErrorKind, Redactor};
+use crate::headers::MAX_HEADERS;
 use crate::text::one_line;
-
-/// How much a proxy may say before the tunnel stands.
-const REPLY_LIMIT: usize = 16 * 1024;
 
 pub(super) const LOGIN_REFUSED: &str = "refused the user name or password in the proxy setting";
 pub(super) const LOGIN_MISSING: &str = "asks for a user name and password in the proxy setting";
@@ -184,11 +182,13 @@ impl Proxy {
     /// Whether the tunnel to `target` stands, after what the proxy has said so far.
     fn judge(&self, reply: &mut Vec<u8>, target: &str, redactor: &Redactor) -> io::Result<bool> {
         loop {
-            let mut headers = [httparse::EMPTY_HEADER; 64];
+            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
             let mut head = httparse::Response::new(&mut headers);
             let length = match head.parse(reply) {
                 Ok(httparse::Status::Complete(length)) => length,
-                Ok(httparse::Status::Partial) if reply.len() <= REPLY_LIMIT => return Ok(false),
+                Ok(httparse::Status::Partial) if reply.len() <= PROXY_REPLY_LIMIT => {
+                    return Ok(false);
+                }
                 Ok(httparse::Status::Partial) => {
                     return Err(self.failed("answered CONNECT without end"));
                 }

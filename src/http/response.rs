@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use ::http::header::CONTENT_ENCODING;
 use zeroize::Zeroizing;
 
-use super::failure::SHOWN;
-use super::limits::BODY_LIMIT;
+use super::limits::{BODY_LIMIT, SHOWN};
 use crate::error::{Error, ErrorKind, Hint, Redactor};
 use crate::headers::Headers;
 use crate::runtime::memory;

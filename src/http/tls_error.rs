@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, OtherError};
 
-use super::failure::SHOWN;
+use super::limits::SHOWN;
 use super::tls::{SelfSigned, is_known_key};
 use crate::error::{Error, ErrorKind, Redactor};
 

@@ -149,7 +149,7 @@ fn timespec(duration: Duration) -> Timespec {
 }
 
 /// The earlier of two times that may never come.
-pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -48,10 +48,11 @@ impl Process {
 /// A value of which each process has its own: a child of `fork()` finds its parent's, leaves it alone, and makes another.
 ///
 /// The parent's is not even dropped in the child, where that could wait for a lock or speak on a connection of the
-/// parent. What memory it has there is leaked.
+/// parent. The memory and the descriptors it has there are leaked, so a connection ends when both processes are done
+/// with it.
 ///
 /// No lock is taken, which a child could find held: threads that come at once may each make a value, of which one is
-/// kept. [`watch`] has to be called before the first is made.
+/// kept. [`watch`] has to be called before the first is made, and making a client's connections does.
 #[derive(Debug)]
 pub(crate) struct PerProcess<T> {
     process: Process,

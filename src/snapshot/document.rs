@@ -32,7 +32,7 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn read(text: &'a str) -> std::result::Result<Document<'a>, Malformed> {
+    fn read(text: &'a str) -> Result<Document<'a>, Malformed> {
         let names = ["id", "status", "content", "error", "results", "totalCount"];
         let [id, status, content, error, results, total_count] = json::values(text, names)?;
         let id = id.filter(|id| *id != "null");

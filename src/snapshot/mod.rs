@@ -183,7 +183,7 @@ impl From<Stopped> for Error {
 }
 
 /// A copy of `text` with room for `room` bytes.
-fn copied(text: &str, room: usize) -> std::result::Result<String, TryReserveError> {
+fn copied(text: &str, room: usize) -> Result<String, TryReserveError> {
     let mut copy = memory::string(room)?;
     copy.push_str(text);
     Ok(copy)
