@@ -2,6 +2,7 @@
 
 mod agent;
 mod buffers;
+mod connect;
 mod connection;
 mod dns;
 mod exchange;

@@ -1,4 +1,4 @@
-//! A proxy: its setting, read by curl's rules, and the tunnel through it.
+//! The setting of a proxy, read by curl's rules.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -9,9 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::limits::{PROXY_REPLY_LIMIT, SHOWN};
 use crate::error::{Error, ErrorKind, Redactor};
-use crate::headers::MAX_HEADERS;
 use crate::text::one_line;
 
 pub(super) const LOGIN_REFUSED: &str = "refused the user name or password in the proxy setting";
@@ -55,7 +53,7 @@ impl Userinfo {
         self.user.len() > 255 || self.password.len() > 255
     }
 
-    fn basic(&self) -> Zeroizing<String> {
+    pub(super) fn basic(&self) -> Zeroizing<String> {
         let pair = Zeroizing::new([&self.user[..], b":", &self.password[..]].concat());
         Zeroizing::new(BASE64_STANDARD.encode(&*pair))
     }
@@ -139,89 +137,12 @@ impl Proxy {
         }
     }
 
-    /// The request for a tunnel to `target`.
-    fn connect_request(&self, target: &str) -> Zeroizing<String> {
-        let mut request = Zeroizing::new(format!(
-            "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Connection: keep-alive\r\n"
-        ));
-        if let Some(login) = &self.login {
-            let encoded = login.basic();
-            // Room for all, since growing would leave a copy behind that nobody wipes.
-            request.reserve(encoded.len() + 64);
-            request.push_str("Proxy-Authorization: Basic ");
-            request.push_str(&encoded);
-            request.push_str("\r\n");
-        }
-        request.push_str("\r\n");
-        request
-    }
-
-    fn http_connect(
-        &self,
-        stream: &mut (impl Read + Write),
-        host: &str,
-        port: u16,
-        redactor: &Redactor,
-    ) -> io::Result<()> {
-        let target = authority(host, port);
-        stream.write_all(self.connect_request(&target).as_bytes())?;
-        let mut reply = Vec::new();
-        loop {
-            let mut chunk = [0; 1024];
-            let count = stream.read(&mut chunk)?;
-            if count == 0 {
-                return Err(self.failed("closed the connection instead of answering CONNECT"));
-            }
-            reply.extend_from_slice(&chunk[..count]);
-            if self.judge(&mut reply, &target, redactor)? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Whether the tunnel to `target` stands, after what the proxy has said so far.
-    fn judge(&self, reply: &mut Vec<u8>, target: &str, redactor: &Redactor) -> io::Result<bool> {
-        loop {
-            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-            let mut head = httparse::Response::new(&mut headers);
-            let length = match head.parse(reply) {
-                Ok(httparse::Status::Complete(length)) => length,
-                Ok(httparse::Status::Partial) if reply.len() <= PROXY_REPLY_LIMIT => {
-                    return Ok(false);
-                }
-                Ok(httparse::Status::Partial) => {
-                    return Err(self.failed("answered CONNECT without end"));
-                }
-                Err(_) => return Err(self.failed("does not speak HTTP")),
-            };
-            let what = match head.code.unwrap_or(0) {
-                100..=199 => {
-                    // An interim response; the real one follows.
-                    reply.drain(..length);
-                    continue;
-                }
-                200..=299 if reply.len() == length => return Ok(true),
-                200..=299 => "sent data before the tunnel was used".to_owned(),
-                // tinyproxy answers 401 to a wrong login.
-                code @ (401 | 407) => {
-                    let why = if self.login.is_some() { LOGIN_REFUSED } else { LOGIN_MISSING };
-                    format!("answered {code}: it {why}")
-                }
-                code => {
-                    let reason = redactor.redact(head.reason.unwrap_or_default(), SHOWN);
-                    format!("answered {code} {reason} to CONNECT {target}")
-                }
-            };
-            return Err(self.failed(&what));
-        }
-    }
-
     pub(super) fn failed(&self, what: &str) -> io::Error {
         Error::new(ErrorKind::Network, format!("the proxy {} {what}", self.shown())).into()
     }
 }
 
-fn authority(host: &str, port: u16) -> String {
+pub(super) fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
@@ -257,32 +178,6 @@ fn percent_decoded(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_ipv6_target_stands_in_brackets() {
-        struct Wire(&'static [u8], Vec<u8>);
-        impl Read for Wire {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                self.0.read(buffer)
-            }
-        }
-        impl Write for Wire {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.1.write(bytes)
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let proxy = Proxy::parse("http://proxy:1").unwrap();
-        for (host, target) in [("::1", "[::1]:443"), ("host", "host:443")] {
-            let mut wire = Wire(b"HTTP/1.1 200 OK\r\n\r\n", Vec::new());
-            proxy.open_tunnel(&mut wire, host, 443, None, &Redactor::none()).unwrap();
-            let asked = String::from_utf8(wire.1).unwrap();
-            let start = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-            assert!(asked.starts_with(&start), "{asked}");
-        }
-    }
 
     #[test]
     fn a_proxy_setting_is_read_or_refused_without_showing_its_password() {
