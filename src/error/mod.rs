@@ -159,7 +159,8 @@ pub struct ErrorDetails {
     /// What happened.
     cause: String,
     hints: Vec<Hint>,
-    /// Whether trying again at once, without anybody changing anything, makes sense.
+    /// Whether the call tries again by itself. Narrower than [`ErrorKind::is_retryable`], by which a later call may
+    /// succeed: of statuses 429, 500, 502, 503 and 504 alone are likely to pass within the time of this one.
     pub(crate) transient: bool,
     /// Whether the body was so long that only its beginning was looked into.
     pub(crate) truncated: bool,

@@ -224,7 +224,7 @@ fn each_place(text: &str, secret: &str, each: &mut dyn FnMut(usize)) {
     }
 }
 
-/// Where to cut a text so that neither a character nor a mark is cut.
+/// Where to cut a text so that neither a character nor a [`MARK`] that stands for a secret is cut in two.
 fn unmarked(text: &str, limit: usize) -> usize {
     let end = boundary(text, limit);
     let text = &text.as_bytes()[..end];

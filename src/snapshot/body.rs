@@ -15,7 +15,7 @@ pub(super) struct Body {
     /// The JSON text as received, but for a NUL behind each snapshot. Empty while it is read.
     pub(super) json: String,
     pub(super) texts: StringArena,
-    /// The texts of arrays. One that an element lacks is absent.
+    /// The texts of arrays; `None` where an element lacks that text.
     pub(super) elements: Vec<Option<Place>>,
     /// Whether the only snapshot in it has an envelope around.
     pub(super) enveloped: bool,
