@@ -119,6 +119,11 @@ fn a_secret_is_replaced_under_a_living_client_and_no_call_fails() {
         let told = client.lines.with("holds another secret than the one that Atlas refused");
         assert_eq!(told.len(), secrets.len(), "{}: one thread reads for all", kind.name);
         assert!(told[0].contains(&path), "{}", told[0]);
+        let again = match kind.name {
+            "a service account" => "again because the access token was refused",
+            _ => "again because the secret was read again from its file",
+        };
+        assert!(!client.lines.with(again).is_empty(), "{}", kind.name);
         for (_, line) in client.lines.all() {
             assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line}");
         }
