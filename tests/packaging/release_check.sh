@@ -18,7 +18,7 @@ today=$(LC_ALL=C date '+%-d %B %Y')
 
 # A version that is ready, if that one is not; what takes long to find out is taken for granted.
 sed -i "0,/^## .*/s//## $VERSION, $today/" CHANGELOG.md
-sed -i "s/run, on [0-9]* [A-Z][a-z]* [0-9]\{4\}/run, on $today/" docs/test-results.md
+sed -zi "s/run,\s\+on\s\+[0-9]*\s\+[A-Z][a-z]*\s\+[0-9]\{4\}/run, on $today/g" docs/test-results.md
 {
     echo "<!-- tried: $VERSION -->"
     sed -n 's/^\([a-z0-9_-]*\) .*/| \1 | 96 passed |/p' packaging/platforms
