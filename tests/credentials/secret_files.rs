@@ -202,6 +202,22 @@ fn a_file_that_cannot_be_read_again_leaves_the_refusal_as_it_was() {
 }
 
 #[test]
+fn a_failure_that_is_no_refusal_reads_nothing() {
+    let place = Directory::new();
+    for kind in &KINDS {
+        let path = a_secret_file(&place, kind.first);
+        let mut config = kind.config(&Simulator::start(), &path);
+        config.set_base_url(Some(b"http://127.0.0.1:1")); // where nobody listens
+        let client = Watched::new(config);
+        replace(&path, "another");
+        let error = client.fail();
+        assert_eq!(error.kind, ErrorKind::Network, "{}: {error}", kind.name);
+        assert!(!error.message().contains(&path), "{}: {error}", kind.name);
+        assert!(client.lines.with("holds another secret").is_empty(), "{}", kind.name);
+    }
+}
+
+#[test]
 fn a_token_or_nonce_that_merely_ended_reads_nothing() {
     let place = Directory::new();
     for kind in &KINDS {
